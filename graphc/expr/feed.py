@@ -1,0 +1,101 @@
+"""Arrays for leaves: whatever means the same numbers is accepted, and what does not fit is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DataError, ShapeError
+from graphc.expr.dims import Dim, Extent
+from graphc.expr.graph import guards
+from graphc.expr.tensor import DType, Tensor
+
+__all__ = ["as_array", "bind_sizes", "check_guards"]
+
+Array = np.ndarray[Any, Any]
+
+
+def numpy_dtype(kind: DType, floats: Any) -> Any:
+    """The NumPy type of a tensor's kind, where floats are ``floats``."""
+    return {"float": np.dtype(floats), "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}[kind]
+
+
+def as_array(tensor: Tensor, value: Any, floats: Any) -> Array:
+    """``value`` as an array of the tensor's kind, native and in row-major order; the caller's array stays as it is.
+
+    Raises:
+        DataError: for values that are no numbers of that kind, or a wrong number of axes.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DataError(f"the value of {tensor.describe()} has rows of unequal lengths: give one array") from None
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"the value of {tensor.describe()} has entries of type {array.dtype}, which are no real numbers")
+    if tensor.dtype == "int" and array.dtype.kind == "f":
+        whole = np.isfinite(array) & (array == np.floor(array))
+        if not whole.all():
+            raise DataError(f"{tensor.describe()} takes whole numbers, and {array[~whole].flat[0]} is none")
+    if tensor.dtype == "bool" and array.dtype.kind != "b" and not np.isin(array, (0, 1)).all():
+        raise DataError(f"{tensor.describe()} takes truth values: give booleans, or 0 and 1")
+    if array.ndim != tensor.ndim:
+        raise DataError(f"{tensor.describe()} has {tensor.ndim} axes, and the array given has shape {array.shape}")
+    return np.ascontiguousarray(array, dtype=numpy_dtype(tensor.dtype, floats)).reshape(array.shape)
+
+
+def bind_sizes(arrays: Iterable[tuple[Tensor, Sequence[int]]]) -> dict[str, int]:
+    """The named sizes, read off the shapes of arrays.
+
+    Raises:
+        DataError: where an array's shape does not fit its tensor, or two arrays disagree on a name.
+    """
+    sizes: dict[str, int] = {}
+    sources: dict[str, Tensor] = {}
+    later: list[tuple[Tensor, int, Dim, int]] = []
+    for tensor, shape in arrays:
+        for axis, (extent, actual) in enumerate(zip(tensor.shape, shape, strict=True)):
+            if isinstance(extent, int):
+                if extent != actual:
+                    raise DataError(f"{tensor.describe()} wants {extent} on axis {axis}, and the array given has shape {tuple(shape)} ({tensor.origin})")
+                continue
+            if len(extent.terms) > 1 or extent != Dim.named(extent.names[0]):
+                later.append((tensor, axis, extent, actual))
+                continue
+            name = extent.names[0]
+            if sizes.setdefault(name, actual) != actual:
+                raise DataError(
+                    f"the dimension {name} is {sizes[name]} in {sources[name].describe()} and {actual} in {tensor.describe()}: one name is one size"
+                )
+            sources.setdefault(name, tensor)
+    for tensor, axis, extent, actual in later:
+        if not set(extent.names) <= set(sizes) or extent.evaluate(sizes) != actual:
+            raise DataError(f"{tensor.describe()} wants {extent} on axis {axis}, and the array given has {actual} there (sizes: {sizes})")
+    return sizes
+
+
+def check_guards(outputs: Sequence[Tensor], sizes: Mapping[str, int]) -> None:
+    """Check what was left open when the graph was declared.
+
+    Raises:
+        ShapeError: with the message of the declaring line.
+    """
+    for guard in guards(outputs):
+        if not guard.holds(sizes):
+            known = ", ".join(f"{n} = {s}" for n, s in sizes.items())
+            raise ShapeError(f"{guard.message} (with {known}; declared at {guard.origin})")
+
+
+def extent_value(extent: Extent, sizes: Mapping[str, int], tensor: Tensor) -> int:
+    """The number that an extent is.
+
+    Raises:
+        DataError: where a named size is not known from any array.
+    """
+    if isinstance(extent, int):
+        return extent
+    missing = [n for n in extent.names if n not in sizes]
+    if missing:
+        raise DataError(f"the dimension {missing[0]} of {tensor.describe()} is not known: give an array that has it")
+    return extent.evaluate(sizes)

@@ -1,0 +1,192 @@
+"""Walking and rebuilding graphs: order, leaves, substitution, phases, the numbers of random nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from graphc.errors import DeclarationError
+from graphc.expr.dims import Dim, product
+from graphc.expr.stage import Stage
+from graphc.expr.tensor import Alias, Assign, Call, Guard, Leaf, Node, Phase, Random, Tensor
+
+__all__ = [
+    "assigns", "free_dimensions", "guards", "inference", "leaves", "random_numbers", "rebuild", "replace_inputs",
+    "resolve_phase", "substitute", "topological", "training", "unalias",
+]  # fmt: skip
+
+
+def topological(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[Node]:
+    """Every node that the outputs reach, inputs before their users, in an order that depends on the graph alone.
+
+    Tensors in ``stop`` are taken as given: what computes them is left out unless reached otherwise.
+    """
+    stopped = set(stop)
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack: list[tuple[Node, bool]] = [(t.node, False) for t in reversed(list(outputs))]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            if not any(t in stopped for t in node.outputs):
+                stack.extend((t.node, False) for t in reversed(node.inputs))
+    return order
+
+
+def leaves(outputs: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
+    """The inputs, parameters and states that a formula uses, by name, in the order of their first use.
+
+    Raises:
+        DeclarationError: where two different leaves share a name, showing both places.
+
+    Example:
+        >>> import graphc as gx
+        >>> x, w = gx.scalars("x w")
+        >>> list(gx.leaves(x * w))
+        ['x', 'w']
+    """
+    found: dict[str, Tensor] = {}
+    for node in topological([outputs] if isinstance(outputs, Tensor) else outputs):
+        if not isinstance(node.op, Leaf) or node.op.kind == "constant":
+            continue
+        tensor = node.outputs[0]
+        other = found.setdefault(tensor.name, tensor)
+        if other is not tensor:
+            raise DeclarationError(
+                f"two different tensors are called {tensor.name}: {other.describe()} from {other.origin}, and "
+                f"{tensor.describe()} from {tensor.origin}. Rename one of them, or declare it within gx.scope"
+            )
+    return found
+
+
+def rebuild(outputs: Sequence[Tensor], change: Callable[[Node, tuple[Tensor, ...]], Sequence[Tensor] | None]) -> list[Tensor]:
+    """The graph with nodes replaced, from the leaves on.
+
+    ``change(node, inputs)`` gets each node with its already rebuilt inputs and returns its new outputs, or ``None`` for
+    the same operation on the new inputs.
+    """
+    made: dict[Tensor, Tensor] = {}
+    for node in topological(outputs):
+        inputs = tuple(made[t] for t in node.inputs)
+        fresh = change(node, inputs)
+        if fresh is None:
+            fresh = node.outputs if inputs == node.inputs else replace_inputs(node, inputs, made).outputs
+        made.update(zip(node.outputs, fresh, strict=True))
+    return [made[t] for t in outputs]
+
+
+def replace_inputs(node: Node, inputs: Sequence[Tensor], shown: Mapping[Tensor, Tensor] | None = None) -> Node:
+    """The same operation on other tensors of the same shapes; ``shown`` maps what its pictures show as its arguments."""
+    copy = Node(node.op, inputs, node.guards, node.origin)
+    outputs: list[Tensor] = []
+    for t in node.outputs:
+        call = t.call
+        if call is not None and shown:
+            call = Call(call.symbol, tuple(shown.get(a, a) for a in call.inputs), call.latex)
+        outputs.append(Tensor(copy, t.shape, t.dtype, t.name, call, t.output))
+    copy.outputs = tuple(outputs)
+    return copy
+
+
+def substitute(outputs: Sequence[Tensor], replacements: dict[Tensor, Tensor]) -> list[Tensor]:
+    """The outputs with some tensors replaced by others of the same shape."""
+    def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
+        if not any(t in replacements for t in node.outputs):
+            return None
+        same = node.outputs if inputs == node.inputs else replace_inputs(node, inputs).outputs
+        return [replacements.get(old, new) for old, new in zip(node.outputs, same, strict=True)]
+
+    return rebuild(outputs, change)
+
+
+def resolve_phase(outputs: Sequence[Tensor], branch: int) -> list[Tensor]:
+    """The outputs with every ``by_phase`` replaced by one of its branches: 0 training, 1 inference."""
+    return rebuild(outputs, lambda node, inputs: [inputs[branch]] if isinstance(node.op, Phase) else None)
+
+
+def training(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The training reading of several tensors."""
+    return resolve_phase(outputs, 0)
+
+
+def inference(y: Tensor) -> Tensor:
+    """The inference reading of a declaration: each ``gx.by_phase`` is its inference branch.
+
+    Example:
+        >>> import graphc as gx
+        >>> x = gx.tensor("x", (3,))
+        >>> y = gx.by_phase(training=2 * x, inference=x)
+        >>> gx.evaluate(gx.inference(y), {x: [1.0, 2.0, 3.0]})
+        array([1., 2., 3.])
+    """
+    return resolve_phase([y], 1)[0]
+
+
+def unalias(tensor: Tensor) -> Tensor:
+    """The tensor behind its names."""
+    while isinstance(tensor.op, Alias):
+        tensor = tensor.inputs[0]
+    return tensor
+
+
+def assigns(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The assignments that the outputs reach, in order.
+
+    Raises:
+        DeclarationError: where two give a value to the same state.
+    """
+    found: dict[Tensor, Tensor] = {}
+    for node in topological(outputs):
+        if isinstance(node.op, Assign):
+            state = unalias(node.inputs[0])
+            if state in found:
+                raise DeclarationError(
+                    f"{state.label} gets two next values: at {found[state].origin} and at {node.origin}. Keep one gx.assign"
+                )
+            found[state] = node.outputs[0]
+    return list(found.values())
+
+
+def guards(outputs: Sequence[Tensor]) -> list[Guard]:
+    """Everything about sizes that was left to be checked when arrays arrive."""
+    return list(dict.fromkeys(g for node in topological(outputs) for g in node.guards))
+
+
+def free_dimensions(outputs: Sequence[Tensor]) -> list[str]:
+    """The named sizes in the shapes of a graph, in order of first use."""
+    names: dict[str, None] = {}
+    for node in topological(outputs):
+        extents = [e for t in node.outputs for e in t.shape]
+        if isinstance(node.op, Stage):
+            extents += [*node.op.extents, *node.op.dims]
+        for extent in extents:
+            if isinstance(extent, Dim):
+                names.update(dict.fromkeys(extent.names))
+    return list(names)
+
+
+def random_numbers(outputs: Sequence[Tensor]) -> dict[Node, int]:
+    """The number of every random node that the outputs reach.
+
+    A node's number is its rank of creation among those that the outputs, and the primal of every gradient, can reach;
+    so what else was declared does not matter, and a gradient sees the draws of its primal. ``key=`` pins a number.
+    """
+    nodes = sorted((n for n in topological(outputs) if isinstance(n.op, Random)), key=lambda n: n.serial)
+    numbers: dict[Node, int] = {}
+    rank = 0
+    for node in nodes:
+        assert isinstance(node.op, Random)
+        if node.op.key is not None:
+            numbers[node] = -1 - node.op.key
+        else:
+            numbers[node] = rank
+            rank += 1
+    return numbers
+
+
+def size(tensor: Tensor) -> object:
+    """The number of entries."""
+    return product(tensor.shape)

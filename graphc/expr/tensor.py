@@ -1,0 +1,342 @@
+"""Tensors and the nodes that define them: the graph that everything else reads.
+
+A :class:`Node` applies an operation to input tensors and has one or several output tensors. Nodes and tensors are
+immutable, hashed by identity, and numbered in the order of their creation.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import sympy
+
+from graphc.errors import DeclarationError
+from graphc.expr.dims import Extent, evaluate_extent
+from graphc.expr.origin import Origin, caller
+from graphc.expr.stage import Stage
+
+__all__ = [
+    "METHODS", "Alias", "Assign", "Call", "Cell", "DType", "Guard", "Leaf", "Node", "Operation",
+    "Phase", "Random", "Reshape", "Tensor", "make",
+]  # fmt: skip
+
+DType = Literal["float", "int", "bool"]
+_serial = itertools.count()
+
+
+@dataclass(eq=False, slots=True)
+class Cell:
+    """What a parameter or a state holds: its initializer, and its value once it has one."""
+
+    init: Any
+    array: np.ndarray[Any, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """A tensor that nothing computes: ``kind`` is input, parameter, state or constant."""
+
+    kind: Literal["input", "parameter", "state", "constant"]
+    cell: Cell | None = None
+    symmetric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """The same entries in row-major order under another shape."""
+
+    shape: tuple[Extent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """``(tensor, *primals)``: the same tensor under a name; the compiler does not see it.
+
+    ``primals`` are the tensors whose gradient this is: random nodes are numbered among those that they reach too.
+    """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Random:
+    """Uniform numbers k / 2**24 in [0, 1), a function of seed, step, the node's number and the position."""
+
+    shape: tuple[Extent, ...]
+    key: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """``(state, value)``: the state's next value; the node's own value is the new value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """``(training, inference)``: one of the two, resolved by substitution before anything else."""
+
+
+Operation = Stage | Leaf | Reshape | Alias | Random | Assign | Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What sizes must fulfil once they are known, and what to say if they do not.
+
+    ``kind`` is ``"equal"`` (``left == right``) or ``"inside"`` (both are 0 or more).
+    """
+
+    left: Extent
+    right: Extent
+    message: str
+    origin: Origin
+    kind: Literal["equal", "inside"] = "equal"
+
+    def holds(self, sizes: Mapping[str, int]) -> bool:
+        """Whether the sizes fulfil it."""
+        left, right = evaluate_extent(self.left, sizes), evaluate_extent(self.right, sizes)
+        return left == right if self.kind == "equal" else left >= 0 and right >= 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """What the user wrote: a named operation on tensors, for pictures. The compiler reads the stages instead.
+
+    Attributes:
+        symbol: the operation as text, such as ``+`` or ``softmax``.
+        inputs: the tensors that the user gave.
+        latex: the operation as LaTeX; ``{0}``, ``{1}`` in it stand for its arguments, all else is plain LaTeX.
+    """
+
+    symbol: str
+    inputs: tuple[Tensor, ...]
+    latex: str = ""
+
+
+class Node:
+    """An operation applied to tensors."""
+
+    __slots__ = ("guards", "inputs", "op", "origin", "outputs", "serial")
+
+    def __init__(self, op: Operation, inputs: Sequence[Tensor], guards: Sequence[Guard] = (), origin: Origin | None = None) -> None:
+        self.op = op
+        self.inputs = tuple(inputs)
+        self.guards = tuple(guards)
+        self.origin = origin or caller()
+        self.serial = next(_serial)
+        self.outputs: tuple[Tensor, ...] = ()
+
+
+# Filled by the catalogue of operations: the functions behind a tensor's operators and methods.
+METHODS: dict[str, Callable[..., Any]] = {}
+
+
+def _method(name: str) -> Callable[..., Any]:
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return METHODS[name](self, *args, **kwargs)
+
+    call.__name__ = name
+    return call
+
+
+def _reflected(name: str) -> Callable[..., Any]:
+    def call(self: Tensor, other: Any) -> Any:
+        return METHODS[name](other, self)
+
+    call.__name__ = name
+    return call
+
+
+class Tensor:
+    """A symbolic array: a leaf, or the result of an operation. Made by :func:`graphc.tensor` and its kin.
+
+    Attributes:
+        shape: the extents, each an ``int`` or a dimension such as ``n``.
+        dtype: ``"float"``, ``"int"`` or ``"bool"``.
+        name: the user's name, empty for an unnamed intermediate result.
+    """
+
+    __slots__ = ("call", "dtype", "name", "node", "output", "shape")
+    __array_ufunc__ = None  # NumPy arrays leave operators to us
+    __array_priority__ = 1000
+
+    def __init__(
+        self, node: Node, shape: tuple[Extent, ...], dtype: DType, name: str = "", call: Call | None = None, output: int = 0
+    ) -> None:
+        self.node = node
+        self.output = output
+        self.shape = shape
+        self.dtype: DType = dtype
+        self.name = name
+        self.call = call
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def op(self) -> Operation:
+        """The operation that defines this tensor."""
+        return self.node.op
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The tensors that its operation reads."""
+        return self.node.inputs
+
+    @property
+    def origin(self) -> Origin:
+        """The line that declared it."""
+        return self.node.origin
+
+    @property
+    def kind(self) -> str:
+        """``input``, ``parameter``, ``state``, ``constant``, or ``computed``."""
+        return self.op.kind if isinstance(self.op, Leaf) else "computed"
+
+    @property
+    def value(self) -> np.ndarray[Any, Any]:
+        """The current value of a parameter, state or constant, as a copy; assign to it to change it."""
+        cell = self._cell("value")
+        if cell.array is None:
+            METHODS["initialise"](self, seed=0)
+        assert cell.array is not None
+        return cell.array.copy()
+
+    @value.setter
+    def value(self, array: Any) -> None:
+        cell = self._cell("value")
+        if self.kind == "constant":
+            raise DeclarationError(f"the constant {self.label} cannot change: declare it as gx.parameter or gx.state")
+        cell.array = METHODS["as_value"](self, array)
+
+    def _cell(self, what: str) -> Cell:
+        if not isinstance(self.op, Leaf) or self.op.cell is None:
+            raise DeclarationError(f"{self.label} has no {what} of its own: evaluate it with gx.evaluate({self.label}, {{...}})")
+        return self.op.cell
+
+    @property
+    def label(self) -> str:
+        """A name for messages: the user's, or the operation with its arguments' names."""
+        if self.name:
+            return self.name
+        if self.call is not None:
+            return f"{self.call.symbol}({', '.join(t.name or '…' for t in self.call.inputs)})"
+        return "an unnamed tensor"
+
+    def describe(self) -> str:
+        """``name(shape)``, for messages."""
+        return f"{self.label}{_shape_text(self.shape)}"
+
+    def named(self, name: str) -> Tensor:
+        """The same tensor under ``name``: formulas, pictures and errors use it from here on."""
+        return METHODS["named"](self, name)
+
+    def called(self, symbol: str, *inputs: Tensor, latex: str = "") -> Tensor:
+        """This tensor as the result of the operation ``symbol`` on ``inputs``: what pictures show."""
+        self.call = Call(symbol, inputs, latex)
+        return self
+
+    # Operators: each is a declared operation of the catalogue.
+    __add__, __radd__ = _method("add"), _reflected("add")
+    __sub__, __rsub__ = _method("subtract"), _reflected("subtract")
+    __mul__, __rmul__ = _method("multiply"), _reflected("multiply")
+    __truediv__, __rtruediv__ = _method("divide"), _reflected("divide")
+    __pow__, __rpow__ = _method("power"), _reflected("power")
+    __matmul__, __rmatmul__ = _method("matmul"), _reflected("matmul")
+    __neg__ = _method("negative")
+    __pos__ = _method("positive")
+    __abs__ = _method("abs")
+    __lt__, __le__ = _method("less"), _method("less_equal")
+    __gt__, __ge__ = _method("greater"), _method("greater_equal")
+    __invert__ = _method("logical_not")
+    __and__, __rand__ = _method("logical_and"), _reflected("logical_and")
+    __or__, __ror__ = _method("logical_or"), _reflected("logical_or")
+    __getitem__ = _method("getitem")
+    sum, mean, prod, max, min = (_method(n) for n in ("sum", "mean", "prod", "max", "min"))
+    reshape, transpose = _method("reshape"), _method("transpose")
+
+    @property
+    def T(self) -> Tensor:
+        """The transpose: all axes in reverse order."""
+        return METHODS["transpose"](self)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Tensor) or other is None:
+            return self is other
+        if isinstance(other, int | float | list | tuple | np.ndarray | np.generic | sympy.Basic):
+            raise DeclarationError(f"{self.label} == {other!r} would compare objects, not entries: use gx.equal({self.label}, ...)")
+        return NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return id(self) >> 4
+
+    def __bool__(self) -> bool:
+        raise DeclarationError(f"{self.label} has no truth value before it is evaluated: use gx.where(condition, a, b) to choose")
+
+    def __float__(self) -> float:
+        raise DeclarationError(f"{self.label} has no number yet: evaluate it with gx.evaluate({self.label}, {{...}})")
+
+    __int__ = __index__ = __float__  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        if self.shape and isinstance(self.shape[0], int):
+            return self.shape[0]
+        raise DeclarationError(f"{self.describe()} has no length known before arrays arrive")
+
+    def __iter__(self) -> Any:
+        return iter([self[k] for k in range(len(self))])
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise DeclarationError(f"{self.label} is symbolic and NumPy cannot take it: use graphc's function of the same name")
+
+    def _sympy_(self) -> Any:
+        return METHODS["as_formula"](self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return METHODS["mimebundle"](self)
+
+    def draw(self, **options: Any) -> Any:
+        """A picture of the graph that computes this tensor; see :func:`graphc.draw`."""
+        return METHODS["draw"](self, **options)
+
+    def derive(self, wrt: Any, **options: Any) -> Any:
+        """The derivation of its gradient; see :func:`graphc.derive`."""
+        return METHODS["derive"](self, wrt, **options)
+
+    def __repr__(self) -> str:
+        kind = "" if self.dtype == "float" else f", {self.dtype}"
+        return f"<{self.kind} {self.describe()}{kind}>"
+
+
+def _shape_text(shape: tuple[Extent, ...]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def make(
+    op: Operation,
+    inputs: Sequence[Tensor],
+    shape: tuple[Extent, ...],
+    dtype: DType,
+    *,
+    name: str = "",
+    call: Call | None = None,
+    guards: Sequence[Guard] = (),
+    origin: Origin | None = None,
+) -> Tensor:
+    """A node with its tensors; the first is returned.
+
+    A stage that reduces by max or min has a second output, the winner's flat position among the reduced indices.
+    """
+    node = Node(op, inputs, guards, origin)
+    tensor = Tensor(node, shape, dtype, name, call)
+    node.outputs = (tensor,)
+    if isinstance(op, Stage) and op.reducer in ("max", "min"):
+        node.outputs = (tensor, Tensor(node, shape, "int", f"arg{op.reducer}", None, 1))
+    return tensor

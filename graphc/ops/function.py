@@ -1,0 +1,62 @@
+"""Functions of one's own, entry by entry: ``gx.function("swish", lambda x: x / (1 + sympy.exp(-x)))``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+
+from graphc.errors import DeclarationError
+from graphc.expr.build import elementwise
+from graphc.expr.scalar import normalise
+from graphc.expr.stage import read_symbol
+from graphc.expr.tensor import Tensor
+
+__all__ = ["function"]
+
+
+def function(name: str, formula: Callable[..., Any]) -> Callable[..., Tensor]:
+    """An element-wise function from its formula; its gradient, picture, LaTeX and kernel follow.
+
+    Args:
+        name: how formulas and pictures write it.
+        formula: a function of SymPy symbols that returns a SymPy expression.
+
+    Example:
+        >>> import graphc as gx, sympy
+        >>> swish = gx.function("swish", lambda x: x / (1 + sympy.exp(-x)))
+        >>> round(float(gx.evaluate(swish(gx.constant(1.0)), {})), 4)
+        0.7311
+    """
+    if not isinstance(name, str) or not name:
+        raise DeclarationError(f"a function's name is a text that is not empty, not {name!r}")
+    arity = _arity(name, formula)
+    symbols = [read_symbol(k) for k in range(arity)]
+    try:
+        body = normalise(sympy.sympify(formula(*symbols)))
+    except (TypeError, sympy.SympifyError) as error:
+        raise DeclarationError(f"the formula of {name} could not be read: {error}. Write it with SymPy functions, such as sympy.exp(x)") from None
+    if not isinstance(body, sympy.Basic) or body.free_symbols - set(symbols):
+        raise DeclarationError(f"the formula of {name}, {body}, has symbols that are none of its arguments")
+    latex = rf"\operatorname{{{name}}}({', '.join(f'{{{k}}}' for k in range(arity))})"
+
+    def call(*values: Any) -> Tensor:
+        if len(values) != arity:
+            raise DeclarationError(f"{name} takes {arity} arguments, and {len(values)} are given")
+        return elementwise(name, body, values, latex=latex)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"{name}: ``{body}``, entry by entry."
+    return call
+
+
+def _arity(name: str, formula: Any) -> int:
+    try:
+        parameters = inspect.signature(formula).parameters.values()
+    except (TypeError, ValueError):
+        raise DeclarationError(f"gx.function({name!r}, ...) takes a Python function of SymPy symbols, not {formula!r}") from None
+    if not parameters or any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+        raise DeclarationError(f"the formula of {name} must name its arguments, such as lambda x, beta: ...")
+    return len(parameters)

@@ -1,0 +1,155 @@
+"""Products of vectors, matrices and stacks of matrices, each a sum over the shared index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.errors import DeclarationError, ShapeError
+from graphc.expr.affine import Affine
+from graphc.expr.build import operand, same_extent, stage
+from graphc.expr.dims import Extent
+from graphc.expr.stage import read_symbol
+from graphc.expr.tensor import Call, Guard, Tensor
+
+__all__ = ["contract", "diag", "diagonal", "dot", "einsum", "matmul", "outer", "trace"]
+
+
+def contract(spec: str, tensors: tuple[Tensor, ...], call: Call, what: str) -> Tensor:
+    """The sum of products that ``spec`` describes, such as ``"nk,km->nm"``; size-1 axes broadcast."""
+    inputs, output = spec.split("->")
+    order = list(dict.fromkeys(output + "".join(inputs.replace(",", ""))))
+    extents: dict[str, Extent] = {}
+    guards: list[Guard] = []
+    for tensor, letters in zip(tensors, inputs.split(","), strict=True):
+        for axis, (letter, extent) in enumerate(zip(letters, tensor.shape, strict=True)):
+            known = extents.get(letter, 1)
+            if known == 1:
+                extents[letter] = extent
+            elif extent != 1:
+                guard = same_extent(known, extent, f"{what}: axis {axis} of {tensor.describe()} is {extent}, where {known} is wanted "
+                                    f"({' and '.join(t.describe() for t in tensors)}): transpose or reshape one of them")
+                guards += [guard] if guard else []
+    reads = [
+        (tensor, tuple(
+            Affine.constant(0) if extent == 1 and extents[letter] != 1 else Affine.variable(order.index(letter))
+            for letter, extent in zip(letters, tensor.shape, strict=True)
+        ))
+        for tensor, letters in zip(tensors, inputs.split(","), strict=True)
+    ]  # fmt: skip
+    body: Any = 1
+    for k in range(len(tensors)):
+        body = body * read_symbol(k)
+    reducer = "sum" if len(order) > len(output) else None
+    return stage([extents[c] for c in order], reads, body, outputs=len(output), reducer=reducer, call=call, guards=guards)
+
+
+def matmul(a: Any, b: Any) -> Tensor:
+    """The matrix product ``a @ b``; vectors count as a row on the left and a column on the right, leading axes broadcast.
+
+    Raises:
+        ShapeError: where the inner axes differ.
+
+    Example:
+        >>> import graphc as gx
+        >>> (gx.tensor("x", ("n", 3)) @ gx.parameter("W", (3, 2))).shape
+        (n, 2)
+    """
+    a, b = operand(a), operand(b)
+    if a.ndim == 0 or b.ndim == 0:
+        raise ShapeError(f"matmul of {a.describe()} and {b.describe()}: a scalar has no matrix product, use * instead")
+    stack = "abcdefgh"[: max(a.ndim, b.ndim, 2) - 2]
+    left = (stack[len(stack) - a.ndim + 2 :] + "i" if a.ndim > 1 else "") + "k"
+    right = stack[len(stack) - b.ndim + 2 :] + "kj" if b.ndim > 1 else "k"
+    output = stack + ("i" if a.ndim > 1 else "") + ("j" if b.ndim > 1 else "")
+    return contract(f"{left},{right}->{output}", (a, b), Call("@", (a, b), "{0} {1}"), "matmul")
+
+
+def dot(a: Any, b: Any) -> Tensor:
+    """NumPy's ``dot``: the product of scalars, vectors and matrices; higher ranks sum last against second-to-last."""
+    a, b = operand(a), operand(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return a * b
+    if a.ndim <= 2 and b.ndim <= 2:
+        return matmul(a, b).called("·", a, b, latex=r"{0} \cdot {1}")
+    left = "abcdefgh"[: a.ndim - 1]
+    right = "ijlmnopq"[: b.ndim - 1]
+    joined = right[:-1] + "k" + right[-1:] if b.ndim > 1 else "k"
+    return contract(f"{left}k,{joined}->{left}{right}", (a, b), Call("·", (a, b), r"{0} \cdot {1}"), "dot")
+
+
+def outer(a: Any, b: Any) -> Tensor:
+    """All products of an entry of ``a`` with one of ``b``, both read as vectors."""
+    from graphc.ops.layout import reshape
+
+    a, b = (t if t.ndim == 1 else reshape(t, (-1,)) for t in (operand(a), operand(b)))
+    return contract("i,j->ij", (a, b), Call("⊗", (a, b), r"{0} \otimes {1}"), "outer")
+
+
+def einsum(spec: str, *values: Any) -> Tensor:
+    """Einstein's summation: ``gx.einsum("ij,jk->ik", a, b)``; a letter twice in one operand is its diagonal.
+
+    Raises:
+        DeclarationError: for a specification that does not fit the operands.
+
+    Example:
+        >>> import graphc as gx
+        >>> gx.einsum("ii->", gx.tensor("A", ("d", "d"))).shape
+        ()
+    """
+    tensors = tuple(operand(v) for v in values)
+    text = spec.replace(" ", "")
+    left, arrow, output = text.partition("->")
+    parts = left.split(",")
+    if len(parts) != len(tensors):
+        raise DeclarationError(f"einsum {spec!r} describes {len(parts)} operands, and {len(tensors)} are given")
+    left, output = _spell_dots(spec, parts, tensors, output, bool(arrow))
+    if not (left.replace(",", "") + output).isalpha() and left.replace(",", "") + output:
+        raise DeclarationError(f"einsum {spec!r}: write letters, commas, ... and one ->")
+    for letters, tensor in zip(left.split(","), tensors, strict=True):
+        if len(letters) != tensor.ndim:
+            raise DeclarationError(f"einsum {spec!r}: {letters!r} names {len(letters)} axes of {tensor.describe()}, which has {tensor.ndim}")
+    if len(set(output)) != len(output) or not set(output) <= set(left):
+        raise DeclarationError(f"einsum {spec!r}: each letter of the output {output!r} stands there once and in an operand")
+    return contract(f"{left}->{output}", tensors, Call("einsum", tensors, ", ".join(f"{{{k}}}" for k in range(len(tensors)))), f"einsum {spec!r}")
+
+
+def _spell_dots(spec: str, parts: list[str], tensors: tuple[Tensor, ...], output: str, arrow: bool) -> tuple[str, str]:
+    """``...`` spelled out in letters, and the output that is meant where none is given."""
+    unused = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in spec]
+    counts = [t.ndim - len(p.replace("...", "")) for p, t in zip(parts, tensors, strict=True) if "..." in p]
+    if any(c < 0 for c in counts):
+        raise DeclarationError(f"einsum {spec!r}: an operand has fewer axes than letters")
+    dots = "".join(reversed(unused[: max(counts, default=0)]))
+    spelled = [
+        p.replace("...", dots[len(dots) - (t.ndim - len(p) + 3) :] if t.ndim > len(p) - 3 else "") for p, t in zip(parts, tensors, strict=True)
+    ]
+    if not arrow:
+        plain = [c for p in parts for c in p.replace("...", "")]
+        output = ("..." if counts else "") + "".join(sorted(c for c in set(plain) if plain.count(c) == 1))
+    return ",".join(spelled), output.replace("...", dots)
+
+
+def trace(x: Any) -> Tensor:
+    """The sum of the diagonal of a matrix."""
+    x = operand(x)
+    return contract("ii->", (x,), Call("tr", (x,), r"\operatorname{tr} {0}"), "trace")
+
+
+def diagonal(x: Any) -> Tensor:
+    """The diagonal of a square matrix, as a vector."""
+    x = operand(x)
+    return contract("ii->i", (x,), Call("diag", (x,), r"\operatorname{diag} {0}"), "diagonal")
+
+
+def diag(x: Any) -> Tensor:
+    """A vector as a diagonal matrix, or the diagonal of a square matrix."""
+    x = operand(x)
+    if x.ndim == 2:
+        return diagonal(x)
+    if x.ndim != 1:
+        raise ShapeError(f"diag of {x.describe()}: give a vector or a matrix")
+    place = Affine.variable(0)
+    return stage(
+        x.shape, [(x, (place,))], read_symbol(0), write=(place, place), shape=(x.shape[0], x.shape[0]), reducer="sum",
+        dtype=x.dtype, call=Call("diag", (x,), r"\operatorname{diag}({0})"),
+    )  # fmt: skip

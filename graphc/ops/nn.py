@@ -1,0 +1,30 @@
+"""Neural operations; ``gx.nn``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.errors import DeclarationError
+from graphc.expr.build import operand
+from graphc.expr.tensor import Tensor
+from graphc.ops.arithmetic import relu, sigmoid, softplus, tanh
+from graphc.ops.random import bernoulli
+from graphc.ops.reduction import log_softmax, logsumexp, softmax
+from graphc.ops.state import by_phase
+
+__all__ = ["dropout", "log_softmax", "logsumexp", "relu", "sigmoid", "softmax", "softplus", "tanh"]
+
+
+def dropout(x: Any, rate: float, *, key: int | None = None) -> Tensor:
+    """In training each entry is 0 with probability ``rate`` and scaled by ``1/(1 - rate)`` otherwise; identity in inference.
+
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 15 (2014).
+    """
+    x = operand(x)
+    if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 <= rate < 1:
+        raise DeclarationError(f"rate={rate!r} of dropout on {x.describe()}: it is the share that is dropped, at least 0 and below 1")
+    if rate == 0:
+        return x
+    latex = rf"\operatorname{{dropout}}_{{{rate:g}}}({{0}})"
+    dropped = (x * bernoulli(x.shape, 1 - rate, key=key) / (1 - rate)).called("dropout", x, latex=latex)
+    return by_phase(training=dropped, inference=x).called("dropout", x, latex=latex)

@@ -1,0 +1,165 @@
+"""Leaves: inputs, parameters, constants and states; assignments and the two phases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DeclarationError
+from graphc.expr.build import constant, operand, same_extent
+from graphc.expr.dims import Dim, Extent, as_extent
+from graphc.expr.scope import scoped
+from graphc.expr.tensor import Alias, Assign, Call, Cell, DType, Guard, Leaf, Phase, Tensor, make
+
+__all__ = ["as_value", "assign", "by_phase", "constant", "named", "parameter", "scalar", "scalars", "shape_of", "state", "tensor"]
+
+
+def shape_of(shape: Any, name: str) -> tuple[Extent, ...]:
+    """A shape as the user gives it: a tuple or a list, or one entry alone."""
+    entries = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    try:
+        return tuple(as_extent(e) for e in entries)
+    except DeclarationError as error:
+        raise DeclarationError(f"the shape {shape!r} of {name}: {error}") from None
+
+
+def _leaf_name(name: Any) -> str:
+    if not isinstance(name, str) or not name:
+        raise DeclarationError(f"a tensor's name is a text that is not empty, not {name!r}")
+    return scoped(name)
+
+
+def _dtype(dtype: Any, name: str) -> DType:
+    kinds: dict[Any, DType] = {"float": "float", "int": "int", "bool": "bool", float: "float", int: "int", bool: "bool"}
+    if dtype not in kinds:
+        raise DeclarationError(f"dtype={dtype!r} of {name}: it is 'float', 'int' or 'bool'; how many bits is chosen when compiling")
+    return kinds[dtype]
+
+
+def tensor(name: str, shape: Any, dtype: str = "float", symmetric: bool = False) -> Tensor:
+    """An input: a symbolic array whose values come later.
+
+    Args:
+        name: any text; formulas, pictures and errors use it.
+        shape: one entry an axis, each a whole number or a name that tensors share: ``("n", 30)``.
+        dtype: ``"float"``, ``"int"`` or ``"bool"``.
+        symmetric: whether a square matrix equals its transpose; gradients respect it.
+
+    Example:
+        >>> import graphc as gx
+        >>> gx.tensor("x", ("n", 30))
+        <input x(n, 30)>
+    """
+    full = _leaf_name(name)
+    extents = shape_of(shape, name)
+    if symmetric and (len(extents) != 2 or extents[0] != extents[1]):
+        raise DeclarationError(f"{name} of shape {shape} cannot be symmetric: only a square matrix can")
+    return make(Leaf("input", None, symmetric), (), extents, _dtype(dtype, name), name=full)
+
+
+def scalar(name: str, dtype: str = "float") -> Tensor:
+    """An input of rank 0.
+
+    Example:
+        >>> import graphc as gx
+        >>> gx.scalar("a").shape
+        ()
+    """
+    return tensor(name, (), dtype)
+
+
+def scalars(names: str) -> tuple[Tensor, ...]:
+    """Several inputs of rank 0: ``a, b = gx.scalars("a b")``."""
+    return tuple(scalar(n) for n in names.replace(",", " ").split())
+
+
+def parameter(name: str, shape: Any, init: Any = "glorot_uniform", dtype: str = "float") -> Tensor:
+    """A tensor that training changes.
+
+    Args:
+        name: any text.
+        shape: whole numbers; a parameter's size is known when it is declared.
+        init: an initializer's name, an initializer, a number, or an array of that shape.
+
+    Example:
+        >>> import graphc as gx
+        >>> gx.parameter("b", (3,), init=0.0).value
+        array([0., 0., 0.])
+    """
+    return _variable("parameter", name, shape, init, dtype)
+
+
+def state(name: str, shape: Any, init: Any = 0.0, dtype: str = "float") -> Tensor:
+    """A tensor that keeps its value between calls and is given its next one by :func:`assign`; it is not trained."""
+    return _variable("state", name, shape, init, dtype)
+
+
+def _variable(kind: Any, name: str, shape: Any, init: Any, dtype: str) -> Tensor:
+    full = _leaf_name(name)
+    extents = shape_of(shape, name)
+    if any(isinstance(e, Dim) for e in extents):
+        raise DeclarationError(f"the {kind} {name} has the shape {shape}: its sizes must be numbers, so that it can be stored")
+    made = make(Leaf(kind, Cell(init)), (), extents, _dtype(dtype, name), name=full)
+    if not callable(init) and not isinstance(init, str):
+        made.value = np.broadcast_to(np.asarray(init), ()) if np.ndim(init) == 0 else init
+    return made
+
+
+def as_value(target: Tensor, array: Any) -> np.ndarray[Any, Any]:
+    """An array for a parameter or a state, in double precision; a number fills it."""
+    kind = {"float": np.float64, "int": np.int64, "bool": np.bool_}[target.dtype]
+    try:
+        given = np.asarray(array)
+        if given.dtype.kind not in "fiub":
+            raise TypeError
+        value = given.astype(kind)
+    except (TypeError, ValueError):
+        raise DeclarationError(f"the value of {target.describe()} is {array!r}, which is no array of numbers") from None
+    if value.ndim == 0:
+        value = np.full(target.shape, value, dtype=kind)
+    if value.shape != target.shape:
+        raise DeclarationError(f"the value of {target.describe()} has shape {value.shape}: give one of shape {target.shape}")
+    return np.ascontiguousarray(value).reshape(value.shape)
+
+
+def named(x: Any, name: str) -> Tensor:
+    """The same tensor under a name; see :meth:`Tensor.named`."""
+    x = operand(x)
+    return make(Alias(), (x,), x.shape, x.dtype, name=_leaf_name(name), call=x.call)
+
+
+def assign(target: Tensor, value: Any) -> Tensor:
+    """The next value of a state or a parameter, as an expression whose value is the new value.
+
+    It is carried out where a compiled function has it among its outputs or computes one from it.
+
+    Raises:
+        DeclarationError: for a target that is no state or parameter, or a value of another shape.
+    """
+    if not isinstance(target, Tensor) or target.kind not in ("state", "parameter"):
+        raise DeclarationError(f"gx.assign gives a value to a state or a parameter, not to {getattr(target, 'label', target)!r}")
+    value = operand(value)
+    if value.shape != target.shape and (value.ndim or value.dtype != "float"):
+        raise DeclarationError(f"{target.describe()} cannot get the value {value.describe()}: the shapes must agree")
+    if value.ndim != target.ndim:
+        from graphc.ops.layout import broadcast_to
+
+        value = broadcast_to(value, target.shape)
+    return make(Assign(), (target, value), target.shape, target.dtype, call=Call("←", (target, value), r"{0} \leftarrow {1}"))
+
+
+def by_phase(*, training: Any, inference: Any) -> Tensor:
+    """Different in training and in inference.
+
+    ``gx.evaluate``, ``gx.grad`` and ``gx.compile`` take the training branch; :func:`inference` gives the other.
+    """
+    a, b = operand(training), operand(inference)
+    if a.ndim != b.ndim:
+        raise DeclarationError(f"the branches {a.describe()} and {b.describe()} of gx.by_phase differ in shape")
+    guards: list[Guard] = []
+    for axis, (left, right) in enumerate(zip(a.shape, b.shape, strict=True)):
+        guard = same_extent(left, right, f"the branches {a.describe()} and {b.describe()} of gx.by_phase differ on axis {axis}")
+        guards += [guard] if guard else []
+    dtype: DType = a.dtype if a.dtype == b.dtype else "float"
+    return make(Phase(), (a, b), a.shape, dtype, call=Call("phase", (a, b)), guards=guards)

@@ -1,0 +1,226 @@
+"""The reference evaluator: it interprets stages, plainly, and is the oracle for every compiled target.
+
+It knows index sets, accesses, bodies and reducers, and no operation by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DataError
+from graphc.expr.affine import Affine
+from graphc.expr.build import operand
+from graphc.expr.dims import evaluate_extent
+from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, numpy_dtype
+from graphc.expr.graph import random_numbers, topological, training
+from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
+from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Tensor
+from graphc.reference.philox import uniform
+from graphc.reference.scalars import body_value
+
+__all__ = ["evaluate", "evaluate_stage"]
+
+Array = Any
+_BOX = 1 << 22  # entries of an index box that are computed at once
+_COMBINE: dict[str, tuple[Any, Any]] = {
+    "sum": (np.add, 0), "prod": (np.multiply, 1), "max": (np.maximum, -np.inf), "min": (np.minimum, np.inf),
+}  # fmt: skip
+
+
+def evaluate(
+    outputs: Any,
+    feeds: Mapping[Tensor, Any] | None = None,
+    dtype: str = "float64",
+    *,
+    seed: int = 0,
+    step: int = 0,
+    stabilise: bool = True,
+) -> Any:
+    """The value of a tensor, or of a list of tensors, by interpreting their stages in NumPy.
+
+    Args:
+        outputs: a tensor, or a list of tensors.
+        feeds: an array for each input; parameters and states stand at their current value unless given.
+        dtype: ``"float64"`` or ``"float32"``.
+        seed, step: what the random nodes are a function of.
+        stabilise: whether formulas such as ``log(1 + exp(z))`` are first put into their stable form.
+
+    Raises:
+        DataError: for a missing array, or one that does not fit.
+
+    Example:
+        >>> import graphc as gx
+        >>> a, b = gx.scalars("a b")
+        >>> float(gx.evaluate((a + b) * (b + 1), {a: 2, b: 1}))
+        6.0
+    """
+    many = isinstance(outputs, list | tuple)
+    wanted = [operand(t) for t in (outputs if many else [outputs])]
+    values = evaluate_all(training(wanted), dict(feeds or {}), np.dtype(dtype), seed, step, _stable if stabilise else list)
+    return values if many else values[0]
+
+
+def _stable(outputs: Sequence[Tensor]) -> list[Tensor]:
+    from graphc.stable import stabilise
+
+    return stabilise(outputs)
+
+
+def evaluate_all(
+    outputs: list[Tensor], feeds: dict[Tensor, Any], floats: Any, seed: int, step: int, prepare: Callable[[Sequence[Tensor]], list[Tensor]]
+) -> list[Array]:
+    """The values of several tensors; ``prepare`` rewrites the graph first, and keeps the tensors fed as they are."""
+    numbers = random_numbers(outputs)
+    outputs = prepare(outputs) if not any(t.kind == "computed" for t in feeds) else outputs
+    nodes = topological(outputs, stop=feeds)
+    values: dict[Tensor, Array] = {t: as_array(t, v, floats) for t, v in feeds.items()}
+    for node in nodes:
+        leaf = node.outputs[0]
+        if isinstance(node.op, Leaf) and leaf not in values:
+            values[leaf] = _leaf_value(leaf, floats)
+    sizes = bind_sizes((t, v.shape) for t, v in values.items())
+    check_guards(outputs, sizes)
+    with np.errstate(all="ignore"):
+        for node in nodes:
+            missing = [t for t in node.outputs if t not in values]
+            if missing:
+                results = _apply(node, [values[t] for t in node.inputs], sizes, floats, (seed, step, numbers))
+                values.update(zip(node.outputs, results, strict=True))
+    return [values[t].copy() for t in outputs]
+
+
+def _leaf_value(leaf: Tensor, floats: Any) -> Array:
+    if leaf.kind == "input":
+        raise DataError(f"{leaf.describe()} has no array: give one, gx.evaluate(..., {{{leaf.name}: array}})")
+    return as_array(leaf, leaf.value, floats)
+
+
+def _apply(node: Node, inputs: list[Array], sizes: Mapping[str, int], floats: Any, draw: tuple[int, int, dict[Node, int]]) -> list[Array]:
+    op, out = node.op, node.outputs[0]
+    if isinstance(op, Stage):
+        return evaluate_stage(op, inputs, sizes, numpy_dtype(out.dtype, floats), [t.label for t in node.inputs])
+    shape = tuple(extent_value(e, sizes, out) for e in out.shape)
+    if isinstance(op, Reshape):
+        return [inputs[0].reshape(shape)]
+    if isinstance(op, Random):
+        seed, step, numbers = draw
+        return [uniform(shape, seed, step, numbers[node]).astype(floats)]
+    if isinstance(op, Assign):
+        return [inputs[1]]
+    assert isinstance(op, Alias), op
+    return [inputs[0]]
+
+
+def evaluate_stage(stage: Stage, inputs: Sequence[Array], sizes: Mapping[str, int], dtype: Any, labels: Sequence[str]) -> list[Array]:
+    """The outputs of one stage: its value, and the winners' positions where it reduces by max or min."""
+    extents = [evaluate_extent(e, sizes) for e in stage.extents]
+    shape = tuple(evaluate_extent(e, sizes) for e in stage.shape)
+    dims = {dimension_symbol(k): evaluate_extent(d, sizes) for k, d in enumerate(stage.dims)}
+    box = _Box(stage, inputs, extents, sizes, dims, dtype, labels)
+    free = stage.free
+    if free is None:
+        return [box.scatter(shape)]
+    if not extents or 0 not in free:
+        return box.gather(free, shape, 0, extents[0] if extents else 0)
+    rows = max(1, _BOX // max(1, int(np.prod(extents[1:], dtype=np.int64))))
+    axis = free.index(0)
+    starts = range(0, max(extents[0], 1), rows)
+    parts = [box.gather(free, shape, a, min(a + rows, extents[0])) for a in starts]
+    return [np.concatenate(column, axis) if len(column) > 1 else column[0] for column in zip(*parts, strict=True)]
+
+
+class _Box:
+    """A stage's body over a box of indices: the whole range of each, but a part of the first."""
+
+    def __init__(
+        self, stage: Stage, inputs: Sequence[Array], extents: list[int], sizes: Mapping[str, int], dims: dict[Any, int],
+        dtype: Any, labels: Sequence[str],
+    ) -> None:  # fmt: skip
+        self.stage, self.inputs, self.extents, self.sizes, self.dims = stage, inputs, extents, sizes, dims
+        self.dtype, self.labels = dtype, labels
+
+    def _values(self, start: int, stop: int) -> tuple[Array, list[Array], list[Array]]:
+        """The body's value on the box, the index arrays, and the values read."""
+        rank = len(self.extents)
+        grid = [np.arange(start, stop) if k == 0 else np.arange(e) for k, e in enumerate(self.extents)]
+        indices = [a.reshape([-1 if axis == k else 1 for axis in range(rank)]) for k, a in enumerate(grid)]
+        reads: list[Array] = []
+        for read in self.stage.reads:  # one that goes through another comes after it: see the verifier
+            reads.append(self._read(read, indices, reads))
+        symbols = {index_symbol(k): a for k, a in enumerate(indices)} | self.dims
+        value = body_value(self.stage.body, symbols | {read_symbol(k): a for k, a in enumerate(reads)})
+        return np.broadcast_to(np.asarray(value), [len(g) for g in grid]), indices, reads
+
+    def _read(self, read: Read, indices: list[Array], earlier: list[Array]) -> Array:
+        array = self.inputs[read.operand]
+        inside: Any = True
+        places: list[Array] = []
+        for axis, place in enumerate(read.coords):
+            at, size = self._place(place, indices, earlier), array.shape[axis]
+            within = (at >= 0) & (at < size)
+            if read.outside is None and not np.all(within):
+                bad = np.asarray(at)[~np.asarray(within)].flat[0]
+                raise DataError(f"{self.labels[read.operand]} is read at {bad} on axis {axis}, which runs from 0 to {size - 1}")
+            inside = inside & within
+            places.append(np.clip(at, 0, max(size - 1, 0)))
+        if read.outside is None or np.all(inside):
+            value = array[tuple(places)] if places else array
+        elif array.size == 0:
+            value = np.full(np.shape(inside), read.outside)
+        else:
+            value = np.where(inside, array[tuple(places)], read.outside)
+        if value.dtype.kind == "b":
+            return value.astype(self.dtype if self.dtype.kind == "f" else np.int64)
+        used_as_place = any(v < 0 for r in self.stage.reads for p in r.coords for v in p.variables)
+        return value.astype(self.dtype) if self.dtype.kind == "f" and value.dtype.kind == "i" and not used_as_place else value
+
+    def _place(self, place: Affine, indices: list[Array], earlier: list[Array]) -> Array:
+        offset = self._number(place.offset)
+        total: Array = np.asarray(offset)
+        for variable, coefficient in place.terms:
+            source = indices[variable] if variable >= 0 else earlier[-variable - 1]
+            total = total + self._number(coefficient) * source
+        return total
+
+    def _number(self, extent: Any) -> int:
+        return evaluate_extent(extent, self.sizes)
+
+    def gather(self, free: tuple[int, ...], shape: tuple[int, ...], start: int, stop: int) -> list[Array]:
+        """The outputs where each index tuple's place is plain."""
+        value, _, _ = self._values(start, stop)
+        reduced = tuple(k for k in range(len(self.extents)) if k not in free)
+        ordered = value.transpose(*free, *reduced)
+        kept = ordered.shape[: len(free)]
+        reducer = self.stage.reducer
+        if reducer is None:
+            return [ordered.astype(self.dtype)]
+        flat = ordered.reshape(*kept, int(np.prod(ordered.shape[len(free) :], dtype=np.int64)))
+        combine, identity = _COMBINE[reducer]
+        if flat.shape[-1] == 0:
+            result = np.full(kept, identity)
+        elif reducer in ("sum", "prod") and self.dtype.kind == "f":
+            result = combine.reduce(flat.astype(self.dtype, copy=False), axis=-1)
+        else:
+            result = combine.reduce(flat, axis=-1)
+        outputs = [np.asarray(result).astype(self.dtype)]
+        if reducer in ("max", "min"):
+            winner = (np.argmax if reducer == "max" else np.argmin)(flat, axis=-1) if flat.shape[-1] else np.zeros(kept)
+            outputs.append(np.asarray(winner, dtype=np.int64))
+        return outputs
+
+    def scatter(self, shape: tuple[int, ...]) -> Array:
+        """The output where values are written to computed places."""
+        value, indices, reads = self._values(0, self.extents[0] if self.extents else 0)
+        combine, identity = _COMBINE[self.stage.reducer or "sum"]
+        result = np.full(shape, identity, dtype=self.dtype)
+        places = [np.broadcast_to(self._place(p, indices, reads), value.shape) for p in self.stage.write]
+        inside: Any = np.ones(value.shape, dtype=bool)
+        for axis, at in enumerate(places):
+            inside = inside & (at >= 0) & (at < shape[axis])
+        if not self.stage.guarded and not inside.all():
+            raise DataError("an id leaves the range of the axis that it is written to")
+        combine.at(result, tuple(at[inside] for at in places), value[inside].astype(self.dtype))
+        return result

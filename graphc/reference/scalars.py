@@ -1,0 +1,106 @@
+"""The value of a stage's body: one NumPy function for each scalar function of the language."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import sympy
+from sympy.core import relational
+
+from graphc.errors import CompileError
+from graphc.expr import scalar
+
+__all__ = ["body_value"]
+
+
+def _sigmoid(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def _softplus(x: Any) -> Any:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def _error_function(x: Any) -> Any:
+    return _erf(x).astype(np.result_type(x, np.float32)) if np.size(x) else np.asarray(x)
+
+
+def _power(x: Any, y: Any) -> Any:
+    if np.asarray(y).dtype.kind in "iu" and np.any(np.asarray(y) < 0):
+        return np.float_power(x, y)
+    return np.power(x, y)
+
+
+def _pow(x: Any, y: Any) -> Any:
+    if isinstance(y, int) and y < 0:
+        return 1 / np.power(x, -y) if y != -1 else np.true_divide(1, x)
+    return np.sqrt(x) if y == 0.5 else 1 / np.sqrt(x) if y == -0.5 else np.power(x, y)
+
+
+_TABLE: dict[type, Callable[..., Any]] = {
+    sympy.Add: lambda *a: reduce(np.add, a),
+    sympy.Mul: lambda *a: reduce(np.multiply, a),
+    sympy.Pow: _pow,
+    sympy.exp: np.exp,
+    sympy.log: np.log,
+    sympy.sin: np.sin,
+    sympy.cos: np.cos,
+    sympy.tan: np.tan,
+    sympy.tanh: np.tanh,
+    sympy.sinh: np.sinh,
+    sympy.cosh: np.cosh,
+    sympy.atan: np.arctan,
+    sympy.erf: _error_function,
+    scalar.Maximum: np.maximum,
+    scalar.Minimum: np.minimum,
+    scalar.Absolute: np.abs,
+    scalar.Sign: np.sign,
+    scalar.Floor: np.floor,
+    scalar.IsFinite: np.isfinite,
+    scalar.Power: _power,
+    scalar.Select: np.where,
+    scalar.Sigmoid: _sigmoid,
+    scalar.Softplus: _softplus,
+    scalar.Log1p: np.log1p,
+    scalar.Expm1: np.expm1,
+    scalar.RootOfSquares: np.sqrt,
+    relational.Equality: np.equal,
+    relational.Unequality: np.not_equal,
+    relational.StrictLessThan: np.less,
+    relational.LessThan: np.less_equal,
+    relational.StrictGreaterThan: np.greater,
+    relational.GreaterThan: np.greater_equal,
+    sympy.And: lambda *a: reduce(np.logical_and, a),
+    sympy.Or: lambda *a: reduce(np.logical_or, a),
+    sympy.Not: np.logical_not,
+}
+
+
+def body_value(body: Any, values: Mapping[Any, Any]) -> Any:
+    """``body`` with its symbols replaced by arrays that broadcast, iteratively and each subformula once."""
+    memo: dict[Any, Any] = dict(values)
+    for part in sympy.postorder_traversal(body):
+        if part in memo:
+            continue
+        if part in (sympy.true, sympy.false):
+            memo[part] = bool(part)
+        elif part.is_Integer:
+            memo[part] = int(part)
+        elif part.is_number and not part.args:
+            memo[part] = float(part)
+        elif part.is_Rational:
+            memo[part] = float(part)
+        else:
+            function = _TABLE.get(part.func)
+            if function is None:
+                raise CompileError(f"the function {part.func.__name__} has no value: it is abstract, or unknown to the evaluator")
+            memo[part] = function(*(memo[a] for a in part.args))
+    return memo[body]
