@@ -15,3 +15,4 @@ from graphc.ops.state import *
 from graphc.ops.function import function
 from graphc.ops import random, nn
 from graphc.reference.evaluate import evaluate
+from graphc.autodiff import grad, vjp

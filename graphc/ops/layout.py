@@ -9,7 +9,7 @@ from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.define import access, is_index_formula
-from graphc.expr.dims import Dim, Extent, as_extent, product, provably_at_least
+from graphc.expr.dims import Dim, Extent, as_extent, product
 from graphc.expr.origin import caller
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Guard, Reshape, Tensor, make
@@ -149,6 +149,7 @@ def getitem(x: Tensor, key: Any) -> Any:
     keys = _without_ellipsis(x, keys)
     shape: list[Extent] = []
     places: list[Affine] = []
+    guards: list[Guard] = []
     for k in keys:
         if k is None:
             shape.append(1)
@@ -157,11 +158,13 @@ def getitem(x: Tensor, key: Any) -> Any:
         size = x.shape[axis]
         if isinstance(k, slice):
             start, step, count = _slice(k, size, x, axis)
+            guard = _slice_guard(k, size, x, axis)
+            guards += [guard] if guard else []
             places.append(Affine.variable(len(shape)).scaled(step) + start)
             shape.append(count)
         else:
             places.append(Affine.constant(_position(k, size, x, axis)))
-    guards = [
+    guards += [
         Guard(p.offset, s - 1 - p.offset, f"position {p.offset} leaves axis {a} of {x.describe()}", caller(), "inside")
         for a, (p, s, k) in enumerate(zip(places, x.shape, [k for k in keys if k is not None], strict=True))
         if not isinstance(k, slice) and isinstance(s, Dim)
@@ -198,23 +201,26 @@ def _slice(k: slice, size: Extent, x: Tensor, axis: int) -> tuple[Extent, int, E
     if isinstance(size, int):
         span = range(*k.indices(size))
         return (span.start if len(span) else 0), step, len(span)
-    if k.start is None and k.stop is None:
-        return (0, step, (size + step - 1) // step) if step > 0 else (size - 1, step, (size - step - 1) // -step)
-    if step != 1:
-        raise ShapeError(f"axis {axis} of {x.describe()} has the named size {size}: a slice with a step must run over all of it")
+    if step < 0:
+        if k.start is not None or k.stop is not None:
+            raise ShapeError(f"axis {axis} of {x.describe()} has the named size {size}: a slice with a negative step must run over all of it")
+        return size - 1, step, (size - step - 1) // -step
 
     def bound(value: Any, default: Extent) -> Extent:
-        if value is None:
-            return default
-        if isinstance(value, Dim):
-            return value
+        if value is None or isinstance(value, Dim):
+            return default if value is None else value
         return int(value) if value >= 0 else size + int(value)
 
     start, stop = bound(k.start, 0), bound(k.stop, size)
-    count = stop - start
-    if isinstance(count, int) and count < 0:
-        return 0, 1, 0
-    if not provably_at_least(size - stop, 0) and isinstance(stop, int):
-        # x[:5] of n entries: fewer than 5 would give fewer, and shapes may not depend on data.
-        raise ShapeError(f"axis {axis} of {x.describe()} has the named size {size}, so [:{stop}] may leave it: declare the size as a number")
-    return start, 1, count
+    span = stop - start
+    return start, step, (span + step - 1) // step
+
+
+def _slice_guard(k: slice, size: Extent, x: Tensor, axis: int) -> Guard | None:
+    """What a slice of a named size needs: NumPy would shorten the result, and a shape may not depend on data."""
+    if isinstance(size, int) or (k.start is None and k.stop is None):
+        return None
+    start, step, _ = _slice(k, size, x, axis)
+    stop = size if k.stop is None else k.stop if isinstance(k.stop, Dim) or k.stop >= 0 else size + k.stop
+    text = f"the slice {start}:{stop}{f':{step}' if step != 1 else ''} leaves axis {axis} of {x.describe()}: give an array that is long enough"
+    return Guard(stop - start, size - stop, text, caller(), "inside")

@@ -1,0 +1,7 @@
+"""Gradients: SymPy differentiates each stage's body, the sweep walks the graph in reverse."""
+
+from __future__ import annotations
+
+from graphc.autodiff.sweep import grad, vjp
+
+__all__ = ["grad", "vjp"]
