@@ -1,0 +1,184 @@
+"""The gradient checker: exact gradients against central differences, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.autodiff import vjp
+from graphc.errors import DataError, DeclarationError
+from graphc.expr.build import constant, operand
+from graphc.expr.dims import Dim
+from graphc.expr.graph import leaves
+from graphc.expr.tensor import Tensor
+from graphc.reference.evaluate import evaluate
+
+__all__ = ["GradientReport", "Worst", "check_gradients", "sample"]
+
+TOLERANCE = 1e-6
+_ENTRIES = 64  # entries of one variable that are checked; more are drawn from all
+_SIZES = (3, 2, 5, 4, 7, 6)  # what named dimensions are, distinct so that a mixed-up axis shows
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The entry where gradient and difference quotient disagree most."""
+
+    variable: str
+    entry: tuple[int, ...]
+    gradient: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What :func:`check_gradients` found; prints as a sentence.
+
+    Attributes:
+        ok: whether every entry agrees to 1e-6, relative to the larger of 1 and the values.
+        max_error: the largest disagreement.
+        worst: where it is; ``None`` where nothing was compared.
+        checked: the number of entries compared.
+        skipped: the number of entries at a kink, where no derivative exists.
+    """
+
+    ok: bool
+    max_error: float
+    worst: Worst | None
+    checked: int
+    skipped: int = 0
+
+    def __str__(self) -> str:
+        if self.worst is None:
+            return "No entry was compared: there is no variable to check."
+        w = self.worst
+        kinks = f", {self.skipped} at a kink left out" if self.skipped else ""
+        verdict = "The gradients agree with central differences" if self.ok else "The gradients DISAGREE with central differences"
+        place = f"{w.variable}{list(w.entry) if w.entry else ''}"
+        return (
+            f"{verdict}: {self.checked} entries{kinks}, largest error {self.max_error:.2g} at {place} "
+            f"(gradient {w.gradient:.8g}, difference {w.difference:.8g})."
+        )
+
+    __repr__ = __str__
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+
+def sample(tensors: Sequence[Tensor], seed: int = 0, given: Mapping[Tensor, Any] | None = None) -> dict[Tensor, Any]:
+    """Random arrays for inputs, with distinct sizes for the named dimensions that ``given`` leaves open."""
+    rng = np.random.default_rng(seed)
+    values: dict[Tensor, Any] = dict(given or {})
+    sizes: dict[str, int] = {}
+    for tensor, array in values.items():
+        for extent, size in zip(tensor.shape, np.shape(array), strict=False):
+            if isinstance(extent, Dim) and extent == Dim.named(extent.names[0]):
+                sizes[extent.names[0]] = size
+    for tensor in tensors:
+        for name in (n for e in tensor.shape if isinstance(e, Dim) for n in e.names):
+            sizes.setdefault(name, _SIZES[len(sizes) % len(_SIZES)])
+    for tensor in tensors:
+        if tensor in values:
+            continue
+        shape = tuple(e.evaluate(sizes) if isinstance(e, Dim) else e for e in tensor.shape)
+        if tensor.dtype == "float":
+            values[tensor] = rng.uniform(-1.5, 1.5, shape)
+            if getattr(tensor.op, "symmetric", False):
+                values[tensor] = (values[tensor] + values[tensor].T) / 2
+        else:
+            values[tensor] = rng.integers(0, 2, shape)
+    return values
+
+
+def check_gradients(y: Tensor, wrt: Any = None, at: Mapping[Tensor, Any] | None = None, seed: int = 0) -> GradientReport:
+    """Compare the exact gradients of ``y`` with central differences of fourth order.
+
+    Args:
+        y: a tensor; one that is no scalar is weighted by random numbers and summed.
+        wrt: the variables, by default every float input and parameter of ``y``.
+        at: arrays for inputs; those not given are drawn at random in [-1.5, 1.5], named dimensions with distinct sizes.
+        seed: what the drawn numbers, and random nodes, depend on.
+
+    Example:
+        >>> import graphc as gx
+        >>> x = gx.tensor("x", ("n", 3))
+        >>> gx.check_gradients(gx.sum(gx.tanh(x))).ok
+        True
+    """
+    y = operand(y)
+    found = leaves(y)
+    variables = [t for t in found.values() if t.dtype == "float" and t.kind != "state"] if wrt is None else wrt
+    variables = list(variables) if isinstance(variables, list | tuple) else [variables]
+    for v in variables:
+        if not isinstance(v, Tensor) or v.kind == "computed":
+            raise DeclarationError(f"gradients are checked by inputs and parameters, not by {getattr(v, 'label', v)!r}: leave wrt out to check all")
+    inputs = [t for t in found.values() if t.kind == "input"]
+    values = sample(inputs, seed, at)
+    for leaf in found.values():
+        if leaf not in values:
+            values[leaf] = leaf.value
+    for v in variables:
+        if v not in values:
+            raise DataError(f"{v.describe()} is no input of {y.label}, so there is nothing to vary")
+    value = evaluate(y, values, seed=seed)
+    weights = np.random.default_rng(seed + 1).uniform(0.5, 1.5, np.shape(value)) if y.ndim else np.asarray(1.0)
+    gradients = vjp(y, variables, _cotangent(y, weights), unconnected="zero")
+    return _compare(y, variables, evaluate(gradients, values, seed=seed), values, weights, seed)
+
+
+def _cotangent(y: Tensor, weights: Any) -> Tensor:
+    """The weights as a tensor of the declared shape of ``y``, which may have named sizes."""
+    fixed = constant(weights)
+    if fixed.shape == y.shape:
+        return fixed
+    from graphc.ops.layout import reshape
+
+    return reshape(fixed, y.shape)
+
+
+def _compare(y: Tensor, variables: list[Tensor], gradients: list[Any], values: dict[Tensor, Any], weights: Any, seed: int) -> GradientReport:
+    rng = np.random.default_rng(seed + 2)
+    worst: Worst | None = None
+    largest, checked, skipped = 0.0, 0, 0
+    for variable, gradient in zip(variables, gradients, strict=True):
+        point = np.asarray(values[variable], dtype=np.float64)
+        entries = list(np.ndindex(point.shape))
+        if len(entries) > _ENTRIES:
+            entries = [entries[k] for k in sorted(rng.choice(len(entries), _ENTRIES, replace=False))]
+        twins = bool(getattr(variable.op, "symmetric", False))
+        for entry in entries:
+            slope, kink = _difference(y, variable, point, entry, values, weights, seed, twins)
+            if kink:
+                skipped += 1
+                continue
+            checked += 1
+            exact = float(gradient[entry])
+            error = abs(exact - slope) / max(1.0, abs(exact), abs(slope))
+            error = np.inf if np.isnan(error) else error
+            if worst is None or error > largest:
+                largest, worst = float(error), Worst(variable.label, tuple(int(e) for e in entry), exact, slope)
+    return GradientReport(largest <= TOLERANCE, largest, worst, checked, skipped)
+
+
+def _difference(
+    y: Tensor, variable: Tensor, point: Any, entry: tuple[int, ...], values: dict[Tensor, Any], weights: Any, seed: int, twins: bool
+) -> tuple[float, bool]:
+    """The central difference of fourth order, and whether the slopes from left and right disagree."""
+    h = 1e-4 * max(1.0, abs(float(point[entry])))
+
+    def along(step: float) -> float:
+        moved = point.copy()
+        for place in {entry, entry[::-1]} if twins else {entry}:
+            # A symmetric matrix moves along (E + Eᵀ)/2.
+            moved[place] += step / (2 if twins and entry != entry[::-1] else 1)
+        return float(np.sum(evaluate(y, values | {variable: moved}, seed=seed) * weights))
+
+    far_left, left, right, far_right = (along(k * h) for k in (-2, -1, 1, 2))
+    centre = along(0.0)
+    slope = (far_left - 8 * left + 8 * right - far_right) / (12 * h)
+    from_left, from_right = (far_left - 4 * left + 3 * centre) / (2 * h), (-far_right + 4 * right - 3 * centre) / (2 * h)
+    return slope, abs(from_left - from_right) > 1e-3 * max(1.0, abs(slope))
