@@ -52,9 +52,7 @@ def gather(
     places |= {k: _renumbered(e, number) for k, e in solved.items()}
     ranges = [*shape, *(extents[k] for k in rest)]
     doubtful = [k for k in solved if not _within(places[k], ranges, extents[k])]
-    moved: list[Access] = [
-        (t, tuple(p.substitute(places) for p in coords), _outside(outside, coords, doubtful)) for t, coords, *outside in reads
-    ]
+    moved: list[Access] = [(t, tuple(p.substitute(places) for p in coords), _outside(outside, coords, doubtful)) for t, coords, *outside in reads]
     body = substitute_indices(body, places)
     body = _conditioned(body, [(places[k], extents[k]) for k in doubtful if not _implied(k, free, body, adjoint)])
     return stage(ranges, moved, body, outputs=count, reducer="sum" if rest else None, dtype="float", origin=origin)

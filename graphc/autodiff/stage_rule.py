@@ -58,7 +58,7 @@ def _groups(reads: tuple[Read, ...]) -> list[tuple[Read, tuple[int, ...]]]:
 def _contribution(node: Node, adjoint: Tensor, read: Read, source: Tensor, slope: Any) -> Tensor:
     op = node.op
     assert isinstance(op, Stage)
-    reads: list[Access] = accesses(node.outputs[0])
+    reads: list[Access] = [*accesses(node.outputs[0])]
     g = uniform_value(adjoint)
     if g is None:
         g = read_symbol(len(reads))
@@ -102,13 +102,11 @@ def _product_of_others(node: Node) -> Tensor:
     count = len(op.extents)
     twins = {k: count + n for n, k in enumerate(op.reduced)}
     moved = {k: Affine.variable(t) for k, t in twins.items()}
-    reads: list[Access] = [
-        (t, tuple(p.substitute(moved) for p in coords), *outside) for t, coords, *outside in accesses(node.outputs[0])
-    ]
+    reads: list[Access] = [(t, tuple(p.substitute(moved) for p in coords), outside) for t, coords, outside in accesses(node.outputs[0])]
     body = substitute_indices(op.body.xreplace(op.dim_values()), moved)
-    same = sympy.And(*(sympy.Eq(index_symbol(k), index_symbol(t)) for k, t in twins.items()))
+    same_places: list[Any] = [sympy.Eq(index_symbol(k), index_symbol(t)) for k, t in twins.items()]
     return stage(
-        [*op.extents, *(op.extents[k] for k in op.reduced)], reads, Select(same, sympy.Integer(1), body),
+        [*op.extents, *(op.extents[k] for k in op.reduced)], reads, Select(sympy.And(*same_places), sympy.Integer(1), body),
         outputs=count, reducer="prod", origin=node.origin,
     )  # fmt: skip
 

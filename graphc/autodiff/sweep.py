@@ -13,7 +13,7 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
 from graphc.expr.graph import topological
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Phase, Reshape, Tensor, make
+from graphc.expr.tensor import Alias, Assign, Leaf, Node, Reshape, Tensor, make
 from graphc.stable import stabilise_keeping
 
 __all__ = ["grad", "vjp"]
@@ -131,7 +131,7 @@ def _contributions(node: Node, adjoint: Tensor, wanted: set[Tensor]) -> list[tup
     if isinstance(op, Reshape):
         back = make(Reshape(source.shape), (adjoint,), source.shape, "float", origin=node.origin)
         return [(source, back)]
-    assert isinstance(op, Alias | Assign) and not isinstance(op, Phase), op
+    assert isinstance(op, Alias | Assign), op
     return [(source, adjoint)]
 
 

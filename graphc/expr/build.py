@@ -152,7 +152,7 @@ def same_extent(left: Extent, right: Extent, what: str) -> Guard | None:
     """
     if left == right:
         return None
-    if isinstance(left, int) and isinstance(right, int) or isinstance(left - right, int):
+    if (isinstance(left, int) and isinstance(right, int)) or isinstance(left - right, int):
         raise ShapeError(what)
     return Guard(left, right, what, caller())
 
@@ -174,8 +174,12 @@ def broadcast(tensors: Sequence[Tensor], what: str) -> tuple[tuple[Extent, ...],
                 shape[axis] = extent
                 continue
             shapes = " and ".join(t.describe() for t in tensors)
-            guard = same_extent(known, extent, f"{what}: the shapes of {shapes} do not fit: axis {axis} is {known} and {extent}. "
-                                "Axes must be equal or 1, counted from the last; reshape one of them, or insert an axis with [:, None]")
+            guard = same_extent(
+                known,
+                extent,
+                f"{what}: the shapes of {shapes} do not fit: axis {axis} is {known} and {extent}. "
+                "Axes must be equal or 1, counted from the last; reshape one of them, or insert an axis with [:, None]",
+            )
             if guard is not None:
                 guards.append(guard)
                 if isinstance(extent, int):

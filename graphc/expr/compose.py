@@ -10,7 +10,7 @@ from graphc.expr.tensor import Tensor
 __all__ = ["accesses", "inline", "inlinable", "producer_body"]
 
 
-def accesses(tensor: Tensor) -> list[Access]:
+def accesses(tensor: Tensor) -> list[tuple[Tensor, tuple[Affine, ...], float | None]]:
     """The reads of a stage's tensor, with the tensors in place of operand numbers."""
     op = tensor.op
     assert isinstance(op, Stage)
@@ -34,21 +34,22 @@ def producer_body(producer: Tensor, places: tuple[Affine, ...], offset: int) -> 
     Reads are numbered from ``offset`` on; indices are the consumer's.
     """
     op = producer.op
-    assert isinstance(op, Stage) and op.free is not None
+    assert isinstance(op, Stage)
+    assert op.free is not None
     at = {index: places[axis] for axis, index in enumerate(op.free)}
 
     def renumber(variable: int) -> int:
         return variable if variable >= 0 else variable - offset
 
     reads: list[Access] = []
-    for tensor, coords, *outside in accesses(producer):
+    for tensor, coords, outside in accesses(producer):
         # Indices first, by maps of the consumer's indices; then the reads that serve as places.
         moved = tuple(
             Affine.collect([(renumber(v), c) for v, c in place.terms if v < 0], place.offset)
             + Affine(tuple(t for t in place.terms if t[0] >= 0)).substitute(at)
             for place in coords
         )
-        reads.append((tensor, moved, outside[0]))
+        reads.append((tensor, moved, outside))
     body = op.body.xreplace(op.dim_values())
     body = substitute_indices(body, at)
     return reads, body.xreplace({read_symbol(k): read_symbol(k + offset) for k in range(len(op.reads))})
@@ -62,7 +63,7 @@ def inline(consumer: Tensor, read: int) -> Tensor:
     op = consumer.op
     assert isinstance(op, Stage)
     old = accesses(consumer)
-    producer, places, *_ = old[read]
+    producer, places, _ = old[read]
     more, body = producer_body(producer, places, len(old))
     joined = op.body.xreplace(op.dim_values()).xreplace({read_symbol(read): body})
     return stage(

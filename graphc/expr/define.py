@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import sympy
 
@@ -34,8 +34,8 @@ class Index(sympy.Symbol):
 
     __slots__ = ()
 
-    def __new__(cls, name: str) -> Index:
-        return cast(Index, sympy.Symbol.__xnew__(cls, name, integer=True, nonnegative=True))  # type: ignore[attr-defined]
+    def __new__(cls, name: str) -> Self:
+        return cast("Self", sympy.Symbol.__xnew__(cls, name, integer=True, nonnegative=True))  # type: ignore[attr-defined]
 
 
 class AccessAtom(sympy.Symbol):
@@ -45,11 +45,11 @@ class AccessAtom(sympy.Symbol):
     tensor: Tensor
     places: tuple[Any, ...]
 
-    def __new__(cls, tensor: Tensor, places: tuple[Any, ...]) -> AccessAtom:
+    def __new__(cls, tensor: Tensor, places: tuple[Any, ...]) -> Self:
         text = f"{tensor.label}[{', '.join(map(str, places))}]" if places else tensor.label
         # The number keeps two accesses apart that look alike; integer-valued ones may serve as places.
         assumptions: dict[str, Any] = {"real": True} if tensor.dtype == "float" else {"integer": True}
-        atom = cast(AccessAtom, sympy.Symbol.__xnew__(cls, f"{text}#{next(_numbers)}", **assumptions))  # type: ignore[attr-defined]
+        atom = cast("Self", sympy.Symbol.__xnew__(cls, f"{text}#{next(_numbers)}", **assumptions))  # type: ignore[attr-defined]
         atom.tensor, atom.places = tensor, places
         return atom
 
@@ -65,9 +65,9 @@ class Reduction(sympy.Symbol):
     bound: tuple[Index, ...]
     reducer: Reducer
 
-    def __new__(cls, reducer: Reducer, body: Any, bound: tuple[Index, ...]) -> Reduction:
+    def __new__(cls, reducer: Reducer, body: Any, bound: tuple[Index, ...]) -> Self:
         text = f"{reducer.capitalize()}({body}, {', '.join(map(str, bound))})#{next(_numbers)}"
-        atom = cast(Reduction, sympy.Symbol.__xnew__(cls, text, real=True))  # type: ignore[attr-defined]
+        atom = cast("Self", sympy.Symbol.__xnew__(cls, text, real=True))  # type: ignore[attr-defined]
         atom.body, atom.bound, atom.reducer = body, bound, reducer
         return atom
 
@@ -214,9 +214,7 @@ def _free_indices(body: Any) -> set[Index]:
     return found
 
 
-def _stage(
-    outputs: tuple[Index, ...], body: Any, outside: float | None, given: Mapping[Index, Extent], name: str = ""
-) -> Tensor:
+def _stage(outputs: tuple[Index, ...], body: Any, outside: float | None, given: Mapping[Index, Extent], name: str = "") -> Tensor:
     """The stage of one body; a reducer that is the whole body is the stage's own."""
     reducer: Reducer | None = None
     bound: tuple[Index, ...] = ()
@@ -288,5 +286,7 @@ def operand_formula(body: Any) -> Any:
 def as_formula(tensor: Tensor) -> AccessAtom:
     """A tensor of rank 0 where SymPy wants an expression."""
     if tensor.ndim:
-        raise DeclarationError(f"{tensor.describe()} stands in a formula without its indices: write {tensor.label}[i, ...] with one place for each axis")
+        raise DeclarationError(
+            f"{tensor.describe()} stands in a formula without its indices: write {tensor.label}[i, ...] with one place for each axis"
+        )
     return access(operand(tensor), ())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import sympy
@@ -96,9 +96,7 @@ class Dim:
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, int | Dim) and not isinstance(other, bool):
-            return _collect(
-                (tuple(sorted((*a, *b), key=str)), x * y) for a, x in self.terms for b, y in _terms(other)
-            )
+            return _collect((tuple(sorted((*a, *b), key=str)), x * y) for a, x in self.terms for b, y in _terms(other))
         return _formula(self, other, lambda a, b: a * b)
 
     __rmul__ = __mul__
@@ -155,7 +153,7 @@ class DimSymbol(sympy.Symbol):
     dim: Dim
 
 
-@lru_cache(maxsize=None)
+@cache
 def dim_symbol(dim: Dim) -> DimSymbol:
     """The SymPy symbol of a dimension; one object for equal dimensions."""
     symbol: DimSymbol = sympy.Symbol.__xnew__(DimSymbol, str(dim), integer=True, nonnegative=True)  # type: ignore[attr-defined]

@@ -14,9 +14,7 @@ from graphc.expr.tensor import Guard, Tensor
 __all__ = ["check_inside", "infer_extents"]
 
 
-def infer_extents(
-    reads: Sequence[Access], labels: Sequence[str], given: Mapping[int, Extent], guarded: bool
-) -> tuple[list[Extent], list[Guard]]:
+def infer_extents(reads: Sequence[Access], labels: Sequence[str], given: Mapping[int, Extent], guarded: bool) -> tuple[list[Extent], list[Guard]]:
     """The extent of every index, numbered as in ``labels``.
 
     A bare index takes its axis's extent; otherwise it gets the largest extent that keeps every access inside, unless
@@ -38,8 +36,12 @@ def infer_extents(
             continue
         if index in given:
             continue
-        guard = same_extent(known, found, f"the index {labels[index]} runs over {known}, but axis {axis} of {tensor.describe()} is {found}: "
-                            "an index has one extent; use another index, or give extents={...}")
+        guard = same_extent(
+            known,
+            found,
+            f"the index {labels[index]} runs over {known}, but axis {axis} of {tensor.describe()} is {found}: "
+            "an index has one extent; use another index, or give extents={...}",
+        )
         if guard is not None:
             guards.append(guard)
     if not guarded:
@@ -98,7 +100,7 @@ def check_inside(reads: Sequence[Access], extents: Sequence[Extent], labels: Seq
     guards: list[Guard] = []
     for tensor, axis, place in _axes(reads):
         bounds = place.bounds(extents)
-        if bounds is None or place.bare is not None and tensor.shape[axis] == extents[place.bare]:
+        if bounds is None or (place.bare is not None and tensor.shape[axis] == extents[place.bare]):
             continue
         low, high = bounds
         size = tensor.shape[axis]
@@ -106,7 +108,7 @@ def check_inside(reads: Sequence[Access], extents: Sequence[Extent], labels: Seq
             f"axis {axis} of {tensor.describe()} is read at {_text(place, labels)}, which runs from {low} to {high} and leaves 0 to {size - 1}: "
             "change the place, give smaller extents={...}, or say gx.define(..., outside=0) to read 0 there"
         )
-        if isinstance(low, int) and low < 0 or isinstance(size - 1 - high, int) and size - 1 - high < 0:
+        if (isinstance(low, int) and low < 0) or (isinstance(size - 1 - high, int) and size - 1 - high < 0):
             raise ShapeError(text)
         if not (provably_at_least(low, 0) and provably_at_least(size - 1 - high, 0)):
             guards.append(Guard(low, size - 1 - high, text, caller(), "inside"))

@@ -58,7 +58,9 @@ def bind_sizes(arrays: Iterable[tuple[Tensor, Sequence[int]]]) -> dict[str, int]
         for axis, (extent, actual) in enumerate(zip(tensor.shape, shape, strict=True)):
             if isinstance(extent, int):
                 if extent != actual:
-                    raise DataError(f"{tensor.describe()} wants {extent} on axis {axis}, and the array given has shape {tuple(shape)} ({tensor.origin})")
+                    raise DataError(
+                        f"{tensor.describe()} wants {extent} on axis {axis}, and the array given has shape {tuple(shape)} ({tensor.origin})"
+                    )
                 continue
             if len(extent.terms) > 1 or extent != Dim.named(extent.names[0]):
                 later.append((tensor, axis, extent, actual))

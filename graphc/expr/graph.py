@@ -10,7 +10,8 @@ from graphc.expr.stage import Stage
 from graphc.expr.tensor import Alias, Assign, Call, Guard, Leaf, Node, Phase, Random, Tensor
 
 __all__ = [
-    "assigns", "free_dimensions", "guards", "inference", "leaves", "random_numbers", "rebuild", "replace_inputs",
+    "assigns",
+    "drop_aliases", "free_dimensions", "guards", "inference", "leaves", "random_numbers", "rebuild", "replace_inputs",
     "resolve_phase", "substitute", "topological", "training", "unalias",
 ]  # fmt: skip
 
@@ -93,6 +94,7 @@ def replace_inputs(node: Node, inputs: Sequence[Tensor], shown: Mapping[Tensor, 
 
 def substitute(outputs: Sequence[Tensor], replacements: dict[Tensor, Tensor]) -> list[Tensor]:
     """The outputs with some tensors replaced by others of the same shape."""
+
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         if not any(t in replacements for t in node.outputs):
             return None
@@ -132,6 +134,11 @@ def unalias(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def drop_aliases(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The outputs without names and without the primals that gradients remember: what is to be computed."""
+    return rebuild(outputs, lambda node, inputs: [inputs[0]] if isinstance(node.op, Alias) else None)
+
+
 def assigns(outputs: Sequence[Tensor]) -> list[Tensor]:
     """The assignments that the outputs reach, in order.
 
@@ -143,9 +150,7 @@ def assigns(outputs: Sequence[Tensor]) -> list[Tensor]:
         if isinstance(node.op, Assign):
             state = unalias(node.inputs[0])
             if state in found:
-                raise DeclarationError(
-                    f"{state.label} gets two next values: at {found[state].origin} and at {node.origin}. Keep one gx.assign"
-                )
+                raise DeclarationError(f"{state.label} gets two next values: at {found[state].origin} and at {node.origin}. Keep one gx.assign")
             found[state] = node.outputs[0]
     return list(found.values())
 

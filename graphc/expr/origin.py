@@ -31,7 +31,7 @@ class Origin:
 
 def caller() -> Origin:
     """The innermost line of the calling stack that is not graphc's own."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # inspect.stack() reads source files: too slow for every node
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return Origin(frame.f_code.co_filename, frame.f_lineno)

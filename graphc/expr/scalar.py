@@ -47,13 +47,22 @@ class _Scalar(sympy.Function):
     is_commutative = True
 
 
+def _arguments(call: _Scalar) -> tuple[Any, ...]:
+    return call.args
+
+
+def _power(x: Any, y: Any) -> Any:
+    return Power(x, y)
+
+
 class Select(_Scalar):
     """``Select(condition, a, b)``: ``a`` where the condition holds, else ``b``; the other branch never takes part."""
 
     nargs = 3
 
     @classmethod
-    def eval(cls, condition: Any, a: Any, b: Any) -> Any:
+    def eval(cls, *args: Any) -> Any:
+        condition, a, b = args
         if condition == sympy.true:
             return a
         if condition == sympy.false:
@@ -127,10 +136,10 @@ class Power(_Scalar):
     nargs = 2
 
     def fdiff(self, argindex: int = 1) -> Any:
-        x, y = self.args
+        x, y = _arguments(self)
         if argindex == 1:
-            return Select(sympy.Eq(y, 0), ZERO, y * Power(x, y - 1))
-        return Select(sympy.Eq(x, 0), ZERO, self * sympy.log(x))
+            return Select(sympy.Eq(y, 0), ZERO, y * _power(x, y - 1))
+        return Select(sympy.Eq(x, 0), ZERO, _power(x, y) * sympy.log(x))
 
 
 class Sigmoid(_Scalar):
@@ -157,7 +166,7 @@ class Log1p(_Scalar):
     nargs = 1
 
     def fdiff(self, argindex: int = 1) -> Any:
-        return 1 / (1 + self.args[0])
+        return 1 / (1 + _arguments(self)[0])
 
 
 class Expm1(_Scalar):
@@ -225,6 +234,10 @@ def _piecewise(*pieces: Any) -> Any:
     return reduce(lambda rest, piece: Select(piece[1], piece[0], rest), earlier, last)
 
 
+def _floor(x: Any) -> Any:
+    return Floor(x)
+
+
 def _heaviside(x: Any, at_zero: Any = ONE / 2) -> Any:
     return Select(sympy.Gt(x, 0), ONE, Select(sympy.Lt(x, 0), ZERO, at_zero))
 
@@ -236,7 +249,7 @@ _REPLACED: dict[type, Any] = {
     sympy.Abs: Absolute,
     sympy.sign: Sign,
     sympy.floor: Floor,
-    sympy.ceiling: lambda x: -Floor(-x),
+    sympy.ceiling: lambda x: -_floor(-x),
     sympy.Piecewise: _piecewise,
     sympy.Heaviside: _heaviside,
     sympy.sec: lambda x: 1 / sympy.cos(x),
@@ -274,9 +287,7 @@ def normalise(expr: Any, keep: tuple[type, ...] = ()) -> Any:
         return expr.func(*args) if args else expr
     rule = _REPLACED.get(expr.func)
     if rule is None:
-        raise DeclarationError(
-            f"{expr.func.__name__} is unknown in formulas: write it with exp, log, sqrt, tanh, sin, cos, erf, Abs, Max, Piecewise"
-        )
+        raise DeclarationError(f"{expr.func.__name__} is unknown in formulas: write it with exp, log, sqrt, tanh, sin, cos, erf, Abs, Max, Piecewise")
     return rule(*args)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -14,7 +14,7 @@ _scopes: ContextVar[tuple[str, ...]] = ContextVar("scopes", default=())
 
 
 @contextmanager
-def scope(name: str) -> Iterator[None]:
+def scope(name: str) -> Generator[None]:
     """Names declared inside are prefixed: ``encoder/h``; pictures draw a scope as a group.
 
     Example:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, Literal
 
 import sympy
@@ -25,19 +25,19 @@ Reducer = Literal["sum", "prod", "max", "min"]
 REDUCERS: tuple[Reducer, ...] = ("sum", "prod", "max", "min")
 
 
-@lru_cache(maxsize=None)
+@cache
 def index_symbol(number: int) -> sympy.Symbol:
     """The symbol of a stage's index in its body."""
     return sympy.Symbol(f"i{number}", integer=True, nonnegative=True)
 
 
-@lru_cache(maxsize=None)
+@cache
 def read_symbol(number: int) -> sympy.Symbol:
     """The symbol of the value that read ``number`` gives."""
     return sympy.Symbol(f"x{number}", real=True)
 
 
-@lru_cache(maxsize=None)
+@cache
 def dimension_symbol(number: int) -> sympy.Symbol:
     """The symbol of the stage's dimension ``number`` in its body."""
     return sympy.Symbol(f"d{number}", integer=True, nonnegative=True)
@@ -113,7 +113,7 @@ def identity_write(count: int) -> tuple[Affine, ...]:
     return tuple(Affine.variable(k) for k in range(count))
 
 
-def substitute_indices(body: Any, places: Sequence[Affine] | dict[int, Affine], reads: Any = None) -> Any:
+def substitute_indices(body: Any, places: Sequence[Affine] | dict[int, Affine]) -> Any:
     """``body`` with its index symbols replaced by affine maps, all at once."""
     items = places.items() if isinstance(places, dict) else enumerate(places)
     return body.xreplace({index_symbol(k): affine_formula(place) for k, place in items})

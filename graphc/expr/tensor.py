@@ -162,9 +162,7 @@ class Tensor:
     __array_ufunc__ = None  # NumPy arrays leave operators to us
     __array_priority__ = 1000
 
-    def __init__(
-        self, node: Node, shape: tuple[Extent, ...], dtype: DType, name: str = "", call: Call | None = None, output: int = 0
-    ) -> None:
+    def __init__(self, node: Node, shape: tuple[Extent, ...], dtype: DType, name: str = "", call: Call | None = None, output: int = 0) -> None:
         self.node = node
         self.output = output
         self.shape = shape

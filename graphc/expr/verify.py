@@ -12,26 +12,26 @@ from graphc.expr.scalar import is_condition
 from graphc.expr.stage import REDUCERS, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Alias, Assign, Leaf, Node, Phase, Random, Reshape, Tensor
 
-__all__ = ["GraphDefect", "verify"]
+__all__ = ["GraphDefectError", "verify"]
 
 # operation -> the number of inputs it takes; None: any.
 _ARITY: dict[type, int | None] = {Stage: None, Leaf: 0, Reshape: 1, Alias: None, Random: 0, Assign: 2, Phase: 2}
 
 
-class GraphDefect(AssertionError):
+class GraphDefectError(AssertionError):
     """A graph that breaks the specification."""
 
 
 def _require(condition: bool, node: Node, what: str) -> None:
     if not condition:
-        raise GraphDefect(f"{what}: {node.op} of {[t.describe() for t in node.inputs]}")
+        raise GraphDefectError(f"{what}: {node.op} of {[t.describe() for t in node.inputs]}")
 
 
 def verify(outputs: Sequence[Tensor]) -> None:
     """Check every node that the outputs reach.
 
     Raises:
-        GraphDefect: naming the first node that breaks the specification.
+        GraphDefectError: naming the first node that breaks the specification.
     """
     for node in topological(outputs):
         arity = _ARITY.get(type(node.op), -1)

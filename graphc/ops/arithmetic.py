@@ -10,7 +10,18 @@ import sympy
 
 from graphc.expr.build import elementwise
 from graphc.expr.scalar import (
-    Absolute, Expm1, Floor, IsFinite, Log1p, Maximum, Minimum, Power, Select, Sigmoid, Sign, Softplus,
+    Absolute,
+    Expm1,
+    Floor,
+    IsFinite,
+    Log1p,
+    Maximum,
+    Minimum,
+    Power,
+    Select,
+    Sigmoid,
+    Sign,
+    Softplus,
 )  # fmt: skip
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import DType, Tensor
@@ -18,6 +29,8 @@ from graphc.expr.tensor import DType, Tensor
 __all__ = ["ELEMENTWISE", "Elementwise", "declare"]
 
 x, y, z = (read_symbol(k) for k in range(3))
+_x_holds: Any = sympy.Ne(x, 0)
+_y_holds: Any = sympy.Ne(y, 0)
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,10 @@ ELEMENTWISE: tuple[Elementwise, ...] = (
     _row("relu", Maximum(0, x), "``max(0, x)``; its derivative at 0 is 0.", "ReLU", r"\operatorname{ReLU}({0})"),
     _row("maximum", Maximum(x, y), "The larger of two; on a tie the first takes the whole gradient; NaN where either is.", "max", r"\max({0}, {1})"),
     _row("minimum", Minimum(x, y), "The smaller of two; on a tie the first takes the whole gradient; NaN where either is.", "min", r"\min({0}, {1})"),
-    _row("where", Select(sympy.Ne(x, 0), y, z), "``y`` where the condition ``x`` holds, else ``z``; the other branch never takes part.", "where", r"\begin{cases}{1} & {0} \\ {2} & \text{else}\end{cases}"),
+    _row(
+        "where", Select(sympy.Ne(x, 0), y, z), "``y`` where the condition ``x`` holds, else ``z``; the other branch never takes part.",
+        "where", r"\begin{cases}{1} & {0} \\ {2} & \text{else}\end{cases}",
+    ),
     _row("isfinite", sympy.Ne(IsFinite(x), 0), "True where ``x`` is neither infinite nor NaN.", "isfinite", "", "bool"),
     _row("equal", sympy.Eq(x, y), "True where two tensors agree.", "=", "{0} = {1}", "bool"),
     _row("not_equal", sympy.Ne(x, y), "True where two tensors differ.", "≠", r"{0} \neq {1}", "bool"),
@@ -77,14 +93,15 @@ ELEMENTWISE: tuple[Elementwise, ...] = (
     _row("less_equal", sympy.Le(x, y), "True where ``x <= y``.", "≤", r"{0} \le {1}", "bool"),
     _row("greater", sympy.Gt(x, y), "True where ``x > y``.", ">", "{0} > {1}", "bool"),
     _row("greater_equal", sympy.Ge(x, y), "True where ``x >= y``.", "≥", r"{0} \ge {1}", "bool"),
-    _row("logical_and", sympy.And(sympy.Ne(x, 0), sympy.Ne(y, 0)), "True where both hold.", "∧", r"{0} \land {1}", "bool"),
-    _row("logical_or", sympy.Or(sympy.Ne(x, 0), sympy.Ne(y, 0)), "True where at least one holds.", "∨", r"{0} \lor {1}", "bool"),
+    _row("logical_and", sympy.And(_x_holds, _y_holds), "True where both hold.", "∧", r"{0} \land {1}", "bool"),
+    _row("logical_or", sympy.Or(_x_holds, _y_holds), "True where at least one holds.", "∨", r"{0} \lor {1}", "bool"),
     _row("logical_not", sympy.Eq(x, 0), "True where ``x`` does not hold.", "¬", r"\lnot {0}", "bool"),
 )  # fmt: skip
 
 
 def declare(row: Elementwise) -> Callable[..., Tensor]:
     """The public function of a row."""
+
     def one(x: Any) -> Tensor:
         return elementwise(row.symbol, row.formula, (x,), dtype=row.dtype, latex=row.latex)
 

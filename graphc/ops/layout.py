@@ -200,7 +200,7 @@ def _slice(k: slice, size: Extent, x: Tensor, axis: int) -> tuple[Extent, int, E
         raise DeclarationError(f"{x.describe()}[...]: a slice's step is not 0")
     if isinstance(size, int):
         span = range(*k.indices(size))
-        return (span.start if len(span) else 0), step, len(span)
+        return (span.start if span else 0), step, len(span)
     if step < 0:
         if k.start is not None or k.stop is not None:
             raise ShapeError(f"axis {axis} of {x.describe()} has the named size {size}: a slice with a negative step must run over all of it")

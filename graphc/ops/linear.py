@@ -26,8 +26,12 @@ def contract(spec: str, tensors: tuple[Tensor, ...], call: Call, what: str) -> T
             if known == 1:
                 extents[letter] = extent
             elif extent != 1:
-                guard = same_extent(known, extent, f"{what}: axis {axis} of {tensor.describe()} is {extent}, where {known} is wanted "
-                                    f"({' and '.join(t.describe() for t in tensors)}): transpose or reshape one of them")
+                guard = same_extent(
+                    known,
+                    extent,
+                    f"{what}: axis {axis} of {tensor.describe()} is {extent}, where {known} is wanted "
+                    f"({' and '.join(t.describe() for t in tensors)}): transpose or reshape one of them",
+                )
                 guards += [guard] if guard else []
     reads = [
         (tensor, tuple(

@@ -30,9 +30,7 @@ def _reduce(reducer: Reducer, value: Any, axis: Axes, keepdims: bool) -> Tensor:
     places = tuple(Affine.variable(order.index(a)) for a in range(x.ndim))
     call = Call(_SYMBOL[reducer], (x,), _LATEX[reducer])
     dtype = "int" if x.dtype == "bool" and reducer in ("sum", "prod") else x.dtype
-    result = stage(
-        [x.shape[a] for a in order], [(x, places)], read_symbol(0), outputs=len(kept), reducer=reducer, dtype=dtype, call=call
-    )
+    result = stage([x.shape[a] for a in order], [(x, places)], read_symbol(0), outputs=len(kept), reducer=reducer, dtype=dtype, call=call)
     if not keepdims:
         return result
     return _keep(result, axes).called(call.symbol, x, latex=call.latex)

@@ -111,11 +111,11 @@ def as_value(target: Tensor, array: Any) -> np.ndarray[Any, Any]:
     kind = {"float": np.float64, "int": np.int64, "bool": np.bool_}[target.dtype]
     try:
         given = np.asarray(array)
-        if given.dtype.kind not in "fiub":
-            raise TypeError
-        value = given.astype(kind)
+        value = given.astype(kind) if given.dtype.kind in "fiub" else None
     except (TypeError, ValueError):
-        raise DeclarationError(f"the value of {target.describe()} is {array!r}, which is no array of numbers") from None
+        value = None
+    if value is None:
+        raise DeclarationError(f"the value of {target.describe()} is {array!r}, which is no array of numbers")
     if value.ndim == 0:
         value = np.full(target.shape, value, dtype=kind)
     if value.shape != target.shape:

@@ -15,9 +15,9 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import operand
 from graphc.expr.dims import evaluate_extent
 from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, numpy_dtype
-from graphc.expr.graph import random_numbers, topological, training
+from graphc.expr.graph import drop_aliases, random_numbers, substitute, topological, training
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Tensor
+from graphc.expr.tensor import Assign, Leaf, Node, Random, Reshape, Tensor, make
 from graphc.reference.philox import uniform
 from graphc.reference.scalars import body_value
 
@@ -58,6 +58,10 @@ def evaluate(
         6.0
     """
     many = isinstance(outputs, list | tuple)
+    if feeds is not None and not (isinstance(feeds, Mapping) and all(isinstance(t, Tensor) for t in feeds)):
+        raise DataError("the arrays are given as a dict from tensors to arrays: gx.evaluate(y, {x: array})")
+    if dtype not in ("float64", "float32"):
+        raise DataError(f"dtype={dtype!r}: values are computed in 'float64' or 'float32'")
     wanted = [operand(t) for t in (outputs if many else [outputs])]
     values = evaluate_all(training(wanted), dict(feeds or {}), np.dtype(dtype), seed, step, _stable if stabilise else list)
     return values if many else values[0]
@@ -74,8 +78,9 @@ def evaluate_all(
 ) -> list[Array]:
     """The values of several tensors; ``prepare`` rewrites the graph first, and keeps the tensors fed as they are."""
     numbers = random_numbers(outputs)
-    outputs = prepare(outputs) if not any(t.kind == "computed" for t in feeds) else outputs
-    nodes = topological(outputs, stop=feeds)
+    outputs, feeds = _cut(outputs, feeds)
+    outputs = drop_aliases(prepare(outputs))
+    nodes = topological(outputs)
     values: dict[Tensor, Array] = {t: as_array(t, v, floats) for t, v in feeds.items()}
     for node in nodes:
         leaf = node.outputs[0]
@@ -90,6 +95,12 @@ def evaluate_all(
                 results = _apply(node, [values[t] for t in node.inputs], sizes, floats, (seed, step, numbers))
                 values.update(zip(node.outputs, results, strict=True))
     return [values[t].copy() for t in outputs]
+
+
+def _cut(outputs: list[Tensor], feeds: dict[Tensor, Any]) -> tuple[list[Tensor], dict[Tensor, Any]]:
+    """Intermediate tensors that are given a value, as inputs."""
+    fresh = {t: make(Leaf("input"), (), t.shape, t.dtype, name=t.label, origin=t.origin) for t in feeds if t.kind == "computed"}
+    return (substitute(outputs, fresh) if fresh else outputs), {fresh.get(t, t): value for t, value in feeds.items()}
 
 
 def _leaf_value(leaf: Tensor, floats: Any) -> Array:
@@ -108,10 +119,8 @@ def _apply(node: Node, inputs: list[Array], sizes: Mapping[str, int], floats: An
     if isinstance(op, Random):
         seed, step, numbers = draw
         return [uniform(shape, seed, step, numbers[node]).astype(floats)]
-    if isinstance(op, Assign):
-        return [inputs[1]]
-    assert isinstance(op, Alias), op
-    return [inputs[0]]
+    assert isinstance(op, Assign), op
+    return [inputs[1]]
 
 
 def evaluate_stage(stage: Stage, inputs: Sequence[Array], sizes: Mapping[str, int], dtype: Any, labels: Sequence[str]) -> list[Array]:
@@ -123,13 +132,13 @@ def evaluate_stage(stage: Stage, inputs: Sequence[Array], sizes: Mapping[str, in
     free = stage.free
     if free is None:
         return [box.scatter(shape)]
-    if not extents or 0 not in free:
-        return box.gather(free, shape, 0, extents[0] if extents else 0)
+    if 0 not in free:
+        return box.gather(free, 0, extents[0] if extents else 0)
     rows = max(1, _BOX // max(1, int(np.prod(extents[1:], dtype=np.int64))))
     axis = free.index(0)
     starts = range(0, max(extents[0], 1), rows)
-    parts = [box.gather(free, shape, a, min(a + rows, extents[0])) for a in starts]
-    return [np.concatenate(column, axis) if len(column) > 1 else column[0] for column in zip(*parts, strict=True)]
+    parts = [box.gather(free, a, min(a + rows, extents[0])) for a in starts]
+    return parts[0] if len(parts) == 1 else [np.concatenate([part[k] for part in parts], axis) for k in range(len(parts[0]))]
 
 
 class _Box:
@@ -188,7 +197,7 @@ class _Box:
     def _number(self, extent: Any) -> int:
         return evaluate_extent(extent, self.sizes)
 
-    def gather(self, free: tuple[int, ...], shape: tuple[int, ...], start: int, stop: int) -> list[Array]:
+    def gather(self, free: tuple[int, ...], start: int, stop: int) -> list[Array]:
         """The outputs where each index tuple's place is plain."""
         value, _, _ = self._values(start, stop)
         reduced = tuple(k for k in range(len(self.extents)) if k not in free)

@@ -87,16 +87,15 @@ _TABLE: dict[type, Callable[..., Any]] = {
 def body_value(body: Any, values: Mapping[Any, Any]) -> Any:
     """``body`` with its symbols replaced by arrays that broadcast, iteratively and each subformula once."""
     memo: dict[Any, Any] = dict(values)
-    for part in sympy.postorder_traversal(body):
+    parts: Any = sympy.postorder_traversal(body)
+    for part in parts:
         if part in memo:
             continue
         if part in (sympy.true, sympy.false):
             memo[part] = bool(part)
         elif part.is_Integer:
             memo[part] = int(part)
-        elif part.is_number and not part.args:
-            memo[part] = float(part)
-        elif part.is_Rational:
+        elif (part.is_number and not part.args) or part.is_Rational:
             memo[part] = float(part)
         else:
             function = _TABLE.get(part.func)
