@@ -49,6 +49,11 @@ def infer_extents(reads: Sequence[Access], labels: Sequence[str], given: Mapping
     missing = [labels[k] for k in range(len(labels)) if k not in extents]
     if missing:
         raise DeclarationError(f"the extent of {', '.join(missing)} cannot be inferred from the formula: give it, extents={{{missing[0]}: 28}}")
+    for k, label in enumerate(labels):
+        extent = extents[k]
+        if not provably_at_least(extent, 0):
+            text = f"the index {label} runs over {extent}, which is negative: give arrays that are large enough for every access"
+            guards.append(Guard(extent, 0, text, caller(), "inside"))
     return [extents[k] for k in range(len(labels))], guards
 
 

@@ -42,7 +42,8 @@ def as_array(tensor: Tensor, value: Any, floats: Any) -> Array:
         raise DataError(f"{tensor.describe()} takes truth values: give booleans, or 0 and 1")
     if array.ndim != tensor.ndim:
         raise DataError(f"{tensor.describe()} has {tensor.ndim} axes, and the array given has shape {array.shape}")
-    return np.ascontiguousarray(array, dtype=numpy_dtype(tensor.dtype, floats)).reshape(array.shape)
+    with np.errstate(over="ignore", invalid="ignore"):  # 1e300 is infinite in single precision
+        return np.ascontiguousarray(array, dtype=numpy_dtype(tensor.dtype, floats)).reshape(array.shape)
 
 
 def bind_sizes(arrays: Iterable[tuple[Tensor, Sequence[int]]]) -> dict[str, int]:

@@ -131,9 +131,21 @@ class IsFinite(_Scalar):
 
 
 class Power(_Scalar):
-    """``x**y`` with a variable exponent; the derivative by ``y`` is 0 where ``x`` is 0."""
+    """``x**y`` with a variable exponent; the derivative by ``y`` is 0 where ``x`` is 0.
+
+    With a number as its exponent it is SymPy's own power, with 2.0 as 2 and 0.5 as a half.
+    """
 
     nargs = 2
+
+    @classmethod
+    def eval(cls, *args: Any) -> Any:
+        x, y = args
+        if not y.is_number:
+            return None
+        if y.is_Float and float(2 * y).is_integer():
+            y = sympy.Rational(int(2 * y), 2)
+        return x**y
 
     def fdiff(self, argindex: int = 1) -> Any:
         x, y = _arguments(self)
@@ -282,7 +294,7 @@ def normalise(expr: Any, keep: tuple[type, ...] = ()) -> Any:
         raise DeclarationError(f"{expr} cannot stand in a formula over the reals")
     args = [normalise(a, keep) for a in expr.args]
     if isinstance(expr, sympy.Pow):
-        return Power(*args) if not args[1].is_number else args[0] ** args[1]
+        return Power(*args)
     if isinstance(expr, _PASSED):
         return expr.func(*args) if args else expr
     rule = _REPLACED.get(expr.func)

@@ -30,7 +30,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def _error_function(x: Any) -> Any:
-    return _erf(x).astype(np.result_type(x, np.float32)) if np.size(x) else np.asarray(x)
+    return _erf(x).astype(np.result_type(np.asarray(x).dtype, np.float32)) if np.size(x) else np.asarray(x)
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -101,5 +101,6 @@ def body_value(body: Any, values: Mapping[Any, Any]) -> Any:
             function = _TABLE.get(part.func)
             if function is None:
                 raise CompileError(f"the function {part.func.__name__} has no value: it is abstract, or unknown to the evaluator")
-            memo[part] = function(*(memo[a] for a in part.args))
+            with np.errstate(all="ignore"):
+                memo[part] = function(*(memo[a] for a in part.args))
     return memo[body]
