@@ -83,7 +83,7 @@ SCATTERED: list[tuple[str, Callable[[], gx.Tensor], bool]] = [
 @pytest.mark.parametrize(("name", "declare", "scatters"), SCATTERED, ids=[row[0] for row in SCATTERED])
 def test_a_scatter_stays_only_where_the_place_cannot_be_solved(name: str, declare: Callable[[], gx.Tensor], scatters: bool) -> None:
     y = gx.sum(declare() ** 2)
-    gradients = drop_aliases(gx.grad(y, [t for t in gx.leaves(y).values()]))
+    gradients = drop_aliases(gx.grad(y, list(gx.leaves(y).values())))
     stages = [node.op for node in topological(gradients) if isinstance(node.op, Stage)]
     assert any(s.free is None for s in stages) is scatters, name
 
