@@ -1,0 +1,1 @@
+"""Passes over graphs of stages, one a file."""

@@ -1,0 +1,1 @@
+"""Stages printed as NumPy source: :func:`graphc.source.module.numpy_source`."""
