@@ -51,18 +51,18 @@ def stage(
         outputs = len(extents) if outputs is None else outputs
         write, shape = identity_write(outputs), tuple(extents[:outputs])
     assert shape is not None
-    tensors, reads_, body = _canonical(reads, body)
+    tensors, reads_, write, body = _canonical(reads, write, body)
     dims = tuple(sorted((s.dim for s in body.free_symbols if isinstance(s, DimSymbol)), key=str))
     body = body.xreplace({s: dimension_symbol(dims.index(s.dim)) for s in body.free_symbols if isinstance(s, DimSymbol)})
-    built = Stage(tuple(extents), tuple(write), tuple(shape), reads_, body, dims, reducer, guarded)
+    built = Stage(tuple(extents), write, tuple(shape), reads_, body, dims, reducer, guarded)
     kind: DType = dtype or _kind(body, [tensors[r.operand].dtype for r in reads_])
     return make(built, tensors, tuple(shape), kind, name=name, call=call, guards=guards, origin=origin or caller())
 
 
-def _canonical(reads: Sequence[Access], body: Any) -> tuple[list[Tensor], tuple[Read, ...], Any]:
-    """Operands without repetition, reads that the body does not use dropped, the rest renumbered."""
+def _canonical(reads: Sequence[Access], write: Sequence[Affine], body: Any) -> tuple[list[Tensor], tuple[Read, ...], tuple[Affine, ...], Any]:
+    """Operands without repetition, reads that neither body nor write map use dropped, the rest renumbered."""
     body = sympy.sympify(body)
-    used = _used_reads(reads, body)
+    used = _used_reads(reads, write, body)
     number = {old: new for new, old in enumerate(used)}
 
     def renumber(variable: int) -> int:
@@ -75,12 +75,14 @@ def _canonical(reads: Sequence[Access], body: Any) -> tuple[list[Tensor], tuple[
         if tensor not in tensors:
             tensors.append(tensor)
         kept.append(Read(tensors.index(tensor), tuple(p.renumber(renumber) for p in places), outside[0] if outside else None))
-    return tensors, tuple(kept), body.xreplace({read_symbol(o): read_symbol(n) for o, n in number.items() if o != n})
+    renamed = body.xreplace({read_symbol(o): read_symbol(n) for o, n in number.items() if o != n})
+    return tensors, tuple(kept), tuple(p.renumber(renumber) for p in write), renamed
 
 
-def _used_reads(reads: Sequence[Access], body: Any) -> list[int]:
-    """The reads that the body needs, with those that their places go through, in order."""
+def _used_reads(reads: Sequence[Access], write: Sequence[Affine], body: Any) -> list[int]:
+    """The reads that the body and the write map need, with those that their places go through, in order."""
     needed = {k for k in range(len(reads)) if read_symbol(k) in body.free_symbols}
+    needed |= {-v - 1 for place in write for v in place.variables if v < 0}
     pending = list(needed)
     while pending:
         for place in reads[pending.pop()][1]:

@@ -183,7 +183,7 @@ class _Box:
             value = np.where(inside, array[tuple(places)], read.outside)
         if value.dtype.kind == "b":
             return value.astype(self.dtype if self.dtype.kind == "f" else np.int64)
-        used_as_place = any(v < 0 for r in self.stage.reads for p in r.coords for v in p.variables)
+        used_as_place = any(v < 0 for places in (self.stage.write, *(r.coords for r in self.stage.reads)) for p in places for v in p.variables)
         return value.astype(self.dtype) if self.dtype.kind == "f" and value.dtype.kind == "i" and not used_as_place else value
 
     def _place(self, place: Affine, indices: list[Array], earlier: list[Array]) -> Array:
