@@ -76,6 +76,11 @@ from graphc.ops.arithmetic import tan as tan
 from graphc.ops.arithmetic import tanh as tanh
 from graphc.ops.arithmetic import where as where
 from graphc.ops.function import function as function
+from graphc.ops.joining import concatenate as concatenate
+from graphc.ops.joining import flip as flip
+from graphc.ops.joining import pad as pad
+from graphc.ops.joining import split as split
+from graphc.ops.joining import stack as stack
 from graphc.ops.layout import broadcast_to as broadcast_to
 from graphc.ops.layout import expand_dims as expand_dims
 from graphc.ops.layout import reshape as reshape
@@ -89,6 +94,8 @@ from graphc.ops.linear import einsum as einsum
 from graphc.ops.linear import matmul as matmul
 from graphc.ops.linear import outer as outer
 from graphc.ops.linear import trace as trace
+from graphc.ops.picking import one_hot as one_hot
+from graphc.ops.picking import take as take
 from graphc.ops.reduction import argmax as argmax
 from graphc.ops.reduction import argmin as argmin
 from graphc.ops.reduction import log_softmax as log_softmax
@@ -117,3 +124,4 @@ __version__ = "0.1.0"
 
 # What tensors, optimizers and notebooks reach without importing upwards.
 _METHODS["grad"] = grad
+_METHODS["evaluate"] = evaluate

@@ -8,11 +8,12 @@ from graphc.errors import DeclarationError
 from graphc.expr.build import operand
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import relu, sigmoid, softplus, tanh
+from graphc.ops.picking import embedding
 from graphc.ops.random import bernoulli
 from graphc.ops.reduction import log_softmax, logsumexp, softmax
 from graphc.ops.state import by_phase
 
-__all__ = ["dropout", "log_softmax", "logsumexp", "relu", "sigmoid", "softmax", "softplus", "tanh"]
+__all__ = ["dropout", "embedding", "log_softmax", "logsumexp", "relu", "sigmoid", "softmax", "softplus", "tanh"]
 
 
 def dropout(x: Any, rate: float, *, key: int | None = None) -> Tensor:

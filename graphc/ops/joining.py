@@ -1,0 +1,128 @@
+"""Joining and parting: each output entry comes from the one operand that has it; the others read 0 there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import sympy
+
+from graphc.errors import DeclarationError, ShapeError
+from graphc.expr.affine import Affine
+from graphc.expr.build import operand, same_extent, stage
+from graphc.expr.dims import Dim, Extent
+from graphc.expr.stage import read_symbol
+from graphc.expr.tensor import Call, Guard, Tensor
+from graphc.ops.axes import axes_of, axis_of
+from graphc.ops.layout import expand_dims, getitem
+
+__all__ = ["concatenate", "flip", "pad", "split", "stack"]
+
+
+def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
+    """Tensors one after the other along an axis.
+
+    Raises:
+        ShapeError: where they differ along another axis.
+
+    Example:
+        >>> import graphc as gx
+        >>> gx.concatenate([gx.tensor("a", ("n", 2)), gx.tensor("b", ("n", 3))], axis=1).shape
+        (n, 5)
+    """
+    parts = [operand(t) for t in tensors]
+    if not parts or any(p.ndim == 0 for p in parts):
+        raise DeclarationError("gx.concatenate joins one tensor or several, each with at least one axis; gx.stack joins scalars")
+    axis = axis_of(parts[0], axis)
+    guards: list[Guard] = []
+    for part in parts[1:]:
+        if part.ndim != parts[0].ndim:
+            raise ShapeError(f"gx.concatenate of {parts[0].describe()} and {part.describe()}: they have different numbers of axes")
+        for a in range(part.ndim):
+            if a != axis:
+                text = f"gx.concatenate along axis {axis}: {parts[0].describe()} and {part.describe()} differ on axis {a}"
+                guard = same_extent(parts[0].shape[a], part.shape[a], text)
+                guards += [guard] if guard else []
+    reads: list[tuple[Tensor, tuple[Affine, ...], float | None]] = []
+    start: Extent = 0
+    for part in parts:
+        places = tuple(Affine.variable(a) - (start if a == axis else 0) for a in range(part.ndim))
+        reads.append((part, places, 0.0 if len(parts) > 1 else None))
+        start = start + part.shape[axis]
+    shape = [start if a == axis else e for a, e in enumerate(parts[0].shape)]
+    values: list[Any] = [read_symbol(k) for k in range(len(parts))]
+    body: Any = sum(values[1:], values[0])
+    if all(p.dtype == "bool" for p in parts):
+        body = sympy.Ne(body, 0)
+    return stage(shape, reads, body, call=Call("concatenate", tuple(parts)), guards=guards)
+
+
+def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
+    """Tensors of one shape along a new axis."""
+    parts = [operand(t) for t in tensors]
+    if not parts:
+        raise DeclarationError("gx.stack joins one tensor or several, and none is given")
+    return concatenate([expand_dims(p, axis) for p in parts], axis).called("stack", *parts)
+
+
+def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    """The parts of a tensor along an axis: a number of equal parts, or the positions where to cut.
+
+    Raises:
+        ShapeError: where the axis cannot be split evenly.
+
+    Example:
+        >>> import graphc as gx
+        >>> [part.shape for part in gx.split(gx.tensor("x", ("n", 6)), 3, axis=1)]
+        [(n, 2), (n, 2), (n, 2)]
+    """
+    x = operand(x)
+    axis = axis_of(x, axis)
+    size = x.shape[axis]
+    if isinstance(size, Dim):
+        raise ShapeError(f"axis {axis} of {x.describe()} has the named size {size}: gx.split needs a number there; use slices")
+    if isinstance(sections, int):
+        if sections < 1 or size % sections:
+            raise ShapeError(f"axis {axis} of {x.describe()} cannot be split into {sections} equal parts")
+        cuts = [k * (size // sections) for k in range(1, sections)]
+    else:
+        cuts = [int(c) for c in sections]
+    ends = [0, *cuts, size]
+    before = (slice(None),) * axis
+    return [getitem(x, (*before, slice(a, b))) for a, b in pairwise(ends)]
+
+
+def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Tensor:
+    """``constant_values`` before and after: one number for all axes, a pair for all, or a pair an axis.
+
+    Example:
+        >>> import graphc as gx
+        >>> gx.pad(gx.tensor("x", ("n", 3)), ((1, 1), (0, 0))).shape
+        (n + 2, 3)
+    """
+    x = operand(x)
+    widths = _widths(x, pad_width)
+    places = tuple(Affine.variable(a) - before for a, (before, _) in enumerate(widths))
+    shape = [before + e + after for e, (before, after) in zip(x.shape, widths, strict=True)]
+    return stage(shape, [(x, places, float(constant_values))], read_symbol(0), dtype=x.dtype, call=Call("pad", (x,)))
+
+
+def _widths(x: Tensor, given: Any) -> list[tuple[int, int]]:
+    """The widths before and after each axis, as NumPy reads them."""
+    entries: list[Any] = [given] * x.ndim if isinstance(given, int) else list(given)
+    if len(entries) == 2 and all(isinstance(e, int) for e in entries):
+        entries = [tuple(entries)] * x.ndim
+    if len(entries) == 1 and x.ndim > 1:
+        entries = entries * x.ndim
+    pairs = [(e, e) if isinstance(e, int) else tuple(e) for e in entries]
+    if len(pairs) != x.ndim or any(len(p) != 2 or not all(isinstance(w, int) and w >= 0 for w in p) for p in pairs):
+        raise DeclarationError(f"pad_width={given!r} of {x.describe()}: give a number, a pair, or one pair (before, after) an axis")
+    return [(int(p[0]), int(p[1])) for p in pairs]
+
+
+def flip(x: Any, axis: Any = None) -> Tensor:
+    """The entries in reverse order along one axis, several, or all."""
+    x = operand(x)
+    axes = axes_of(x, axis)
+    return getitem(x, tuple(slice(None, None, -1) if a in axes else slice(None) for a in range(x.ndim))).called("flip", x)
