@@ -1,0 +1,209 @@
+"""The forward pass as definitions: each named tensor as a formula of the named tensors before it.
+
+What has no name is put into its users, in exact algebra, so that the same network reads the same however it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from graphc.errors import DerivationError
+from graphc.expr.affine import Affine
+from graphc.expr.graph import topological, training, unalias
+from graphc.expr.scalar import Select
+from graphc.expr.stage import Stage, dimension_symbol, index_symbol, read_symbol
+from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Tensor
+from graphc.formula.algebra import ONE, ZERO, extent_formula, size_of, tidy, total
+from graphc.formula.atoms import Entry, Letter, Reduced, Source, fresh_letters, letter, reduced
+from graphc.formula.structure import automatic_names
+
+__all__ = ["Definition", "Forward", "axes"]
+
+_LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Definition:
+    """``tensor[letters] = expr``; ``expr`` is ``None`` where the tensor is given, not computed."""
+
+    tensor: Tensor
+    source: Source
+    name: str
+    expr: Any
+
+    @property
+    def letters(self) -> tuple[Letter, ...]:
+        """One letter an axis."""
+        return axes(self.tensor)
+
+    @property
+    def entry(self) -> Any:
+        """The tensor's entry at those letters."""
+        return Entry(self.source, *self.letters)
+
+
+def axes(tensor: Tensor) -> tuple[Letter, ...]:
+    """The letters of a tensor's axes."""
+    return tuple(letter(k, e) for k, e in enumerate(tensor.shape))
+
+
+class Forward:
+    """The definitions of everything that ``outputs`` need.
+
+    Attributes:
+        definitions: by tensor, inputs before their users.
+        outputs: the tensors asked for, as they stand in ``definitions``.
+    """
+
+    def __init__(self, outputs: Sequence[Tensor], *, automatic: bool = True) -> None:
+        resolved = training(outputs)
+        order = topological(resolved)
+        self.outputs = [unalias(t) for t in resolved]
+        self.positions = {node: k for k, node in enumerate(order)}
+        self.names = _names(order)
+        self.automatic = automatic_names(order, self.names) if automatic else {}
+        self.definitions: dict[Tensor, Definition] = {}
+        self._inlined: dict[Tensor, Any] = {}
+        for node in order:
+            if not isinstance(node.op, Alias):
+                self._add(node)
+
+    def _add(self, node: Node) -> None:
+        out = node.outputs[0]
+        name = self.names.get(out, "")
+        number = _number(out) if not name else None
+        if number is not None:
+            self._inlined[out] = number
+            return
+        if isinstance(node.op, Leaf | Random):
+            self._keep(out, name or self.automatic.get(out, ""), None)
+            return
+        for output in node.outputs:
+            expr = self._formula(node, output)
+            name = self.names.get(output, "") or self.automatic.get(output, "")
+            if name or output in self.outputs or size_of(expr) > _LONGEST:
+                self._keep(output, name, expr)
+            else:
+                self._inlined[output] = expr
+
+    def _keep(self, tensor: Tensor, name: str, expr: Any) -> None:
+        source = Source.of(tensor, order=self.positions[tensor.node])
+        self.definitions[tensor] = Definition(tensor, source, name, expr)
+
+    def read(self, tensor: Tensor, places: Sequence[Any]) -> Any:
+        """The entry of a tensor at places: a named one's symbol, else its formula there."""
+        tensor = unalias(tensor)
+        known = self.definitions.get(tensor)
+        if known is not None:
+            return Entry(known.source, *places)
+        return self._inlined[tensor].xreplace(dict(zip(axes(tensor), places, strict=True)))
+
+    def _formula(self, node: Node, output: Tensor) -> Any:
+        op = node.op
+        if isinstance(op, Stage):
+            return _exact(_stage_formula(self, node, op, output))
+        if isinstance(op, Assign):
+            return self.read(node.inputs[1], axes(output))
+        assert isinstance(op, Reshape), op
+        return self._reshaped(node.inputs[0], output)
+
+    def _reshaped(self, source: Tensor, output: Tensor) -> Any:
+        old = [(k, e) for k, e in enumerate(source.shape) if e != 1]
+        new = [(k, e) for k, e in enumerate(output.shape) if e != 1]
+        if [e for _, e in old] != [e for _, e in new]:
+            raise DerivationError(
+                f"{output.describe()} is a reshape of {source.describe()} that merges or splits axes, which has no closed form here: "
+                "write the formula with gx.define and places such as X[n, 4*h + d] instead"
+            )
+        places: list[Any] = [ZERO] * source.ndim
+        for (axis, _), (position, extent) in zip(old, new, strict=True):
+            places[axis] = letter(position, extent)
+        return self.read(source, places)
+
+
+def _names(order: Iterable[Node]) -> dict[Tensor, str]:
+    """Each tensor's name: its own, or that of an alias; a repeated one is numbered."""
+    found: dict[Tensor, str] = {}
+    taken: dict[str, int] = {}
+    for node in order:
+        for t in node.outputs:
+            target = unalias(t)
+            winner = t.output == 1
+            if t.name and not winner and (target not in found or not target.name and t is not target and target not in found):
+                count = taken[t.name] = taken.get(t.name, 0) + 1
+                found[target] = t.name if count == 1 else f"{t.name}_{count}"
+    return found
+
+
+def _number(tensor: Tensor) -> Any:
+    """The number that every entry of an unnamed constant is."""
+    op = tensor.op
+    if not isinstance(op, Leaf) or op.kind != "constant" or op.cell is None or op.cell.array is None or op.cell.array.size == 0:
+        return None
+    first = op.cell.array.flat[0]
+    if not (op.cell.array == first).all() or not sympy.sympify(first.item()).is_finite:
+        return None
+    if tensor.dtype == "bool":
+        return ONE if first else ZERO
+    return _exact(sympy.sympify(first.item()))
+
+
+def _exact(expr: Any) -> Any:
+    """Decimal numbers as the fractions that they mean."""
+    floats = {f: sympy.Rational(repr(float(f))) for f in expr.atoms(sympy.Float)}
+    return tidy(expr.xreplace(floats) if floats else expr)
+
+
+def _stage_formula(forward: Forward, node: Node, op: Stage, output: Tensor) -> Any:
+    """A stage's entry at the letters of its output."""
+    free = op.free
+    own = axes(output)
+    fresh = fresh_letters(op.extents)
+    letters: list[Any] = list(fresh)
+    for axis, index in enumerate(free or ()):
+        letters[index] = own[axis]
+    values: dict[Any, Any] = {index_symbol(k): x for k, x in enumerate(letters)}
+    values |= {dimension_symbol(k): extent_formula(d) for k, d in enumerate(op.dims)}
+    reads: list[Any] = []
+    for k, read in enumerate(op.reads):
+        places = [_place(p, letters, reads) for p in read.coords]
+        tensor = node.inputs[read.operand]
+        value = forward.read(tensor, places)
+        if read.outside is not None:
+            inside = [c for p, e in zip(places, tensor.shape, strict=True) for c in (sympy.Ge(p, 0), sympy.Lt(p, extent_formula(e)))]
+            value = Select(sympy.And(*inside), value, sympy.Rational(repr(float(read.outside))))
+        reads.append(value)
+        values[read_symbol(k)] = value
+    body = op.body.xreplace(values)
+    body = _as_number(body)
+    if free is None:
+        for axis, place in enumerate(op.write):
+            at = _place(place, letters, reads)
+            body = Select(sympy.Eq(own[axis], at), ONE, ZERO) * body
+        return total(body, fresh)
+    over = [letters[k] for k in op.reduced]
+    if op.reducer is None or op.reducer == "sum":
+        return total(body, over)
+    return reduced(f"arg{op.reducer}" if output.output else op.reducer, body, over)
+
+
+def _as_number(body: Any) -> Any:
+    from graphc.expr.scalar import is_condition
+
+    return Select(body, ONE, ZERO) if is_condition(body) else body
+
+
+def _place(place: Affine, letters: Sequence[Any], reads: Sequence[Any]) -> Any:
+    value = extent_formula(place.offset)
+    for variable, coefficient in place.terms:
+        value = value + extent_formula(coefficient) * (letters[variable] if variable >= 0 else reads[-variable - 1])
+    return value
+
+
+def has_reduction(expr: Any) -> bool:
+    """Whether a formula sums or otherwise reduces."""
+    return bool(expr.has(Reduced))

@@ -1,0 +1,292 @@
+"""Formulas of entries as shown: the scalar part of the spelling, shared by index notation and matrix form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+from sympy.core import relational
+
+from graphc.expr import scalar
+from graphc.expr.dims import DimSymbol
+from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries
+from graphc.formula.display import Show, add, atom, call, fraction, indexed, negative, power, product, scale
+from graphc.formula.names import latex_name, text_name
+
+__all__ = ["FUNCTIONS", "IndexSpeller", "Vocabulary", "number", "ordered_factors", "ordered_terms"]
+
+ONE, ZERO = sympy.Integer(1), sympy.Integer(0)
+
+# Each scalar function: how it is written as text and in LaTeX.
+FUNCTIONS: dict[Any, tuple[str, str]] = {
+    sympy.exp: ("exp", "e^"), sympy.log: ("log", r"\log"), sympy.sin: ("sin", r"\sin"), sympy.cos: ("cos", r"\cos"),
+    sympy.tan: ("tan", r"\tan"), sympy.tanh: ("tanh", r"\tanh"), sympy.sinh: ("sinh", r"\sinh"), sympy.cosh: ("cosh", r"\cosh"),
+    sympy.atan: ("arctan", r"\arctan"), sympy.erf: ("erf", r"\operatorname{erf}"), scalar.Maximum: ("max", r"\max"),
+    scalar.Minimum: ("min", r"\min"), scalar.Absolute: ("abs", "abs"), scalar.Sign: ("sign", r"\operatorname{sign}"),
+    scalar.Floor: ("floor", r"\operatorname{floor}"), scalar.IsFinite: ("isfinite", r"\operatorname{isfinite}"),
+    scalar.Sigmoid: ("σ", r"\sigma"), scalar.Softplus: ("softplus", r"\operatorname{softplus}"),
+    scalar.Log1p: ("log1p", r"\operatorname{log1p}"), scalar.Expm1: ("expm1", r"\operatorname{expm1}"),
+}  # fmt: skip
+_COMPARED: dict[Any, tuple[str, str]] = {
+    relational.Equality: ("=", "="), relational.Unequality: ("≠", r"\neq"), relational.StrictLessThan: ("<", "<"),
+    relational.LessThan: ("≤", r"\le"), relational.StrictGreaterThan: (">", ">"), relational.GreaterThan: ("≥", r"\ge"),
+}  # fmt: skip
+_REDUCERS = {"sum": ("Σ", r"\sum"), "prod": ("∏", r"\prod"), "max": ("max", r"\max"), "min": ("min", r"\min"),
+             "argmax": ("argmax", r"\operatorname{argmax}"), "argmin": ("argmin", r"\operatorname{argmin}")}  # fmt: skip
+_LETTERS = "ijklmnpqrstuvabcdefgh"
+
+
+@dataclass
+class Vocabulary:
+    """How sources are called, and when in the network they were last used, which orders factors."""
+
+    names: dict[Source, Show] = field(default_factory=dict)
+    late: dict[Source, float] = field(default_factory=dict)
+
+    def name(self, source: Source) -> Show:
+        """What a source is called."""
+        return self.names[source]
+
+
+def number(value: Any) -> Show:
+    """A number without its sign."""
+    value = abs(value)
+    if value == sympy.Rational(1, 2):
+        return atom("½", r"\frac{1}{2}")
+    if value.is_Integer:
+        return atom(str(value), str(value))
+    if value.is_Rational:
+        if all(p in (2, 5) for p in sympy.factorint(value.q)) and value.q != 1:
+            digits = repr(float(value))
+            return atom(digits, digits)
+        return fraction(atom(str(value.p), str(value.p)), atom(str(value.q), str(value.q)))
+    if value is sympy.pi:
+        return atom("π", r"\pi")
+    if value is sympy.E:
+        return atom("e", "e")
+    digits = f"{float(value):g}"
+    return atom(digits, digits)
+
+
+def symbol(name: str) -> Show:
+    """A name as the user wrote it."""
+    return atom(text_name(name), latex_name(name))
+
+
+def is_coefficient(factor: Any) -> bool:
+    """Whether a factor is a number or a dimension."""
+    return not any(isinstance(a, Entry | Reduced | Letter) for a in factor.atoms(Letter)) and not factor.has(Entry, Reduced) and not factor.atoms(Letter)
+
+
+def ordered_factors(factors: Sequence[Any], words: Vocabulary) -> list[Any]:
+    """Factors in the order of the chain rule: what the loss used last comes first."""
+    def key(f: Any) -> tuple[Any, ...]:
+        sources = {e.source for e in entries(f)}
+        if not sources:
+            return (0, 0, 0, 0, 0, str(f))
+        late = max(words.late.get(s, s.order) for s in sources)
+        inner = f.base if isinstance(f, sympy.Pow) else f
+        return (1, not f.has(Reduced), -late, -len(sources), -max(s.order for s in sources), isinstance(inner, sympy.Add), str(f))
+
+    return sorted(factors, key=key)
+
+
+def ordered_terms(terms: Sequence[Any]) -> list[Any]:
+    """Terms in reading order: positive before negative, products of matrices before symbols, numbers last."""
+    def key(t: Any) -> tuple[Any, ...]:
+        coefficient, rest = t.as_coeff_Mul()
+        found = entries(t)
+        kind = 0 if t.has(Reduced) else 2 if isinstance(rest, sympy.Function) else 1
+        return (bool(coefficient < 0), not found and not t.atoms(Letter), kind, min((e.source.order for e in found), default=0), len(found), str(t))
+
+    return sorted(terms, key=key)
+
+
+def signed(term: Any) -> tuple[bool, Any]:
+    """Whether a term is subtracted, and its positive part."""
+    coefficient, rest = term.as_coeff_Mul()
+    return (True, -coefficient * rest) if bool(coefficient < 0) else (False, term)
+
+
+def split_quotient(factors: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Factors above and below the fraction bar; a rational number is split."""
+    above: list[Any] = []
+    below: list[Any] = []
+    for f in factors:
+        if isinstance(f, sympy.Pow) and f.exp.is_number and f.exp.is_negative:
+            below.append(sympy.Pow(f.base, -f.exp))
+        elif isinstance(f, sympy.exp) and signed(f.args[0])[0] and not isinstance(f.args[0], sympy.Add):
+            above.append(f)
+        else:
+            above.append(f)
+    return above, below
+
+
+class IndexSpeller:
+    """Formulas in index notation."""
+
+    def __init__(self, words: Vocabulary) -> None:
+        self.words = words
+        self.letters: dict[Any, Show] = {}
+
+    def with_letters(self, letters: Sequence[Any]) -> IndexSpeller:
+        """A speller in which these letters have names, ``i``, ``j``, ... in order."""
+        other = IndexSpeller(self.words)
+        for x in letters:
+            other.letters[x] = other._next()
+        return other
+
+    def _next(self) -> Show:
+        taken = {s.plain for s in self.letters.values()} | {s.plain for s in self.words.names.values()}
+        for c in _LETTERS:
+            if c not in taken:
+                return atom(c, c)
+        return atom(f"i{len(self.letters)}", f"i_{{{len(self.letters)}}}")
+
+    def entry(self, source: Source, places: Sequence[Any]) -> Show:
+        """One entry."""
+        return indexed(self.words.name(source), [self(p) for p in places])
+
+    def __call__(self, expr: Any) -> Show:
+        if isinstance(expr, Entry):
+            return self.entry(expr.source, expr.places)
+        if isinstance(expr, Reduced):
+            return self._reduced(expr)
+        if isinstance(expr, Letter):
+            return self.letters[expr]
+        return spelled(expr, self, self.words)
+
+    def chained(self, body: Any) -> Show:
+        """A summand whose entries stand in the order in which their letters chain."""
+        factors = list(sympy.Mul.make_args(body))
+        if len(factors) < 2 or not all(isinstance(f, Entry) for f in factors):
+            return self(body)
+        known = list(self.letters)
+        order = sorted(factors, key=lambda f: (sorted(known.index(x) for x in f.atoms(Letter) if x in known), str(f)))
+        return product([self(f) for f in order])
+
+    def _reduced(self, expr: Reduced) -> Show:
+        inner = IndexSpeller(self.words)
+        inner.letters = dict(self.letters)
+        for x in expr.bound:
+            inner.letters[x] = inner._next()
+        names = [inner.letters[x] for x in expr.bound]
+        plain, tex = _REDUCERS[expr.kind]
+        below = "".join(n.plain for n in names)
+        from graphc.formula.names import to_subscript
+
+        return Show("total", (inner.chained(expr.body),), f"{plain}{to_subscript(below)}", f"{tex}_{{{','.join(n.tex for n in names)}}}")
+
+
+def spelled(expr: Any, again: Callable[[Any], Show], words: Vocabulary) -> Show:
+    """The scalar structure of a formula; ``again`` spells its parts."""
+    if isinstance(expr, DimSymbol):
+        return dimension(expr)
+    if expr.is_number and (expr.is_Rational or not expr.args):
+        return negative(number(expr)) if expr < 0 else number(expr)
+    if isinstance(expr, sympy.Add):
+        return add([negative(again(-t)) if signed(t)[0] else again(t) for t in ordered_terms(expr.args)])
+    if isinstance(expr, sympy.Mul):
+        return _product(expr, again, words)
+    if isinstance(expr, sympy.Pow):
+        return raised(expr, again, False)
+    return function(expr, again)
+
+
+def dimension(symbol_: DimSymbol) -> Show:
+    """A size."""
+    plain = str(symbol_.dim)
+    return atom(text_name(plain), latex_name(plain) if plain.isidentifier() else plain)
+
+
+def _product(expr: Any, again: Callable[[Any], Show], words: Vocabulary) -> Show:
+    minus, expr = signed(expr)
+    factors = list(sympy.Mul.make_args(expr))
+    coefficients = [f for f in factors if is_coefficient(f)]
+    rest = ordered_factors([f for f in factors if f not in coefficients], words)
+    above, below = split_quotient(rest)
+    number_above, number_below = parted(coefficients)
+    if below:
+        top = _side([*number_above, *above], again)
+        shown = fraction(top, _side([*number_below, *below], again))
+    elif number_below:
+        front = fraction(_side(number_above, again), _side(number_below, again))
+        shown = scale([front], _side(above, again)) if above else front
+    else:
+        shown = _side([*number_above, *above], again)
+    return negative(shown) if minus else shown
+
+
+def parted(coefficients: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Numbers and dimensions above and below a fraction bar."""
+    above, below = split_quotient(coefficients)
+    result: list[Any] = []
+    under: list[Any] = []
+    for f in above:
+        if f.is_Rational and not f.is_Integer and (number(f).kind == "fraction" or f.q == 2 and (below or f.p == 1)):
+            result += [sympy.Integer(f.p)] if f.p != 1 else []
+            under.append(sympy.Integer(f.q))
+        elif f != ONE:
+            result.append(f)
+    under += below
+    if [f for f in under if not f.is_number] == [] and len(under) == 1 and under[0] == 2 and not result:
+        return [sympy.Rational(1, 2)], []
+    return result, under
+
+
+def _side(factors: Sequence[Any], again: Callable[[Any], Show]) -> Show:
+    if not factors:
+        return atom("1", "1")
+    return product([again(f) for f in factors])
+
+
+def raised(expr: Any, again: Callable[[Any], Show], elements: bool) -> Show:
+    """A power."""
+    base, exponent = expr.base, expr.exp
+    if exponent.is_number and exponent.is_negative:
+        below = again(sympy.Pow(base, -exponent))
+        return fraction(atom("1", "1"), below)
+    if exponent == sympy.Rational(1, 2):
+        return Show("root", (again(base),))
+    return power(again(base), again(exponent), elements)
+
+
+def function(expr: Any, again: Callable[[Any], Show]) -> Show:
+    """A function, a condition or a choice."""
+    head = type(expr)
+    if head in FUNCTIONS:
+        plain, tex = FUNCTIONS[head]
+        return call(plain, tex, [again(a) for a in expr.args])
+    if head in _COMPARED:
+        plain, tex = _COMPARED[head]
+        return Show("compare", (again(expr.args[0]), again(expr.args[1])), plain, tex)
+    if isinstance(expr, scalar.Select):
+        condition, yes, no = expr.args
+        if no == ZERO and yes == ONE:
+            return Show("bracket", (again(condition),))
+        if no == ZERO:
+            return product([Show("bracket", (again(condition),)), again(yes)])
+        if yes == ZERO and no == ONE:
+            return Show("bracket", (again(sympy.Not(condition)),))
+        if yes == ZERO:
+            return product([Show("bracket", (again(sympy.Not(condition)),)), again(no)])
+        return Show("cases", (again(condition), again(yes), again(no)))
+    if isinstance(expr, scalar.Power):
+        return power(again(expr.args[0]), again(expr.args[1]))
+    if isinstance(expr, scalar.RootOfSquares):
+        return Show("root", (again(expr.args[0]),))
+    kind = {sympy.And: "and", sympy.Or: "or", sympy.Not: "not"}.get(head)
+    if kind:
+        parts = sorted(expr.args, key=str)
+        return Show(kind, tuple(again(a) for a in parts))
+    if expr in (sympy.true, sympy.false):
+        return atom(str(expr), rf"\text{{{expr}}}")
+    name = getattr(head, "__name__", str(head))
+    return call(text_name(name), latex_name(name), [again(a) for a in expr.args])
+
+
+def vocabulary(names: Mapping[Source, str]) -> Vocabulary:
+    """The vocabulary of plain names."""
+    return Vocabulary({s: symbol(n) for s, n in names.items()})

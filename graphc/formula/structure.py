@@ -1,0 +1,131 @@
+"""Which unnamed tensors of a network deserve a name of their own, read off the stages alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from graphc.expr.graph import unalias
+from graphc.expr.scalar import is_condition
+from graphc.expr.stage import Stage, read_symbol
+from graphc.expr.tensor import Alias, Leaf, Node, Random, Tensor
+
+__all__ = ["automatic_names", "is_contraction", "nonlinear_reads"]
+
+
+@lru_cache(maxsize=4096)
+def nonlinear_reads(op: Stage) -> frozenset[int]:
+    """The operands that a stage does not take affinely."""
+    if is_condition(op.body):
+        return frozenset(r.operand for r in op.reads)
+    if op.reducer not in (None, "sum"):
+        return frozenset(r.operand for r in op.reads)
+    symbols = [read_symbol(k) for k in range(len(op.reads))]
+    found: set[int] = set()
+    for k, read in enumerate(op.reads):
+        slope = op.body.diff(symbols[k])
+        same = [symbols[n] for n, r in enumerate(op.reads) if r.operand == read.operand]
+        if slope.has(*same):
+            found.add(read.operand)
+    return frozenset(found)
+
+
+def is_contraction(op: Any) -> bool:
+    """Whether a stage sums products of entries at different indices, as a matrix product does."""
+    if not isinstance(op, Stage) or op.reducer != "sum" or not op.shape or len(op.reads) < 2:
+        return False
+    touched = {frozenset(v for p in r.coords for v in p.variables) for r in op.reads}
+    return len(touched) > 1 and any(s & set(op.reduced) for s in touched)
+
+
+def _sources(node: Node) -> list[Tensor]:
+    return [unalias(t) for t in node.inputs]
+
+
+def automatic_names(order: Sequence[Node], names: Mapping[Tensor, str]) -> dict[Tensor, str]:
+    """Names for unnamed tensors: ``z`` before an activation and ``h`` after it, within a network of several layers;
+    ``r`` for random numbers; ``c`` for constant arrays; ``p`` for what is divided by a sum of its own parts."""
+    nodes = [n for n in order if not isinstance(n.op, Alias)]
+    users: dict[Tensor, list[Node]] = {}
+    for node in nodes:
+        for t in dict.fromkeys(_sources(node)):
+            users.setdefault(t, []).append(node)
+    random = _random(nodes)
+    products, below = _product_flags(nodes, users)
+    letters: dict[Tensor, str] = {}
+    for node in nodes:
+        out = node.outputs[0]
+        if out in names:
+            continue
+        letter = _letter(node, users, random, products, below)
+        if letter:
+            letters[out] = letter
+    return _numbered(letters, set(names.values()))
+
+
+def _random(nodes: Sequence[Node]) -> set[Tensor]:
+    """Tensors that depend on random nodes and constants alone."""
+    found: set[Tensor] = set()
+    plain: set[Tensor] = set()
+    for node in nodes:
+        inputs = _sources(node)
+        if isinstance(node.op, Random) or inputs and all(t in found or t in plain for t in inputs) and any(t in found for t in inputs):
+            found.update(node.outputs)
+        elif isinstance(node.op, Leaf) and node.op.kind == "constant" or isinstance(node.op, Stage) and not inputs:
+            plain.update(node.outputs)
+    return found
+
+
+def _product_flags(nodes: Sequence[Node], users: Mapping[Tensor, list[Node]]) -> tuple[set[Tensor], set[Tensor]]:
+    """The tensors that have a contraction before them, and those that have one after them."""
+    before: set[Tensor] = set()
+    for node in nodes:
+        if is_contraction(node.op) or any(t in before for t in _sources(node)):
+            before.update(node.outputs)
+    after: set[Tensor] = set()
+    for node in reversed(nodes):
+        for out in node.outputs:
+            if any(is_contraction(u.op) or any(t in after for t in u.outputs) for u in users.get(out, [])):
+                after.add(out)
+    return before, after
+
+
+def _letter(node: Node, users: Mapping[Tensor, list[Node]], random: set[Tensor], before: set[Tensor], after: set[Tensor]) -> str:
+    out, op = node.outputs[0], node.op
+    if out in random:
+        return "" if any(t in random for u in users.get(out, []) for t in u.outputs) else "r"
+    if isinstance(op, Leaf):
+        varied = op.kind == "constant" and op.cell is not None and op.cell.array is not None and (op.cell.array != op.cell.array.flat[0]).any() \
+            if op.kind == "constant" and out.ndim else False  # fmt: skip
+        return "c" if varied else ""
+    if not isinstance(op, Stage) or out not in before or out not in after or not out.ndim:
+        return ""
+    bent = bool(nonlinear_reads(op))
+    if not bent and any(_source_index(u, out) in nonlinear_reads(u.op) for u in users.get(out, []) if isinstance(u.op, Stage)):
+        return "z"
+    if bent and any(is_contraction(u.op) for u in users.get(out, [])):
+        return "h"
+    return ""
+
+
+def _source_index(node: Node, tensor: Tensor) -> int:
+    return _sources(node).index(tensor)
+
+
+def _numbered(letters: Mapping[Tensor, str], taken: set[str]) -> dict[Tensor, str]:
+    """``z1, z2, ...`` where a letter stands for several tensors, the letter alone where it stands for one."""
+    counts: dict[str, int] = {}
+    for text in letters.values():
+        counts[text] = counts.get(text, 0) + 1
+    numbers = dict.fromkeys(counts, 0)
+    result: dict[Tensor, str] = {}
+    for tensor, text in letters.items():
+        if counts[text] == 1 and text not in taken:
+            result[tensor] = text
+            continue
+        numbers[text] += 1
+        while f"{text}{numbers[text]}" in taken:
+            numbers[text] += 1
+        result[tensor] = f"{text}{numbers[text]}"
+    return result
