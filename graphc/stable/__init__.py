@@ -1,4 +1,10 @@
-"""Stable forms of primal formulas, put in before anything is differentiated or compiled."""
+"""Stable forms of primal formulas, put in before anything is differentiated or compiled.
+
+``log(1 + exp(z))``, ``log(sigmoid(z))``, ``log(sum(exp(z)))`` and their kin overflow, or lose every digit, as they are
+written. Here positive formulas are brought into a normal form, products of exponentials and of sums of them, looking
+through the stages that make them up; logarithms and quotients are then written anew from that form. Nothing depends on
+how the user spelled them.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +12,34 @@ from collections.abc import Sequence
 
 from graphc.expr.graph import training
 from graphc.expr.tensor import Tensor
+from graphc.stable.sweep import sweep
 
 __all__ = ["stabilise", "stabilise_keeping"]
 
 
 def stabilise(outputs: Sequence[Tensor]) -> list[Tensor]:
-    return list(outputs)
+    """The same tensors by formulas that neither overflow nor cancel; a graph without such formulas is returned as it is.
+
+    Names, what pictures show, guards and random nodes stay.
+
+    Example:
+        >>> import graphc as gx
+        >>> from graphc.stable import stabilise
+        >>> z = gx.scalar("z")
+        >>> [loss] = stabilise([gx.log(1 + gx.exp(z))])
+        >>> loss.op.body
+        Softplus(x0)
+    """
+    return sweep(outputs, ())[0]
 
 
 def stabilise_keeping(outputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """The training reading of ``outputs`` in a stable form, as a function of the tensors ``kept``.
+
+    Nothing looks through the tensors kept: ``log(s)`` of a kept ``s = sigmoid(z)`` stays a function of ``s``.
+
+    Returns:
+        the outputs, and the tensors of the new graph that stand for those kept.
+    """
     both = training([*outputs, *kept])
-    return both[: len(outputs)], both[len(outputs) :]
+    return sweep(both[: len(outputs)], both[len(outputs) :])

@@ -1,0 +1,374 @@
+"""Formulas and tensors in normal form, looked through stage by stage where exponentials lie behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from graphc.expr.affine import Affine
+from graphc.expr.build import stage
+from graphc.expr.compose import accesses
+from graphc.expr.dims import DimSymbol
+from graphc.expr.scalar import Expm1, Floor, Power, Sigmoid, Softplus
+from graphc.expr.stage import Stage, read_symbol
+from graphc.expr.tensor import Reshape, Tensor, make
+from graphc.stable import form as forms
+from graphc.stable.emit import log_of, shift_of
+from graphc.stable.form import Form
+from graphc.stable.frame import Frame
+from graphc.stable.reach import Facts, Lookup, Reach
+
+__all__ = ["Expander", "Located"]
+
+ONE, ZERO = sympy.Integer(1), sympy.Integer(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A tensor's normal form in an index space of its own, and which of its indices are the tensor's axes."""
+
+    frame: Frame
+    form: Form
+    axes: tuple[int, ...]
+
+
+class Expander:
+    """Normal forms in one graph.
+
+    Attributes:
+        made: what became of the tensors of the graph so far.
+        rewrite: the rewriting of a formula that stays an atom.
+        fresh: the stable sums that were made.
+    """
+
+    def __init__(self, reach: Reach, made: Mapping[Tensor, Tensor], rewrite: Callable[[Any, Frame], Any]) -> None:
+        self.reach, self.made, self.rewrite = reach, made, rewrite
+        self.fresh: set[Tensor] = set()
+        self._positive: set[Tensor] = set()
+        self._located: dict[Tensor, Located | None] = {}
+        self._known: dict[Any, Tensor] = {}
+
+    # Formulas
+
+    def lookup(self, frame: Frame) -> Lookup:
+        """The tensors behind the symbols of an index space, where these may be looked through."""
+        def find(symbol: Any) -> Tensor | None:
+            access = frame.access(symbol)
+            return None if access is None or access[2] is not None else access[0]
+
+        return find
+
+    def facts(self, expr: Any, frame: Frame) -> Facts:
+        """What a formula is made of."""
+        return self.reach.body(expr, self.lookup(frame))
+
+    def positive(self, frame: Frame) -> Callable[[Any], bool]:
+        """Which atoms are certainly positive."""
+        def test(a: Any) -> bool:
+            if a.is_number:
+                return bool(a.is_positive)
+            if isinstance(a, sympy.Symbol):
+                access = frame.access(a)
+                return isinstance(a, DimSymbol) or (access is not None and access[0] in self._positive)
+            return isinstance(a, Softplus)
+
+        return test
+
+    def of(self, expr: Any, frame: Frame) -> Form:
+        """The normal form of a formula; an atom where nothing better is known."""
+        found = self._of(expr, frame)
+        return forms.atom(expr if isinstance(expr, sympy.Symbol) else self.rewrite(expr, frame)) if found is None else found
+
+    def _of(self, expr: Any, frame: Frame) -> Form | None:
+        if isinstance(expr, sympy.Symbol):
+            return self._symbol(expr, frame)
+        if expr.is_number:
+            return forms.number(expr)
+        if isinstance(expr, sympy.Mul):
+            result = forms.number(ONE)
+            assert result is not None
+            for factor in expr.args:
+                result = forms.multiply(result, self.of(factor, frame))
+            return result
+        if not self.facts(expr, frame).family:
+            return None
+        rule = _RULES.get(expr.func)
+        return rule(self, expr, frame) if rule else None
+
+    def _symbol(self, symbol: Any, frame: Frame) -> Form | None:
+        access = frame.access(symbol)
+        if access is None or access[2] is not None or not self.reach.tensor(access[0]).family:
+            return None
+        located = self.tensor(access[0])
+        if located is None:
+            return None
+        maps = frame.adopt(located.frame.accesses, {i: access[1][axis] for axis, i in enumerate(located.axes)})
+        frame.guards.update(located.frame.guards)
+        return located.form.replaced(maps)
+
+    def exponent(self, expr: Any, frame: Frame) -> Any:
+        """An exponent with negations, scalings, layouts and subtracted shifts looked through, so that they cancel."""
+        expr = self.rewrite(expr, frame)
+        for _ in range(16):
+            maps: dict[Any, Any] = {}
+            for symbol in sorted(expr.free_symbols, key=str):
+                body = self._linear(symbol, frame)
+                if body is not None:
+                    maps[symbol] = body
+            if not maps:
+                break
+            expr = expr.xreplace(maps)
+        return sympy.expand_mul(expr)
+
+    def _linear(self, symbol: Any, frame: Frame) -> Any:
+        access = frame.access(symbol)
+        if access is None or access[2] is not None or access[0] in self.reach.kept:
+            return None
+        tensor = self.reach.canonical(access[0])
+        op = tensor.op
+        if tensor is not access[0]:
+            return frame.read(tensor, access[1])
+        if not isinstance(op, Stage) or not op.elementwise or op.free is None or not op.reads:
+            return None
+        symbols = {read_symbol(k): r for k, r in enumerate(op.reads)}
+        terms = sympy.Add.make_args(op.body)
+        if not all(t.as_coeff_Mul()[1] in symbols for t in terms) or any(r.outside is not None for r in op.reads):
+            return None
+        tops = [self.reach.tensor(tensor.inputs[symbols[t.as_coeff_Mul()[1]].operand]).top for t in terms]
+        if len(terms) > 1 and (not any(tops) or op.body.has(Floor)):
+            return None
+        maps = frame.adopt(accesses(tensor), {i: access[1][axis] for axis, i in enumerate(op.free)})
+        frame.guards.update(dict.fromkeys(tensor.node.guards))
+        return op.body.xreplace(op.dim_values()).xreplace(maps)
+
+    def _exp(self, expr: Any, frame: Frame) -> Form | None:
+        return forms.exponential(self.exponent(expr.args[0], frame))
+
+
+    def _combination(self, expr: Any, frame: Frame, plus: tuple[tuple[Any, int], ...]) -> Form | None:
+        """A sum of ``c * exp(k * e)`` for the exponent ``e`` of a function."""
+        e = self.exponent(expr.args[0], frame)
+        parts = [forms.multiply(Form(forms.Term(sympy.Rational(c), ZERO)), forms.exponential(k * e)) for c, k in plus]
+        return forms.add(parts, self.positive(frame))
+
+    def _sigmoid(self, expr: Any, frame: Frame) -> Form | None:
+        bottom = self._combination(expr, frame, ((1, 0), (1, -1)))
+        return forms.power(bottom, -ONE, self.positive(frame)) if bottom else None
+
+    def _tanh(self, expr: Any, frame: Frame) -> Form | None:
+        top, bottom = self._combination(expr, frame, ((1, 0), (-1, -2))), self._combination(expr, frame, ((1, 0), (1, -2)))
+        below = forms.power(bottom, -ONE, self.positive(frame)) if bottom else None
+        return forms.multiply(top, below) if top and below else None
+
+    def _power(self, expr: Any, frame: Frame) -> Form | None:
+        base, k = expr.args
+        inner = self.of(base, frame)
+        if k.is_number:
+            k = sympy.Rational(k) if k.is_Float else k
+            return forms.power(inner, k, self.positive(frame))
+        test = self.positive(frame)
+        certain = all(test(a) for a, _ in inner.term.atoms) and inner.term.coefficient > 0
+        if certain and all(t.coefficient > 0 and all(test(a) for a, _ in t.atoms) for p, _ in inner.polys for t in p):
+            return forms.exponential(self.rewrite(k, frame) * log_of(inner, test))
+        return None
+
+    def _add(self, expr: Any, frame: Frame) -> Form | None:
+        if any(isinstance(e, sympy.exp) and e.args[0].has(Floor) for a in expr.args for e in sympy.Mul.make_args(a)):
+            return None  # shifted already
+        test = self.positive(frame)
+        parts = [self.of(a, frame) for a in expr.args if a != 0]
+        numbers = [p.term.coefficient for p in parts if not p.exponential and not p.term.atoms and not p.polys]
+        rest = [p for p in parts if p.exponential or p.term.atoms or p.polys]
+        if numbers and sum(numbers) > 0 and all(_bounded(p, test) for p in rest):
+            return None  # a positive number plus fractions: nothing overflows or cancels, and the sum is exact as it is
+        return forms.add(parts, test)
+
+    # Tensors
+
+    def tensor(self, tensor: Tensor) -> Located | None:
+        """The normal form of a tensor, found once."""
+        tensor = self.reach.canonical(tensor)
+        if tensor not in self._located:
+            self._located[tensor] = self._tensor(tensor)
+        return self._located[tensor]
+
+    def _tensor(self, tensor: Tensor) -> Located | None:
+        op = tensor.op
+        if isinstance(op, Reshape):
+            return self._reshaped(tensor)
+        if not isinstance(op, Stage) or op.free is None:
+            return None
+        frame = Frame(op.extents)
+        frame.guards.update(dict.fromkeys(tensor.node.guards))
+        maps = frame.adopt(accesses(tensor), {k: Affine.variable(k) for k in range(len(op.extents))})
+        found = self.of(op.body.xreplace(op.dim_values()).xreplace(maps), frame)
+        if op.reducer is None:
+            return Located(frame, found, op.free)
+        return self._sum(tensor, op, frame, found) if op.reducer == "sum" else self._product(op, frame, found)
+
+    def _outer(self, op: Stage, frame: Frame, found: Form) -> tuple[Frame, Form, tuple[int, ...]]:
+        """A result of a reduction in the index space of its axes."""
+        assert op.free is not None
+        outer = Frame(op.shape)
+        outer.guards.update(frame.guards)
+        maps = outer.adopt(frame.accesses, {i: Affine.variable(axis) for axis, i in enumerate(op.free)})
+        return outer, found.replaced(maps), tuple(range(len(op.shape)))
+
+    def _sum(self, tensor: Tensor, op: Stage, frame: Frame, found: Form) -> Located | None:
+        test = self.positive(frame)
+        certain = _certain(found, test)
+        facts = self.reach.tensor(tensor)
+        if facts.stable:
+            if certain:
+                self._positive.add(tensor)
+            return None
+        if not found.exponential or not (certain or facts.grows):
+            return None
+        inner, constant = self._apart(found, frame, set(op.reduced))
+        weight = sympy.Mul(*(a**k for a, k in inner.term.atoms if not test(a)))
+        logs = Form(
+            forms.Term(ONE, inner.term.exponent, tuple((a, k) for a, k in inner.term.atoms if test(a))),
+            inner.polys if certain else (),
+        )
+        if not certain:
+            for p, k in inner.polys:
+                weight = weight * sympy.Add(*(_plain(t) for t in p)) ** k
+        exponent = log_of(logs, test)
+        if not frame.variables(exponent) & set(op.reduced):
+            return None
+        top = self.build(frame, exponent, op, "max")
+        here = tuple(Affine.variable(k) for k in range(len(op.shape)))
+        shift = self.unique(stage(op.shape, [(top, here)], shift_of(read_symbol(0)), dtype="float"))
+        below = frame.read(shift, op.write)
+        total = self.build(frame, weight * sympy.exp(exponent - below), op, "sum")
+        self.fresh.add(total)
+        if certain:
+            self._positive.add(total)
+        outer, constant, axes = self._outer(op, frame, constant)
+        value = forms.multiply(forms.exponential(outer.read(shift, here)), forms.atom(outer.read(total, here)))
+        return Located(outer, forms.multiply(constant, value), axes)
+
+    def _product(self, op: Stage, frame: Frame, found: Form) -> Located | None:
+        test = self.positive(frame)
+        if not _certain(found, test):
+            return None
+        logs = self.build(frame, log_of(found, test), op, "sum")
+        outer = Frame(op.shape)
+        outer.guards.update(frame.guards)
+        axes = tuple(range(len(op.shape)))
+        return Located(outer, forms.exponential(outer.read(logs, [Affine.variable(k) for k in axes])), axes)
+
+    def _apart(self, found: Form, frame: Frame, reduced: set[int]) -> tuple[Form, Form]:
+        """What depends on the reduced indices, and what does not."""
+        def varies(e: Any) -> bool:
+            return bool(frame.variables(e) & reduced)
+
+        terms = sympy.Add.make_args(found.term.exponent)
+        moving = sympy.Add(*(t for t in terms if varies(t)))
+        inside = [(p, k) for p, k in found.polys if any(varies(t.exponent) or any(varies(a) for a, _ in t.atoms) for t in p)]
+        atoms = found.term.atoms
+        inner = Form(forms.Term(ONE, moving, tuple(a for a in atoms if varies(a[0]))), tuple(inside))
+        outer = Form(
+            forms.Term(found.term.coefficient, found.term.exponent - moving, tuple(a for a in atoms if not varies(a[0]))),
+            tuple(p for p in found.polys if p not in inside),
+        )
+        return inner, outer
+
+    def build(self, frame: Frame, body: Any, op: Stage, reducer: Any) -> Tensor:
+        """A reduction over the same indices as ``op``, of another formula."""
+        reads = [(self.made.get(t, t), places, outside) for t, places, outside in frame.accesses]
+        return self.unique(stage(frame.extents, reads, body, write=op.write, shape=op.shape, reducer=reducer, dtype="float"))
+
+    def unique(self, tensor: Tensor) -> Tensor:
+        """One tensor for equal formulas."""
+        return self._known.setdefault((tensor.op, tensor.inputs), tensor)
+
+    def materialise(self, frame: Frame, expr: Any) -> Any:
+        """A formula as a tensor over the indices that it depends on; the symbol that reads it."""
+        used = sorted(frame.variables(expr))
+        number = {old: Affine.variable(new) for new, old in enumerate(used)}
+        inner = Frame([frame.extents[k] for k in used])
+        maps = inner.adopt(frame.accesses, number)
+        reads = [(self.made.get(t, t), places, outside) for t, places, outside in inner.accesses]
+        made = self.unique(stage(inner.extents, reads, expr.xreplace(maps), dtype="float", guards=tuple(frame.guards)))
+        return frame.read(made, [Affine.variable(k) for k in used])
+
+    def _reshaped(self, tensor: Tensor) -> Located | None:
+        source = tensor.inputs[0]
+        inner = self.tensor(source)
+        if inner is None:
+            return None
+        frame = Frame(tensor.shape)
+        frame.guards.update(dict.fromkeys(tensor.node.guards))
+        frame.guards.update(inner.frame.guards)
+        here = [Affine.variable(k) for k, e in enumerate(tensor.shape) if e != 1]
+        if [e for e in source.shape if e != 1] == [e for e in tensor.shape if e != 1]:
+            places = iter(here)
+            at = [Affine() if e == 1 else next(places) for e in source.shape]
+            maps = frame.adopt(inner.frame.accesses, {i: at[axis] for axis, i in enumerate(inner.axes)})
+            return Located(frame, inner.form.replaced(maps), tuple(range(tensor.ndim)))
+        # Any other order of entries: the parts of the form become tensors, and these are reshaped.
+        whole = {k: e for k, e in enumerate(inner.frame.extents)}
+        maps = {part: self._moved(part, inner, source, tensor, frame, whole) for part in _parts(inner.form)}
+        return Located(frame, _mapped(inner.form, maps), tuple(range(tensor.ndim)))
+
+    def _moved(self, part: Any, inner: Located, source: Tensor, tensor: Tensor, frame: Frame, whole: dict[int, Any]) -> Any:
+        reads = [(self.made.get(t, t), places, outside) for t, places, outside in inner.frame.accesses]
+        write = tuple(Affine.variable(i) for i in inner.axes)
+        flat = self.unique(stage(inner.frame.extents, reads, part, write=write, shape=source.shape, dtype="float"))
+        view = make(Reshape(tensor.shape), (flat,), tensor.shape, "float", guards=tensor.node.guards, origin=tensor.origin)
+        view = self.unique(view)
+        if flat in self._positive or self.positive(inner.frame)(part):
+            self._positive.add(view)
+        return frame.read(view, [Affine.variable(k) for k in range(tensor.ndim)])
+
+
+def _plain(t: forms.Term) -> Any:
+    return t.coefficient * sympy.exp(t.exponent) * sympy.Mul(*(a**k for a, k in t.atoms))
+
+
+def _parts(f: Form) -> list[Any]:
+    terms = [f.term, *(t for p, _ in f.polys for t in p)]
+    found = [e for t in terms for e in (t.exponent, *(a for a, _ in t.atoms)) if e.free_symbols]
+    return list(dict.fromkeys(found))
+
+
+def _mapped(f: Form, maps: dict[Any, Any]) -> Form:
+    def one(t: forms.Term) -> forms.Term:
+        return forms.Term(t.coefficient, maps.get(t.exponent, t.exponent), tuple((maps.get(a, a), k) for a, k in t.atoms))
+
+    return Form(one(f.term), tuple((tuple(one(t) for t in p), k) for p, k in f.polys))
+
+
+def _certain(f: Form, test: Callable[[Any], bool]) -> bool:
+    """Whether a form is certainly positive."""
+    terms = [f.term, *(t for p, _ in f.polys for t in p)]
+    return all(t.coefficient > 0 and all(test(a) for a, _ in t.atoms) for t in terms)
+
+
+def _bounded(f: Form, test: Callable[[Any], bool]) -> bool:
+    """Whether a form is a positive fraction with one of the terms of its denominator on top."""
+    if not _certain(f, test):
+        return False
+    if not f.polys:
+        below = [a for a, k in f.term.atoms if k < 0]
+        return bool(below) and len(f.term.atoms) == 1 and f.term.atoms[0][1] == -1
+    if len(f.polys) != 1 or f.polys[0][1] != -1 or f.term.atoms:
+        return False
+    return any(t.exponent == f.term.exponent and not t.atoms for t in f.polys[0][0])
+
+
+_RULES: dict[Any, Callable[[Expander, Any, Frame], Form | None]] = {
+    sympy.exp: Expander._exp,
+    sympy.Pow: Expander._power,
+    Power: Expander._power,
+    sympy.Add: Expander._add,
+    Sigmoid: Expander._sigmoid,
+    sympy.tanh: Expander._tanh,
+    sympy.cosh: lambda self, e, frame: self._combination(e, frame, ((sympy.Rational(1, 2), 1), (sympy.Rational(1, 2), -1))),
+    sympy.sinh: lambda self, e, frame: self._combination(e, frame, ((sympy.Rational(1, 2), 1), (-sympy.Rational(1, 2), -1))),
+    Expm1: lambda self, e, frame: self._combination(e, frame, ((1, 1), (-1, 0))),
+}
