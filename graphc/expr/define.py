@@ -16,7 +16,7 @@ import sympy
 from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, operand, stage
-from graphc.expr.dims import DimSymbol, Extent, as_extent
+from graphc.expr.dims import Dim, DimSymbol, Extent, as_extent
 from graphc.expr.extents import check_inside, infer_extents
 from graphc.expr.origin import caller
 from graphc.expr.scalar import normalise
@@ -105,6 +105,8 @@ def access(tensor: Tensor, places: Any) -> AccessAtom:
     for place in places:
         if isinstance(place, slice) or place is None or place is Ellipsis:
             raise DeclarationError(f"{tensor.describe()}: slices and indices do not mix in one access; slice the tensor before gx.define")
+        if not isinstance(place, sympy.Expr | Dim) and not hasattr(place, "__index__"):
+            raise DeclarationError(f"{tensor.describe()}: the place {place!r} is neither an index, a whole number nor a formula of them")
         if sympy.sympify(place).is_Integer and int(place) < 0:
             raise DeclarationError(f"{tensor.describe()}: the place {place} is negative; count from 0, or write {tensor.label}.shape[axis] - 1")
     return AccessAtom(tensor, tuple(sympy.sympify(p) for p in places))
@@ -127,16 +129,18 @@ def _reducer(reducer: Reducer) -> Any:
 Sum, Prod, Max, Min = _reducer("sum"), _reducer("prod"), _reducer("max"), _reducer("min")
 
 
-def _formula(body: Any) -> Any:
+def _formula(body: Any, name: str = "") -> Any:
     if isinstance(body, bool):
         raise DeclarationError(
             f"{body} is a Python truth value, so a comparison in the formula was carried out before graphc saw it: write it with "
             "sympy.Eq, sympy.Lt, sympy.Ge, ..."
         )
     try:
-        expr = sympy.sympify(body)
+        expr = None if body is None or isinstance(body, str) else sympy.sympify(body)  # text would be carried out as code
     except sympy.SympifyError:
-        raise DeclarationError(f"{body!r} is no formula: write it with accesses such as X[i, j], indices, numbers and SymPy functions") from None
+        expr = None
+    if not isinstance(expr, sympy.Basic):
+        raise DeclarationError(f"{body!r} is no formula{name and f' for {name}'}: write it with accesses such as X[i, j], indices, numbers and SymPy functions")
     return normalise(expr, keep=(AccessAtom, Reduction))
 
 
@@ -192,6 +196,8 @@ class _Body:
                     variable = self.number[factor]
                 elif isinstance(factor, AccessAtom) and factor.tensor.dtype == "int" and variable is None:
                     variable = -(self._read(factor) + 1)
+                elif isinstance(factor, Index) and factor not in self.number:
+                    raise DeclarationError(f"{factor} is free in the place {place} of {atom.tensor.describe()}: bind it with gx.Sum, or make it an output index")
                 else:
                     raise DeclarationError(
                         f"the place {place} of {atom.tensor.describe()} is not affine in the output and reduced indices: write it as whole "
@@ -273,8 +279,12 @@ def define(
         raise DeclarationError(f"the output indices of {name} are {outs}: give different indices made by gx.indices")
     if outside not in (None, 0):
         raise DeclarationError(f"outside={outside!r}: accesses that leave their tensor read 0, so outside is 0 or not given")
+    if not isinstance(name, str) or not name:
+        raise DeclarationError(f"a tensor's name is a text that is not empty, not {name!r}")
+    if not all(isinstance(index, Index) for index in (extents or {})):
+        raise DeclarationError(f"the extents of {name} are given as {extents!r}: give them by the indices of gx.indices, such as {{i: 28}}")
     given = {index: as_extent(e) for index, e in (extents or {}).items()}
-    formula = _formula(operand_formula(body))
+    formula = _formula(operand_formula(body), name)
     return _stage(outs, formula, None if outside is None else 0.0, given, scoped(name))
 
 

@@ -38,6 +38,8 @@ def as_array(tensor: Tensor, value: Any, floats: Any) -> Array:
         whole = np.isfinite(array) & (array == np.floor(array))
         if not whole.all():
             raise DataError(f"{tensor.describe()} takes whole numbers, and {array[~whole].flat[0]} is none")
+    if tensor.dtype == "int" and array.dtype.kind in "uf" and array.size and not (array.max() < 2**63 and array.min() >= -(2**63)):
+        raise DataError(f"{tensor.describe()} takes whole numbers of 64 bits, and {array.flat[np.argmax(np.abs(array))]} is beyond them")
     if tensor.dtype == "bool" and array.dtype.kind != "b" and not np.isin(array, (0, 1)).all():
         raise DataError(f"{tensor.describe()} takes truth values: give booleans, or 0 and 1")
     if array.ndim != tensor.ndim:

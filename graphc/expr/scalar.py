@@ -292,6 +292,8 @@ def normalise(expr: Any, keep: tuple[type, ...] = ()) -> Any:
         return expr
     if isinstance(expr, bool) or expr is sympy.I:
         raise DeclarationError(f"{expr} cannot stand in a formula over the reals")
+    if isinstance(expr, sympy.Sum | sympy.Product | sympy.Integral):
+        raise DeclarationError(f"{expr.func.__name__} of SymPy cannot stand in a formula: write gx.Sum(body, k) or gx.Prod(body, k) instead")
     args = [normalise(a, keep) for a in expr.args]
     if isinstance(expr, sympy.Pow):
         return Power(*args)

@@ -159,7 +159,6 @@ class Tensor:
     """
 
     __slots__ = ("call", "dtype", "name", "node", "output", "shape")
-    __array_ufunc__ = None  # NumPy arrays leave operators to us
     __array_priority__ = 1000
 
     def __init__(self, node: Node, shape: tuple[Extent, ...], dtype: DType, name: str = "", call: Call | None = None, output: int = 0) -> None:
@@ -223,6 +222,8 @@ class Tensor:
             return self.name
         if self.call is not None:
             return f"{self.call.symbol}({', '.join(t.name or '…' for t in self.call.inputs)})"
+        if self.kind == "constant":
+            return f"the constant {self.value}" if self.ndim == 0 else "a constant"
         return "an unnamed tensor"
 
     def describe(self) -> str:
@@ -293,6 +294,13 @@ class Tensor:
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise DeclarationError(f"{self.label} is symbolic and NumPy cannot take it: use graphc's function of the same name")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """``array + tensor``: NumPy's operators are ours where one side is a tensor; its functions are not."""
+        if method == "__call__" and not kwargs and ufunc.__name__ in METHODS:
+            return METHODS[ufunc.__name__](*inputs)
+        name = {"true_divide": "divide", "absolute": "abs"}.get(ufunc.__name__, ufunc.__name__)
+        raise DeclarationError(f"{self.label} is symbolic and NumPy's {ufunc.__name__} cannot take it: use graphc's function of that name, gx.{name}")
 
     def _sympy_(self) -> Any:
         return METHODS["as_formula"](self)

@@ -187,7 +187,10 @@ def _without_ellipsis(x: Tensor, keys: tuple[Any, ...]) -> tuple[Any, ...]:
 def _position(k: Any, size: Extent, x: Tensor, axis: int) -> Extent:
     if isinstance(k, bool) or not hasattr(k, "__index__"):
         raise DeclarationError(f"{x.describe()} cannot be indexed with {k!r}: use integers, slices, None and ..., or gx.where and gx.take")
-    number = int(k.__index__())
+    try:
+        number = int(k.__index__())
+    except TypeError:
+        raise DeclarationError(f"{x.describe()} cannot be indexed with the array {k!r}: use gx.take({x.label}, ids, axis={axis})") from None
     if isinstance(size, int) and not -size <= number < size:
         raise ShapeError(f"position {number} leaves axis {axis} of {x.describe()}, which runs from 0 to {size - 1}")
     return number if number >= 0 else size + number
@@ -195,6 +198,9 @@ def _position(k: Any, size: Extent, x: Tensor, axis: int) -> Extent:
 
 def _slice(k: slice, size: Extent, x: Tensor, axis: int) -> tuple[Extent, int, Extent]:
     """Start, step and length of a slice."""
+    for value in (k.start, k.stop, k.step):
+        if value is not None and not isinstance(value, Dim) and (isinstance(value, bool) or not hasattr(value, "__index__")):
+            raise DeclarationError(f"{x.describe()} cannot be sliced with {value!r}: a slice's start, stop and step are whole numbers")
     step = 1 if k.step is None else int(k.step)
     if step == 0:
         raise DeclarationError(f"{x.describe()}[...]: a slice's step is not 0")

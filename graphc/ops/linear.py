@@ -100,6 +100,8 @@ def einsum(spec: str, *values: Any) -> Tensor:
         >>> gx.einsum("ii->", gx.tensor("A", ("d", "d"))).shape
         ()
     """
+    if not isinstance(spec, str):
+        raise DeclarationError(f"einsum's first argument is text such as 'ij,jk->ik', not {spec!r}")
     tensors = tuple(operand(v) for v in values)
     text = spec.replace(" ", "")
     left, arrow, output = text.partition("->")
@@ -133,15 +135,22 @@ def _spell_dots(spec: str, parts: list[str], tensors: tuple[Tensor, ...], output
     return ",".join(spelled), output.replace("...", dots)
 
 
+def _matrix(value: Any, what: str) -> Tensor:
+    x = operand(value)
+    if x.ndim != 2:
+        raise ShapeError(f"{what} of {x.describe()}: it takes a square matrix, a tensor with two axes of one size")
+    return x
+
+
 def trace(x: Any) -> Tensor:
     """The sum of the diagonal of a matrix."""
-    x = operand(x)
+    x = _matrix(x, "trace")
     return contract("ii->", (x,), Call("tr", (x,), r"\operatorname{tr} {0}"), "trace")
 
 
 def diagonal(x: Any) -> Tensor:
     """The diagonal of a square matrix, as a vector."""
-    x = operand(x)
+    x = _matrix(x, "diagonal")
     return contract("ii->i", (x,), Call("diag", (x,), r"\operatorname{diag} {0}"), "diagonal")
 
 

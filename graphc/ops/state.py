@@ -32,7 +32,7 @@ def _leaf_name(name: Any) -> str:
 
 def _dtype(dtype: Any, name: str) -> DType:
     kinds: dict[Any, DType] = {"float": "float", "int": "int", "bool": "bool", float: "float", int: "int", bool: "bool"}
-    if dtype not in kinds:
+    if not isinstance(dtype, str | type) or dtype not in kinds:
         raise DeclarationError(f"dtype={dtype!r} of {name}: it is 'float', 'int' or 'bool'; how many bits is chosen when compiling")
     return kinds[dtype]
 

@@ -109,6 +109,9 @@ STABLE = [
     *(Row("log_softmax", f"axis={axis}", (Arg(("n", 2, 4)),), lambda a, x=axis: gx.log_softmax(a, axis=x), lambda a, x=axis: np.log(softmax(a, x))) for axis in (0, 1, -1)),
     Row("log_softmax", "large", (Arg((3,), values=[1000.0, 1000.0, -1000.0]),), gx.log_softmax, lambda a: a - 1000 - math.log(2), False,
         lambda a, w: [w - np.array([0.5, 0.5, 0]) * w.sum()]),
+    Row("norm", "at 0", (Arg((3,), values=[0.0, 0.0, 0.0]),), gx.norm, norm, False, lambda a, w: [np.zeros(3)]),
+    Row("norm", "a row at 0", (Arg((2, 2), values=[[0.0, 0.0], [3.0, 4.0]]),), lambda a: gx.norm(a, axis=1), lambda a: norm(a, 1), False,
+        lambda a, w: [w[:, None] * np.array([[0, 0], [0.6, 0.8]])]),
 ]  # fmt: skip
 
 ROWS: list[Row] = [*SUMS, *EXTREMES, *STABLE]
