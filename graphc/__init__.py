@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from graphc import ops as ops
 from graphc.autodiff import grad as grad
+from graphc.autodiff import hessian as hessian
+from graphc.autodiff import hvp as hvp
+from graphc.autodiff import jacobian as jacobian
 from graphc.autodiff import vjp as vjp
 from graphc.errors import CompileError as CompileError
 from graphc.errors import DataError as DataError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphc.autodiff.higher import hessian, hvp, jacobian
 from graphc.autodiff.sweep import grad, vjp
 
-__all__ = ["grad", "vjp"]
+__all__ = ["grad", "hessian", "hvp", "jacobian", "vjp"]

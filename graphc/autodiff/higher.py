@@ -1,0 +1,82 @@
+"""Jacobians, Hessians and Hessian-vector products, from the same reverse sweep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from graphc.autodiff.batch import vectorise
+from graphc.autodiff.sweep import grad, vjp
+from graphc.errors import ShapeError
+from graphc.expr.affine import Affine
+from graphc.expr.build import operand, stage
+from graphc.expr.scalar import Select
+from graphc.expr.stage import index_symbol, read_symbol
+from graphc.expr.tensor import Leaf, Tensor, make
+
+__all__ = ["hessian", "hvp", "jacobian"]
+
+
+def jacobian(y: Tensor, wrt: Any, *, unconnected: str = "raise") -> Any:
+    r"""All partial derivatives :math:`\partial y_i / \partial x_j`, of shape ``y.shape + wrt.shape``.
+
+    Args:
+        y: a tensor of any shape.
+        wrt: a tensor, or a list of them for a list of Jacobians.
+
+    Example:
+        >>> import graphc as gx
+        >>> x = gx.tensor("x", (2,))
+        >>> gx.evaluate(gx.jacobian(x * x, x), {x: [1.0, 3.0]})
+        array([[2., 0.],
+               [0., 6.]])
+    """
+    y = operand(y)
+    row = make(Leaf("input"), (), y.shape, "float", name="row")
+    rows = vjp(y, wrt, row, unconnected=unconnected)
+    identity = _identity(y)
+    return [vectorise(r, row, identity) for r in rows] if isinstance(rows, list) else vectorise(rows, row, identity)
+
+
+def _identity(y: Tensor) -> Tensor:
+    """The identity map on tensors of the shape of ``y``."""
+    same: list[Any] = [sympy.Eq(index_symbol(k), index_symbol(k + y.ndim)) for k in range(y.ndim)]
+    return stage([*y.shape, *y.shape], (), Select(sympy.And(*same), sympy.Integer(1), sympy.Integer(0)), dtype="float")
+
+
+def hessian(y: Tensor, wrt: Any) -> Any:
+    r"""The second derivatives of a scalar, of shape ``wrt.shape + wrt.shape``; for a list of variables all blocks, as lists of lists.
+
+    Example:
+        >>> import graphc as gx
+        >>> x = gx.tensor("x", (2,))
+        >>> gx.evaluate(gx.hessian(x[0] * x[0] * x[1], x), {x: [1.0, 3.0]})
+        array([[6., 2.],
+               [2., 0.]])
+    """
+    first = grad(y, wrt)
+    if isinstance(first, list):
+        return [[jacobian(g, v, unconnected="zero") for v in wrt] for g in first]
+    return jacobian(first, wrt, unconnected="zero")
+
+
+def hvp(y: Tensor, wrt: Any, v: Any) -> Any:
+    """The Hessian of a scalar times a vector, without forming the Hessian; for a list of variables ``v`` is a list too."""
+    variables, vectors = (list(wrt), list(v)) if isinstance(wrt, list | tuple) else ([wrt], [v])
+    first = grad(y, variables)
+    vectors = [operand(u) for u in vectors]
+    for variable, u in zip(variables, vectors, strict=True):
+        if variable.shape != u.shape:
+            raise ShapeError(f"the vector {u.describe()} must have the shape of {variable.describe()}")
+    total = _inner(first[0], vectors[0])
+    for g, u in zip(first[1:], vectors[1:], strict=True):
+        total = stage((), [(total, ()), (_inner(g, u), ())], read_symbol(0) + read_symbol(1))
+    second = grad(total, variables, unconnected="zero")
+    return second if isinstance(wrt, list | tuple) else second[0]
+
+
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    here = tuple(Affine.variable(k) for k in range(a.ndim))
+    body = read_symbol(0) * read_symbol(1)
+    return stage(a.shape, [(a, here), (b, here)], body, outputs=0, reducer="sum" if a.ndim else None)

@@ -1,0 +1,68 @@
+"""Jacobians against central differences, Hessians against Jacobians of gradients, products against Hessians."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphc as gx
+
+X = gx.tensor("X", ("n", 3))
+W = gx.tensor("W", (3, 2))
+i, k = gx.indices("i k")
+VALUES = {X: np.linspace(-1, 1.3, 12).reshape(4, 3), W: np.linspace(0.4, -0.8, 6).reshape(3, 2)}
+
+MAPS = {
+    "softmax": gx.softmax(X @ W),
+    "rank 0": gx.sum(X * X),
+    "reshape": gx.reshape(gx.tanh(X), (-1, 2)),
+    "max": gx.max(X * X, 1),
+    "slices": X[1:, ::2] * X[:-1, ::2],
+    "window": gx.define("w", (i,), gx.Sum(X[i + k, 0] * W[k, 1], k)),
+    "diagonal": gx.diag(X[0]),
+    "constant": X * 0.0 + W[0, 0],
+}
+
+
+def central(y: gx.Tensor, x: gx.Tensor) -> np.ndarray:
+    point = VALUES[x]
+    columns = []
+    for place in np.ndindex(point.shape):
+        step = np.zeros_like(point)
+        step[place] = 1e-6
+        columns.append((gx.evaluate(y, VALUES | {x: point + step}) - gx.evaluate(y, VALUES | {x: point - step})) / 2e-6)
+    return np.stack(columns, -1).reshape(*columns[0].shape, *point.shape)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_jacobians(name: str) -> None:
+    y = MAPS[name]
+    jacobian = gx.jacobian(y, X)
+    assert jacobian.shape == (*y.shape, *X.shape)
+    np.testing.assert_allclose(gx.evaluate(jacobian, VALUES), central(y, X), atol=1e-8)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_hessians_and_their_products(name: str) -> None:
+    y = gx.sum(MAPS[name] ** 2)
+    hessian = gx.evaluate(gx.hessian(y, X), VALUES)
+    np.testing.assert_allclose(hessian, central(gx.grad(y, X), X), atol=2e-7)
+    V = gx.tensor("V", X.shape)
+    v = np.cos(np.arange(12.0)).reshape(4, 3)
+    product = gx.evaluate(gx.hvp(y, X, V), VALUES | {V: v})
+    np.testing.assert_allclose(product, np.einsum("abcd,cd->ab", hessian, v), atol=1e-10)
+
+
+def test_lists_of_variables() -> None:
+    y = gx.sum(gx.tanh(X @ W))
+    blocks = gx.hessian(y, [X, W])
+    assert [[b.shape for b in row] for row in blocks] == [[X.shape + X.shape, X.shape + W.shape], [W.shape + X.shape, W.shape + W.shape]]
+    mixed, turned = gx.evaluate([blocks[0][1], blocks[1][0]], VALUES)
+    np.testing.assert_allclose(mixed, turned.transpose(2, 3, 0, 1), atol=1e-12)
+    pulled = gx.evaluate(gx.hvp(y, [X, W], [gx.constant(0.0) * X, W * 1.0]), VALUES)
+    np.testing.assert_allclose(pulled[0], np.einsum("abcd,cd->ab", mixed, VALUES[W]), atol=1e-10)
+
+
+def test_a_product_needs_a_vector_of_that_shape() -> None:
+    with pytest.raises(gx.ShapeError, match="must have the shape of W"):
+        gx.hvp(gx.sum(W * W), W, X)
