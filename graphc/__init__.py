@@ -97,6 +97,7 @@ from graphc.ops.linear import einsum as einsum
 from graphc.ops.linear import matmul as matmul
 from graphc.ops.linear import outer as outer
 from graphc.ops.linear import trace as trace
+from graphc.ops.parse import parse as parse
 from graphc.ops.picking import one_hot as one_hot
 from graphc.ops.picking import take as take
 from graphc.ops.reduction import argmax as argmax
