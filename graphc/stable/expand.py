@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sympy
 
 from graphc.expr.affine import Affine
@@ -16,6 +17,7 @@ from graphc.expr.scalar import Expm1, Floor, Power, Sigmoid, Softplus
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Reshape, Tensor, make
 from graphc.stable import form as forms
+from graphc.stable.complement import StableSum, complement
 from graphc.stable.emit import log_of, shift_of
 from graphc.stable.form import Form
 from graphc.stable.frame import Frame
@@ -42,11 +44,13 @@ class Expander:
         made: what became of the tensors of the graph so far.
         rewrite: the rewriting of a formula that stays an atom.
         fresh: the stable sums that were made.
+        sums: what is known of sums of shifted exponentials.
     """
 
     def __init__(self, reach: Reach, made: Mapping[Tensor, Tensor], rewrite: Callable[[Any, Frame], Any]) -> None:
         self.reach, self.made, self.rewrite = reach, made, rewrite
         self.fresh: set[Tensor] = set()
+        self.sums: dict[Tensor, StableSum] = {}
         self._positive: set[Tensor] = set()
         self._located: dict[Tensor, Located | None] = {}
         self._known: dict[Any, Tensor] = {}
@@ -93,6 +97,8 @@ class Expander:
             for factor in expr.args:
                 result = forms.multiply(result, self.of(factor, frame))
             return result
+        if isinstance(expr, sympy.Pow) and isinstance(expr.base, DimSymbol) and expr.exp.is_Integer:
+            return forms.power(forms.atom(expr.base), expr.exp, self.positive(frame))
         if not self.facts(expr, frame).family:
             return None
         rule = _RULES.get(expr.func)
@@ -100,14 +106,24 @@ class Expander:
 
     def _symbol(self, symbol: Any, frame: Frame) -> Form | None:
         access = frame.access(symbol)
-        if access is None or access[2] is not None or not self.reach.tensor(access[0]).family:
+        if access is None or access[2] is not None:
             return None
+        if not self.reach.tensor(access[0]).family:
+            return self._constant(access[0])
         located = self.tensor(access[0])
         if located is None:
             return None
         maps = frame.adopt(located.frame.accesses, {i: access[1][axis] for axis, i in enumerate(located.axes)})
         frame.guards.update(located.frame.guards)
         return located.form.replaced(maps)
+
+    def _constant(self, tensor: Tensor) -> Form | None:
+        """An array of one number, as that number."""
+        if tensor.kind != "constant" or tensor in self.reach.kept:
+            return None
+        values = tensor.value
+        same = values.size > 0 and values.dtype.kind == "f" and bool(np.all(values == values.flat[0])) and bool(np.isfinite(values.flat[0]))
+        return forms.number(sympy.Float(float(values.flat[0]))) if same else None
 
     def exponent(self, expr: Any, frame: Frame) -> Any:
         """An exponent with negations, scalings, layouts and subtracted shifts looked through, so that they cancel."""
@@ -151,8 +167,7 @@ class Expander:
     def _combination(self, expr: Any, frame: Frame, plus: tuple[tuple[Any, int], ...]) -> Form | None:
         """A sum of ``c * exp(k * e)`` for the exponent ``e`` of a function."""
         e = self.exponent(expr.args[0], frame)
-        parts = [forms.multiply(Form(forms.Term(sympy.Rational(c), ZERO)), forms.exponential(k * e)) for c, k in plus]
-        return forms.add(parts, self.positive(frame))
+        return forms.add([Form(forms.Term(sympy.Rational(c), k * e)) for c, k in plus], self.positive(frame))
 
     def _sigmoid(self, expr: Any, frame: Frame) -> Form | None:
         bottom = self._combination(expr, frame, ((1, 0), (1, -1)))
@@ -184,7 +199,19 @@ class Expander:
         rest = [p for p in parts if p.exponential or p.term.atoms or p.polys]
         if numbers and sum(numbers) > 0 and all(_bounded(p, test) for p in rest):
             return None  # a positive number plus fractions: nothing overflows or cancels, and the sum is exact as it is
-        return forms.add(parts, test)
+        return self.add(parts, frame)
+
+    def add(self, parts: Sequence[Form], frame: Frame) -> Form | None:
+        """The sum of forms; ``1 - share`` of a stable sum as the other shares."""
+        found = forms.add(parts, self.positive(frame))
+        if found is None:
+            return None
+        result = Form(found.term)
+        for p, k in found.polys:
+            other = complement(self, frame, p) if k.is_Integer else None
+            factor = forms.power(other, k, self.positive(frame)) if other else None
+            result = forms.multiply(result, factor or Form(forms.Term(ONE, ZERO), ((p, k),)))
+        return result
 
     # Tensors
 
@@ -224,6 +251,7 @@ class Expander:
         if facts.stable:
             if certain:
                 self._positive.add(tensor)
+                self._recognise(tensor, op, frame, found)
             return None
         if not found.exponential or not (certain or facts.grows):
             return None
@@ -247,9 +275,20 @@ class Expander:
         self.fresh.add(total)
         if certain:
             self._positive.add(total)
+            if weight == 1:
+                self.sums[total] = StableSum(frame, exponent, op, top, shift)
         outer, constant, axes = self._outer(op, frame, constant)
         value = forms.multiply(forms.exponential(outer.read(shift, here)), forms.atom(outer.read(total, here)))
         return Located(outer, forms.multiply(constant, value), axes)
+
+    def _recognise(self, tensor: Tensor, op: Stage, frame: Frame, found: Form) -> None:
+        """A sum of shifted exponentials that was stable before."""
+        for t in sympy.Add.make_args(found.term.exponent):
+            access = frame.access(-t) if isinstance(-t, sympy.Symbol) else None
+            if access is not None and self.reach.tensor(access[0]).floor and access[0].inputs and not found.polys and not found.term.atoms:
+                top = access[0].inputs[0]
+                if isinstance(top.op, Stage) and top.op.reducer == "max" and found.term.coefficient == 1:
+                    self.sums[tensor] = StableSum(frame, found.term.exponent - t, op, self.made.get(top, top), self.made.get(access[0], access[0]))
 
     def _product(self, op: Stage, frame: Frame, found: Form) -> Located | None:
         test = self.positive(frame)

@@ -165,7 +165,8 @@ class Reach:
             alone = real[0] if len(real) == 1 else _NONE
             return Facts(top=alone.top, floor=alone.floor, shifted=alone.shifted)
         quotient = any(p.quotient for p in parts)
-        grows = any(p.grows for p in parts) and not quotient
+        divided = any(isinstance(a, sympy.Pow) and p.quotient for p, a in zip(parts, body.args, strict=True))
+        grows = any(p.grows for p in parts) and not divided
         return Facts(True, grows, quotient, any(p.cancels for p in parts), stable=any(p.stable for p in parts) and not grows)
 
     def _sum(self, body: Any, lookup: Lookup) -> Facts:

@@ -16,7 +16,6 @@ from graphc.expr.tensor import Reshape, Tensor
 from graphc.stable.emit import log_of, value_of
 from graphc.stable.expand import Expander
 from graphc.stable.form import Form, number
-from graphc.stable.form import add as add_forms
 from graphc.stable.frame import Frame
 from graphc.stable.reach import Reach
 
@@ -32,6 +31,7 @@ class Rules:
     def __init__(self, reach: Reach, made: dict[Tensor, Tensor]) -> None:
         self.reach = reach
         self.expander = Expander(reach, made, self.rewrite)
+        self.logarithms: dict[Tensor, tuple[Frame, Any, tuple[int, ...]]] = {}
         self._squares: dict[Tensor, bool] = {}
 
     def rewrite(self, expr: Any, frame: Frame) -> Any:
@@ -59,11 +59,11 @@ class Rules:
         one = number(ONE)
         if one is None or not self.expander.facts(inside, frame).family:
             return None
-        total = add_forms([one, self.expander.of(inside, frame)], self.expander.positive(frame))
+        total = self.expander.add([one, self.expander.of(inside, frame)], frame)
         return None if total is None else self._of_form(total, frame)
 
     def _of_form(self, found: Form, frame: Frame) -> Any:
-        return self.grouped(log_of(found, self.expander.positive(frame)), frame) if self._counts(found, frame) else None
+        return log_of(found, self.expander.positive(frame)) if self._counts(found, frame) else None
 
     def _counts(self, found: Form, frame: Frame) -> bool:
         """Whether a form is more than what was written: exponentials take part, or sums that were made stable."""
@@ -118,6 +118,65 @@ class Rules:
         return facts.grows or facts.cancels
 
     def _sum(self, expr: Any, frame: Frame) -> Any:
+        found = self._difference(expr, frame)
+        return self._expm1(expr, frame) if found is None else found
+
+    def _difference(self, expr: Any, frame: Frame) -> Any:
+        """A sum with a logarithm of a sum in it, put together again where its shift, or what is large in it, cancels."""
+        maps: dict[Any, Any] = {}
+        for term in expr.args:
+            c, symbol = term.as_coeff_Mul()
+            behind = self._logarithm(symbol, frame)
+            if behind is None:
+                continue
+            others = [t for t in expr.args if t is not term and not t.is_number]
+            against = any(t.as_coeff_Mul()[0] == -c or self.expander.facts(t, frame).top for t in others)
+            if against:
+                maps[symbol] = behind
+        if not maps:
+            return None
+        rest = sympy.Add(*(self.expander.exponent(t, frame) if t.as_coeff_Mul()[1] not in maps else t for t in expr.args))
+        return sympy.expand_mul(rest.xreplace(maps))
+
+    def _logarithm(self, symbol: Any, frame: Frame) -> Any:
+        """The formula of a logarithm of a sum that was made stable, seen from ``frame``."""
+        access = frame.access(symbol) if isinstance(symbol, sympy.Symbol) else None
+        if access is None or access[2] is not None or access[0] in self.reach.kept:
+            return None
+        known = self.logarithms.get(self.reach.canonical(access[0]))
+        if known is None:
+            return None
+        own, formula, axes = known
+        maps = frame.adopt(own.accesses, {i: access[1][axis] for axis, i in enumerate(axes)})
+        frame.guards.update(own.guards)
+        return formula.xreplace(maps)
+
+    def note(self, tensor: Tensor, op: Stage, formula: Any, frame: Frame) -> None:
+        """Remember a stage that is a logarithm of a sum, shift and all."""
+        if op.elementwise and op.free is not None and any(self._is_shift(t, frame) for t in sympy.Add.make_args(formula)):
+            self.logarithms[self.reach.canonical(tensor)] = (frame, formula, op.free)
+
+    def pass_on(self, tensor: Tensor) -> None:
+        """Remember it behind a layout or a reshape that only adds and removes axes of size 1."""
+        op = tensor.op
+        source = tensor.inputs[0] if tensor.inputs else tensor
+        if self.reach.canonical(source) not in self.logarithms or tensor in self.reach.kept:
+            return
+        frame = Frame(op.extents if isinstance(op, Stage) else tensor.shape)
+        if isinstance(op, Stage) and op.elementwise and op.body == read_symbol(0) and op.free is not None:
+            symbol, axes = frame.read(source, op.reads[0].coords, op.reads[0].outside), op.free
+        elif isinstance(op, Reshape) and [e for e in source.shape if e != 1] == [e for e in tensor.shape if e != 1]:
+            axes = tuple(range(tensor.ndim))
+            places = iter([Affine.variable(k) for k in axes if tensor.shape[k] != 1])
+            symbol = frame.read(source, [Affine() if e == 1 else next(places) for e in source.shape])
+        else:
+            return
+        frame.guards.update(dict.fromkeys(tensor.node.guards))
+        formula = self._logarithm(symbol, frame)
+        if formula is not None:
+            self.logarithms[self.reach.canonical(tensor)] = (frame, formula, axes)
+
+    def _expm1(self, expr: Any, frame: Frame) -> Any:
         """``c*exp(x) - c``."""
         numbers = [t for t in expr.args if t.is_number]
         if len(numbers) != 1:
@@ -171,6 +230,10 @@ class Rules:
 
         Added up in another order, ``(z - m) - log(s)`` would lose the digits of the small second part to a large ``z``.
         """
+        if not expr.args:
+            return expr
+        args = [self.grouped(a, frame) for a in expr.args]
+        expr = expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
         if not isinstance(expr, sympy.Add):
             return expr
         shifts = [t for t in expr.args if self._is_shift(t, frame)]

@@ -13,7 +13,7 @@ from graphc.expr.compose import accesses
 from graphc.expr.graph import replace_inputs, topological
 from graphc.expr.scalar import Log1p, normalise
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Call, Node, Tensor
+from graphc.expr.tensor import Call, Node, Reshape, Tensor
 from graphc.stable.frame import Frame
 from graphc.stable.reach import Reach
 from graphc.stable.rules import Rules
@@ -35,6 +35,8 @@ def _node(node: Node, rules: Rules, made: dict[Tensor, Tensor]) -> Sequence[Tens
         found = _rewritten(node, rules, made)
         if found is not None:
             return found
+    elif isinstance(node.op, Stage | Reshape):
+        rules.pass_on(node.outputs[0])
     inputs = tuple(made[t] for t in node.inputs)
     return node.outputs if inputs == node.inputs else replace_inputs(node, inputs, made).outputs
 
@@ -53,7 +55,10 @@ def _rewritten(node: Node, rules: Rules, made: dict[Tensor, Tensor]) -> tuple[Te
     before = op.body.xreplace(op.dim_values()).xreplace(maps)
     after = rules.rewrite(before, frame)
     if after is before or after == before:
+        rules.pass_on(old)
         return None
+    rules.note(old, op, after, frame)
+    after = rules.grouped(after, frame)
     moved = {k: Affine.variable(k) for k in range(len(op.extents))}
     for k in range(len(op.reads)):
         number = frame.number(maps[read_symbol(k)])
