@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphc as gx
-from tests.rows import elementwise, indexed, layout, products, reductions
+from tests.rows import elementwise, indexed, layout, neural, products, reductions
 from tests.rows.row import Row
 
 __all__ = ["ALL_ROWS", "ROWS", "ROWS_OF_FLOATS", "covered", "is_public"]
@@ -17,7 +17,7 @@ def is_public(name: str) -> bool:
     return hasattr(getattr(gx, space, None) if space else gx, plain)
 
 
-ALL_ROWS: list[Row] = [row for family in (elementwise, reductions, layout, products, indexed) for row in family.ROWS]
+ALL_ROWS: list[Row] = [row for family in (elementwise, reductions, layout, products, indexed, neural) for row in family.ROWS]
 ROWS: list[Row] = [row for row in ALL_ROWS if is_public(row.name)]
 ROWS_OF_FLOATS: list[Row] = [row for row in ROWS if row.dtype == "float" and any(a.kind == "float" for a in row.args)]
 

@@ -229,9 +229,19 @@ DATA: list[Mistake] = [
     ("NaN as an integer", data(ids, [0.0, np.nan, 1.0, 2.0]), gx.DataError, ("ids(4,)", "nan")),
     ("a number beyond 64 bits as an integer", data(ids, [0.0, 1e300, 1.0, 2.0]), gx.DataError, ("ids(4,)",)),
     ("an unsigned number beyond 63 bits", data(ids, np.array([0, 2**63, 1, 2], dtype=np.uint64)), gx.DataError, ("ids(4,)",)),
-    ("numbers as truth values", data(lambda: gx.tensor("m", (2,), dtype="bool"), [0, 2], lambda t: gx.where(t, 1.0, 0.0)), gx.DataError, ("m(2,)", "0 and 1")),
+    (
+        "numbers as truth values",
+        data(lambda: gx.tensor("m", (2,), dtype="bool"), [0, 2], lambda t: gx.where(t, 1.0, 0.0)),
+        gx.DataError,
+        ("m(2,)", "0 and 1"),
+    ),
     ("an id beyond the table", data(ids, [0, 1, 2, 4], lambda t: gx.define("Y", (i, j), W()[t[i], j])), gx.DataError, ("W", "4")),
-    ("a negative id", data(ids, [0, 1, -1, 2], lambda t: gx.define("Y", (i, j), gx.constant(np.zeros((4, 2)), name="E")[t[i], j])), gx.DataError, ("E", "-1")),
+    (
+        "a negative id",
+        data(ids, [0, 1, -1, 2], lambda t: gx.define("Y", (i, j), gx.constant(np.zeros((4, 2)), name="E")[t[i], j])),
+        gx.DataError,
+        ("E", "-1"),
+    ),
     ("a feed for text", lambda: gx.evaluate(v(), {"v": np.zeros(5)}), gx.DataError, ("{x: array}",)),
     ("a feed that is no mapping", lambda: gx.evaluate(v(), [1, 2]), gx.GraphcError, ()),
     ("an unknown precision", lambda: gx.evaluate(gx.constant(1.0), {}, dtype="float13"), gx.GraphcError, ("float13",)),
@@ -280,7 +290,7 @@ def test_a_mistake_is_named(wrong: Callable[[], Any], error: type[gx.GraphcError
 def test_an_error_of_a_size_quotes_the_line_that_declared_it() -> None:
     a, b = gx.tensor("A", ("n",)), gx.tensor("B", ("m",))
     total = a + b  # this line
-    with pytest.raises(gx.ShapeError, match="test_errors.py") as caught:
+    with pytest.raises(gx.ShapeError, match=r"test_errors\.py") as caught:
         gx.evaluate(total, {a: np.ones(2), b: np.ones(3)})
     line = int(re.search(r"test_errors\.py:(\d+)", str(caught.value))[1])  # type: ignore[index]
     with open(__file__, encoding="utf-8") as source:

@@ -14,7 +14,8 @@ import graphc as gx
 NAMES = (
     "'", '"', '"""', "\\", "\\n", "a\nb", "{", "}", "{0}", "{x}", "%s", "$x$", "</svg>", "<b>&amp;", "a b", " ",
     "-", "1", "1x", "x0", "i0", "d0", "_x0", "#0",
-    "x#3", "lambda", "def", "None", "class", "import os", "__import__('os')", "I", "E", "S", "N", "O", "Q", "pi", "zoo", "nan", "oo", "exp", "Sum", "np",
+    "x#3",
+    "lambda", "def", "None", "class", "import os", "__import__('os')", "I", "E", "S", "N", "O", "Q", "pi", "zoo", "nan", "oo", "exp", "Sum", "np",
     "self", "ä", "θ", "∂L", "W₁", "日本", "🙂", "a/b", "a//b", "../x", "a.b", "a:b", "A;drop", "\t", "\x00",
     "x" * 300, "outputs", "dtype", "target", "seed", "step",
 )  # fmt: skip

@@ -140,7 +140,8 @@ def _formula(body: Any, name: str = "") -> Any:
     except sympy.SympifyError:
         expr = None
     if not isinstance(expr, sympy.Basic):
-        raise DeclarationError(f"{body!r} is no formula{name and f' for {name}'}: write it with accesses such as X[i, j], indices, numbers and SymPy functions")
+        whose = f" for {name}" if name else ""
+        raise DeclarationError(f"{body!r} is no formula{whose}: write it with accesses such as X[i, j], indices, numbers and SymPy functions")
     return normalise(expr, keep=(AccessAtom, Reduction))
 
 
@@ -197,7 +198,8 @@ class _Body:
                 elif isinstance(factor, AccessAtom) and factor.tensor.dtype == "int" and variable is None:
                     variable = -(self._read(factor) + 1)
                 elif isinstance(factor, Index) and factor not in self.number:
-                    raise DeclarationError(f"{factor} is free in the place {place} of {atom.tensor.describe()}: bind it with gx.Sum, or make it an output index")
+                    where = f"{factor} is free in the place {place} of {atom.tensor.describe()}"
+                    raise DeclarationError(f"{where}: bind it with gx.Sum, or make it an output index")
                 else:
                     raise DeclarationError(
                         f"the place {place} of {atom.tensor.describe()} is not affine in the output and reduced indices: write it as whole "
