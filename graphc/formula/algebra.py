@@ -11,7 +11,7 @@ from graphc.expr.dims import Dim, dim_symbol
 from graphc.expr.scalar import Select
 from graphc.formula.atoms import Entry, Letter, Reduced, letters_of, opened, reduced
 
-__all__ = ["extent_formula", "shortest", "size_of", "tidy", "total"]
+__all__ = ["bare_logs", "extent_formula", "has_sum_of_products", "shortest", "size_of", "tidy", "total"]
 
 ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
 
@@ -73,7 +73,7 @@ def _solved(body: Any, x: Any) -> Any:
     return None
 
 
-def _bare_logs(expr: Any) -> Any:
+def bare_logs(expr: Any) -> Any:
     """``log(exp(a) r)`` as ``a + log(r)``."""
     logs = [p for p in sympy.preorder_traversal(expr) if isinstance(p, sympy.log) and isinstance(p.args[0], sympy.Mul)]
     for part in logs:
@@ -106,7 +106,7 @@ def tidy(expr: Any) -> Any:
         expr = _bare_conditions(expr)
     if expr.has(sympy.exp):
         expr = _split_powers(expr)
-    return _bare_logs(expr) if expr.has(sympy.log) else expr
+    return bare_logs(expr) if expr.has(sympy.log) else expr
 
 
 def size_of(expr: Any) -> int:
@@ -138,35 +138,108 @@ def _fractions(expr: Any) -> bool:
 
 
 def shortest(expr: Any) -> Any:
-    """The shortest of a few equal spellings of a formula, the given one on a tie."""
-    expr = sympy.sympify(expr)
-    if expr.is_number or expr.is_Symbol or size_of(expr) > 120:
+    """The shortest of a few equal spellings of a formula, in its sums too; the given one on a tie."""
+    return _turned(_shortened(sympy.sympify(expr)))
+
+
+def _shortened(expr: Any) -> Any:
+    inner = [p for p in _outermost_sums(expr)]
+    replaced: dict[Any, Any] = {}
+    for part in inner:
+        body, letters = opened(part)
+        replaced[part] = total(_shortened(body), letters)
+    if any(k != v for k, v in replaced.items()):
+        expr = expr.xreplace(replaced)
+    if expr.is_number or expr.is_Symbol or size_of(expr) > 150:
         return expr
     found = [expr]
     if isinstance(expr, sympy.Add):
         found.append(sympy.factor_terms(expr))
-    if _fractions(expr) or isinstance(expr, sympy.Add) or any(isinstance(f, sympy.Add) for f in sympy.Mul.make_args(expr)):
-        try:
-            joined = sympy.factor(sympy.together(expr))
-            found += [joined, _signs(joined)]
-        except (sympy.PolynomialError, NotImplementedError):
-            pass
+    if _fractions(expr) or any(isinstance(f.as_base_exp()[0], sympy.Add) for f in sympy.Mul.make_args(expr)) or isinstance(expr, sympy.Add):
+        found += _factored(expr)
     return min(found, key=size_of)
 
 
+def _outermost_sums(expr: Any) -> list[Any]:
+    found: dict[Any, None] = {}
+    stack = [expr]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Reduced):
+            if part.kind == "sum":
+                found[part] = None
+        elif not isinstance(part, Entry):
+            stack.extend(part.args)
+    return sorted(found, key=str)
+
+
+def _factored(expr: Any) -> list[Any]:
+    """The formula over one denominator, its common factors cancelled."""
+    if expr.has(sympy.Piecewise) or len(expr.atoms(Entry)) > 10:
+        return []
+    try:
+        return [sympy.factor(sympy.together(expr))]
+    except (sympy.PolynomialError, NotImplementedError):
+        return []
+
+
+def _turned(expr: Any) -> Any:
+    """Signs as one writes them: ``-a (h - 1)`` as ``a (1 - h)``, ``-(y - p)`` as ``p - y``."""
+    if isinstance(expr, Reduced):
+        body, letters = opened(expr)
+        return total(_turned(body), letters) if expr.kind == "sum" else expr
+    if isinstance(expr, Entry) or not expr.args:
+        return expr
+    expr = expr.func(*(_turned(a) for a in expr.args)) if not isinstance(expr, sympy.Pow) or not expr.exp.is_number else _turned(expr.base) ** expr.exp
+    return _signs(expr) if isinstance(expr, sympy.Mul) else expr
+
+
 def _signs(expr: Any) -> Any:
-    """``(p - 1)`` in pairs turned into ``(1 - p)``, so that minus signs cancel."""
-    factors = []
-    for f in sympy.Mul.make_args(expr):
+    coefficient, rest = expr.as_coeff_Mul()
+    factors = list(sympy.Mul.make_args(rest))
+    for k, f in enumerate(factors):
         base, power = f.as_base_exp()
-        if isinstance(base, sympy.Add) and base.as_ordered_terms()[0] is not None and power.is_Integer:
-            constants = [t for t in base.args if t.is_number]
-            if constants and constants[0] < 0 and len(base.args) > 1:
-                f = sympy.Mul(sympy.Integer(-1) ** power, sympy.Pow(sympy.Add(*(-t for t in base.args)), power))
-        factors.append(f)
-    return sympy.Mul(*factors)
+        if _odd_difference(base, power) and any(t.is_number and t < 0 for t in base.args):
+            factors[k], coefficient = _flipped(base, power), -coefficient
+    if coefficient < 0:
+        odd = [k for k, f in enumerate(factors) if _odd_difference(*f.as_base_exp())]
+        odd.sort(key=lambda k: any(t.is_number for t in factors[k].as_base_exp()[0].args))
+        if odd:
+            factors[odd[0]], coefficient = _flipped(*factors[odd[0]].as_base_exp()), -coefficient
+        else:
+            coefficient = _turned_inside(factors, coefficient)
+    return sympy.Mul(coefficient, *factors)
 
 
-def has_letter(expr: Any, x: Any) -> bool:
-    """Whether a formula depends on a letter."""
-    return x in letters_of(expr)
+def _turned_inside(factors: list[Any], coefficient: Any) -> Any:
+    """A minus sign before a sum put into a difference among its factors."""
+    for k, f in enumerate(factors):
+        if not isinstance(f, Reduced) or f.kind != "sum":
+            continue
+        body, letters = opened(f)
+        parts = list(sympy.Mul.make_args(body))
+        odd = [n for n, part in enumerate(parts) if _odd_difference(*part.as_base_exp())]
+        if odd:
+            parts[odd[0]] = _flipped(*parts[odd[0]].as_base_exp())
+            factors[k] = total(sympy.Mul(*parts), letters)
+            return -coefficient
+    return coefficient
+
+
+def _odd_difference(base: Any, power: Any) -> bool:
+    """Whether a factor is an odd power of a sum that has a term with a minus sign."""
+    return isinstance(base, sympy.Add) and power.is_Integer and power % 2 == 1 and any(t.as_coeff_Mul()[0] < 0 for t in base.args)
+
+
+def _flipped(base: Any, power: Any) -> Any:
+    return sympy.Pow(sympy.Add(*(-t for t in base.args)), power)
+
+
+def has_sum_of_products(expr: Any) -> bool:
+    """Whether a formula sums products of entries at different places, as a matrix product does."""
+    for part in sympy.preorder_traversal(expr):
+        if isinstance(part, Reduced) and part.kind == "sum":
+            factors = [f for f in sympy.Mul.make_args(part.body) if letters_of(f)]
+            if len({frozenset(letters_of(f)) for f in factors}) > 1:
+                return True
+    return False

@@ -187,6 +187,9 @@ def spelled(expr: Any, again: Callable[[Any], Show], words: Vocabulary) -> Show:
     if expr.is_number and (expr.is_Rational or not expr.args):
         return negative(number(expr)) if expr < 0 else number(expr)
     if isinstance(expr, sympy.Add):
+        shared, rest = expr.primitive()
+        if shared != ONE:
+            return scale([number(shared)], again(rest))
         return add([negative(again(-t)) if signed(t)[0] else again(t) for t in ordered_terms(expr.args)])
     if isinstance(expr, sympy.Mul):
         return _product(expr, again, words)
@@ -260,7 +263,9 @@ def function(expr: Any, again: Callable[[Any], Show]) -> Show:
         plain, tex = FUNCTIONS[head]
         return call(plain, tex, [again(a) for a in expr.args])
     if head in _COMPARED:
-        plain, tex = _COMPARED[head]
+        if expr.args[0].is_number and not expr.args[1].is_number:
+            expr = expr.reversed
+        plain, tex = _COMPARED[type(expr)]
         return Show("compare", (again(expr.args[0]), again(expr.args[1])), plain, tex)
     if isinstance(expr, scalar.Select):
         condition, yes, no = expr.args

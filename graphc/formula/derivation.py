@@ -1,0 +1,355 @@
+"""A derivation: the formula of a gradient with its names, steps, NumPy source and proof by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from graphc.errors import DeclarationError, DerivationError
+from graphc.expr.build import operand
+from graphc.expr.graph import leaves, topological, unalias
+from graphc.expr.tensor import Tensor
+from graphc.formula.atoms import Letter, Source, entries
+from graphc.formula.display import Show, atom, latex, text
+from graphc.formula.index_form import words_of
+from graphc.formula.matrix import MatrixSpeller, NoMatrixForm
+from graphc.formula.names import latex_name, text_name
+from graphc.formula.numpy_source import Listing
+from graphc.formula.reasons import reason_of
+from graphc.formula.spell import IndexSpeller, Vocabulary, symbol
+from graphc.formula.sweep import Adjoint, Sweep, shape_words
+
+__all__ = ["Derivation", "Named", "Step", "derive"]
+
+Shape = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A named quantity that a result uses."""
+
+    name: str
+    latex: str
+    text: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a derivation, true by itself."""
+
+    latex: str
+    text: str
+    reason: str
+    shape: Shape
+
+
+class Derivation:
+    """The derivative of ``y`` by ``wrt`` in closed form; made by :func:`derive`."""
+
+    def __init__(self, y: Tensor, wrt: Tensor, layout: str, cotangent: str | None) -> None:
+        self.y, self.wrt, self.layout, self.cotangent = y, wrt, layout, cotangent
+        self._sweep = Sweep(y, wrt, cotangent is not None)
+        self._words = words_of(self._sweep.forward)
+        self._names: dict[Source, str] = {}
+        self._name_everything()
+
+    # Names
+
+    def _name_everything(self) -> None:
+        sweep = self._sweep
+        used = {d.name for d in sweep.forward.definitions.values()}
+        count = 0
+        for d in sweep.forward.definitions.values():
+            name = d.name
+            if not name and d is sweep.y:
+                name = next(n for n in (("L", "J", "L_0") if not d.tensor.ndim else ("Y", "F", "Y_0")) if n not in used)
+                used.add(name)
+            while not name:
+                count += 1
+                name = f"t{count}" if f"t{count}" not in used else ""
+            self._name(d.source, name)
+        if sweep.cotangent is not None:
+            assert self.cotangent is not None
+            self._name(sweep.cotangent, self.cotangent)
+        self._name_adjoints(used)
+
+    def _name(self, source: Source, name: str) -> None:
+        self._names[source] = name
+        self._words.names[source] = symbol(name)
+        self._words.late.setdefault(source, source.order)
+
+    def _name_adjoints(self, used: set[str]) -> None:
+        named = [a for a in self._sweep.adjoints.values() if a.source is not None]
+        clash = any(n == "δ" or n.startswith("delta") or n.startswith("δ") for n in used)
+        for a in named:
+            assert a.source is not None
+            layer = a.definition in self._sweep.layers
+            if layer and not clash:
+                number = self._sweep.layers.index(a.definition) + 1
+                name = "δ" if len([b for b in named if b.definition in self._sweep.layers]) == 1 else f"δ{number}"
+                self._name(a.source, name)
+            else:
+                below = self._words.name(a.definition.source)
+                above = self._words.name(self._sweep.y.source)
+                self._names[a.source] = f"d_{self._names[a.definition.source]}"
+                self._words.names[a.source] = atom(f"∂{above.plain}/∂{below.plain}", rf"\frac{{\partial {above.tex}}}{{\partial {below.tex}}}")
+            self._words.late[a.source] = a.source.order + 0.5
+
+    # Both sides
+
+    def _left(self, source: Source) -> Show:
+        above, below = self._words.name(self._sweep.y.source), self._words.name(source)
+        if self._sweep.cotangent is not None:
+            bar = self._words.name(self._sweep.cotangent)
+            return atom(f"∂⟨{bar.plain}, {above.plain}⟩/∂{below.plain}", rf"\frac{{\partial \langle {bar.tex}, {above.tex} \rangle}}{{\partial {below.tex}}}")
+        return atom(f"∂{above.plain}/∂{below.plain}", rf"\frac{{\partial {above.tex}}}{{\partial {below.tex}}}")
+
+    @property
+    def _letters(self) -> tuple[Letter, ...]:
+        own, other = self._sweep.wrt.letters, self._sweep.jacobian
+        return (*own, *other) if self.layout == "denominator" else (*other, *own)
+
+    def _line(self, left: Show, source: Source, expr: Any, letters: Sequence[Letter], extra: Sequence[Letter] = ()) -> tuple[Show, Show]:
+        """Both sides of an equation, in matrix form where there is one."""
+        try:
+            return left, MatrixSpeller(self._words)(expr, letters)
+        except NoMatrixForm:
+            return self._index_line(left, source, expr, letters, extra)
+
+    def _index_line(self, left: Show, source: Source, expr: Any, letters: Sequence[Letter], extra: Sequence[Letter] = ()) -> tuple[Show, Show]:
+        speller = IndexSpeller(self._words).with_letters(letters)
+        own = speller.entry(source, [x for x in letters if x not in extra])
+        if left == self._words.name(source):
+            return own, speller(expr)
+        above = self._words.name(self._sweep.y.source)
+        if extra:
+            above = speller.entry(self._sweep.y.source, extra)
+        if self._sweep.cotangent is not None:
+            bar = self._words.name(self._sweep.cotangent)
+            above = atom(f"⟨{bar.plain}, {above.plain}⟩", rf"\langle {bar.tex}, {above.tex} \rangle")
+        shown = atom(f"∂{text(above)}/∂{text(own)}", rf"\frac{{\partial {latex(above)}}}{{\partial {latex(own)}}}")
+        return shown, speller(expr)
+
+    @cached_property
+    def _result(self) -> tuple[Show, Show]:
+        wrt = self._sweep.wrt
+        return self._line(self._left(wrt.source), wrt.source, self._sweep.result, self._letters, self._sweep.jacobian)
+
+    @property
+    def zero(self) -> bool:
+        """Whether the gradient is zero everywhere."""
+        return self._sweep.result == 0
+
+    @property
+    def _zero_words(self) -> str:
+        y, wrt = (self._words.name(d.source).plain for d in (self._sweep.y, self._sweep.wrt))
+        why = "does not depend on" if not self._sweep.path else "is piecewise constant in"
+        return f"zero everywhere, because {y} {why} {wrt}"
+
+    @property
+    def latex(self) -> str:
+        """The result in matrix form, as LaTeX; in index notation where there is no matrix form."""
+        line = " = ".join(map(latex, self._result))
+        return rf"{line} \quad \text{{({self._zero_words.split(',')[0]})}}" if self.zero else line
+
+    @property
+    def text(self) -> str:
+        """The result in one line of Unicode."""
+        line = " = ".join(map(text, self._result))
+        return f"{line} ({self._zero_words})" if self.zero else line
+
+    @property
+    def index_latex(self) -> str:
+        """The result in index notation, as LaTeX."""
+        wrt = self._sweep.wrt
+        left, right = self._index_line(self._left(wrt.source), wrt.source, self._sweep.result, self._letters, self._sweep.jacobian)
+        return f"{latex(left)} = {latex(right)}"
+
+    # What it uses
+
+    @cached_property
+    def _used(self) -> list[Source]:
+        """The sources that the result uses, directly or through named quantities; nearest the output first."""
+        found: dict[Source, None] = {}
+        pending = [self._sweep.result]
+        while pending:
+            for e in entries(pending.pop(0)):
+                if e.source not in found:
+                    found[e.source] = None
+                    formula = self._formula(e.source)
+                    if formula is not None:
+                        pending.append(formula[1])
+        return sorted(found, key=lambda s: (not s.adjoint, -s.order if s.adjoint else s.order))
+
+    def _formula(self, source: Source) -> tuple[tuple[Letter, ...], Any] | None:
+        for a in self._sweep.adjoints.values():
+            if a.source is source:
+                return a.definition.letters, a.expr
+        if source is self._sweep.cotangent:
+            return None
+        d = self._sweep.forward.definitions[source.tensor]
+        return None if d.expr is None or source.adjoint else (d.letters, d.expr)
+
+    @cached_property
+    def where(self) -> list[Named]:
+        """The named quantities that the result uses, each with its formula."""
+        found: list[Named] = []
+        for source in self._used:
+            formula = self._formula(source)
+            if formula is None:
+                continue
+            left, right = self._defining(source, *formula)
+            name = self._names[source] if not source.adjoint else self._words.name(source).plain
+            found.append(Named(name, latex(left) + " = " + latex(right), text(left) + " = " + text(right), shape_words(source.tensor.shape)))
+        return found
+
+    def _defining(self, source: Source, letters: tuple[Letter, ...], expr: Any) -> tuple[Show, Show]:
+        name = self._words.name(source)
+        left, right = self._line(name, source, expr, letters)
+        if source.adjoint and left == name:
+            other = self._left(self._sweep.forward.definitions[source.tensor].source)
+            if other.plain != name.plain:
+                left = atom(f"{name.plain} = {other.plain}", f"{name.tex} = {other.tex}")
+        return left, right
+
+    # Steps
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """The derivation, from the definitions to the result; every line true by itself."""
+        lines: list[Step] = []
+        for d in self._sweep.path:
+            if d.expr is not None and d is not self._sweep.wrt:
+                left, right = self._line(self._words.name(d.source), d.source, d.expr, d.letters)
+                reason = f"definition of {self._words.name(d.source).plain}"
+                lines.append(Step(f"{latex(left)} = {latex(right)}", f"{text(left)} = {text(right)}", reason, shape_words(d.tensor.shape)))
+        for a in self._sweep.adjoints.values():
+            if a.definition is self._sweep.y and a.definition is not self._sweep.wrt:
+                continue
+            lines.append(self._step(a))
+        if not self._sweep.path:
+            lines.append(Step(self.latex, self.text, self._zero_words, shape_words(self.wrt.shape)))
+        return lines
+
+    def _step(self, a: Adjoint) -> Step:
+        d = a.definition
+        if d is self._sweep.wrt:
+            left, right = self._result
+            shape: tuple[Any, ...] = tuple(x.extent for x in self._letters)
+        else:
+            source = a.source or d.source
+            letters = (*d.letters, *self._sweep.jacobian)
+            if a.source is not None:
+                left, right = self._defining(a.source, d.letters, a.expr)
+            else:
+                left, right = self._line(self._left(d.source), source, a.expr, letters, self._sweep.jacobian)
+            shape = tuple(x.extent for x in letters)
+        reason = reason_of(a, self._words, self._sweep)
+        return Step(f"{latex(left)} = {latex(right)}", f"{text(left)} = {text(right)}", reason, shape_words(shape))
+
+    # Numbers
+
+    @cached_property
+    def _listing(self) -> Listing:
+        adjoints = {a.source: (a.definition.letters, a.expr) for a in self._sweep.adjoints.values() if a.source is not None}
+        return Listing(self._sweep.result, self._letters, list(self._sweep.forward.definitions.values()), adjoints, self._names)
+
+    def numpy(self) -> str:
+        """Source of one function ``gradient(...)`` that needs NumPy alone; its keywords are the names of the leaves used."""
+        return self._listing.text
+
+    @property
+    def operations(self) -> int:
+        """How many array operations the result takes from the leaves on, shared quantities once."""
+        return self._listing.operations
+
+    def verify(self, seed: int = 0) -> Any:
+        """Check the formula at random values against the gradient of the stages and against central differences."""
+        from graphc.formula.verify import verify
+
+        return verify(self, seed)
+
+    def save(self, path: Any) -> None:
+        """Write the derivation to a file: ``.html``, ``.md`` or ``.tex``."""
+        from graphc.formula.page import save
+
+        save(self, path)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<derivation {self.text}>"
+
+    def _repr_html_(self) -> str:
+        from graphc.formula.page import html
+
+        return html(self)
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex}\n$$"
+
+    def _repr_markdown_(self) -> str:
+        from graphc.formula.page import markdown
+
+        return markdown(self)
+
+
+def derive(y: Any, wrt: Any, layout: str = "denominator", cotangent: str | None = None) -> Any:
+    r"""The derivative of ``y`` by ``wrt`` as a formula, with its steps, their reasons and shapes.
+
+    Args:
+        y: a tensor; for one that is no scalar the result is the Jacobian, or with ``cotangent`` the vector-Jacobian product.
+        wrt: a tensor, or the name of one in the graph of ``y``; a list gives a list.
+        layout: ``"denominator"`` (shape ``wrt.shape + y.shape``) or ``"numerator"`` (``y.shape + wrt.shape``).
+        cotangent: the name of a symbol of ``y``'s shape.
+
+    Raises:
+        DerivationError: where no closed form is known, naming the tensor that stopped it.
+
+    Example:
+        >>> import graphc as gx
+        >>> X, w, y = gx.tensor("X", ("n", 3)), gx.tensor("w", (3,)), gx.tensor("y", ("n",))
+        >>> print(derive(((X @ w - y) ** 2).sum().named("L"), w))
+        ∂L/∂w = 2 Xᵀ (X w − y)
+    """
+    if isinstance(wrt, list | tuple):
+        return [derive(y, w, layout, cotangent) for w in wrt]
+    if layout not in ("denominator", "numerator"):
+        raise DeclarationError(f"layout={layout!r}: it is 'denominator' or 'numerator'")
+    y = operand(y)
+    if cotangent is not None and (not isinstance(cotangent, str) or not cotangent):
+        raise DeclarationError(f"cotangent={cotangent!r}: give the name of a symbol, such as 'Ybar'")
+    variable = _variable(y, wrt)
+    if variable.dtype != "float":
+        raise DerivationError(f"{variable.describe()} holds {variable.dtype} values, and derivatives are by floats: declare it with dtype='float'")
+    return Derivation(y, variable, layout, cotangent)
+
+
+def _variable(y: Tensor, wrt: Any) -> Tensor:
+    """The tensor meant by ``wrt``."""
+    if isinstance(wrt, Tensor):
+        if not any(unalias(wrt) in map(unalias, n.outputs) for n in topological([y])):
+            raise DerivationError(
+                f"{y.label} does not depend on {wrt.describe()}: check that it was built from this very tensor (its gradient would be zero everywhere)"
+            )
+        return wrt
+    if not isinstance(wrt, str):
+        raise DeclarationError(f"wrt={wrt!r}: give a tensor, its name, or a list of them")
+    found = leaves(y).get(wrt) or next((t for n in topological([y]) for t in n.outputs if t.name == wrt), None)
+    if found is None:
+        raise DeclarationError(f"{y.label} has no tensor called {wrt!r}: there are {', '.join(leaves(y)) or 'none'}")
+    return found
+
+
+def name_of(name: str) -> tuple[str, str]:
+    """A name as text and as LaTeX."""
+    return text_name(name), latex_name(name)
+
+
+def vocabulary(derivation: Derivation) -> Vocabulary:
+    """The names that a derivation uses."""
+    return derivation._words  # pyright: ignore[reportPrivateUsage]

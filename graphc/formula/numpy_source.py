@@ -1,0 +1,207 @@
+"""The NumPy source of a derivation's result, printed from its program, and its count of operations."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.errors import DerivationError
+from graphc.expr.dims import Dim, Extent, FloorDiv
+from graphc.formula.atoms import Letter, Source, entries
+from graphc.formula.forward import Definition
+from graphc.formula.names import identifier
+from graphc.formula.program import Program, Value, stable
+from graphc.source.scalars import HELPERS
+
+__all__ = ["Listing"]
+
+_ATOM, _POWER, _UNARY, _PRODUCT, _SUM, _COMPARE = 6, 5, 4, 3, 2, 1
+_BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER, "neg": _UNARY}
+_READ = '''def _read(array, *places):
+    """The entries at the places, which are kept inside the array."""
+    return array[tuple(np.clip(p, 0, size - 1) for p, size in zip(places, array.shape))]
+'''
+
+
+class Listing:
+    """A formula with everything it needs, as NumPy source.
+
+    Attributes:
+        arguments: the tensors that are given, by the name of the keyword.
+        operations: how many array operations there are.
+        text: the source.
+    """
+
+    def __init__(
+        self, expr: Any, letters: Sequence[Letter], defined: Sequence[Definition], adjoints: dict[Source, tuple[Sequence[Letter], Any]], names: dict[Source, str]
+    ) -> None:
+        self.letters, self.adjoints, self.names = tuple(letters), adjoints, names
+        self.definitions = {d.source: d for d in defined}
+        self.arguments: dict[str, Source] = {}
+        self._bases: dict[Source, Value] = {}
+        self._variables: dict[str, Source | None] = {}
+        self._reached = self._closure(expr)
+        self.program = Program(self._base, self._size)
+        self.result = self._full(self.program(stable(expr)), self.letters)
+        self.order = _reachable(self.result)
+        self.operations = sum(v.counted for v in self.order)
+        self.text = self._source()
+
+    def _closure(self, expr: Any) -> list[Source]:
+        """Every source that the formula needs, directly or not."""
+        found: dict[Source, None] = {}
+        pending = [expr]
+        while pending:
+            for e in entries(pending.pop()):
+                if e.source not in found:
+                    found[e.source] = None
+                    below = self._formula(e.source)
+                    if below is not None:
+                        pending.append(below[1])
+        return list(found)
+
+    def _formula(self, source: Source) -> tuple[Sequence[Letter], Any] | None:
+        if source in self.adjoints:
+            return self.adjoints[source]
+        d = self.definitions.get(source)
+        return None if d is None or d.expr is None else (d.letters, d.expr)
+
+    def _base(self, source: Source) -> Value:
+        """The variable that holds a source."""
+        if source not in self._bases:
+            formula = self._formula(source)
+            if formula is None:
+                self._bases[source] = self._given(source)
+            else:
+                letters, expr = formula
+                value = self._full(self.program(stable(expr)), letters)
+                self._bases[source] = self.program.make("name", self._variable(source), (value,))
+        return self._bases[source]
+
+    def _given(self, source: Source) -> Value:
+        name = self.names[source]
+        op = source.tensor.op
+        if getattr(op, "kind", "") == "constant" and not source.tensor.name:
+            return self.program.make("name", f"np.array({op.cell.array.tolist()})")  # type: ignore[union-attr]
+        if self.arguments.setdefault(name, source) is not source:
+            raise DerivationError(f"two tensors are called {name}: rename one of them")
+        return self.program.make("name", self._variable(source))
+
+    def _variable(self, source: Source | None, base: str = "") -> str:
+        """A Python name for a source that no other has."""
+        given = source is not None and self._formula(source) is None
+        name = self.names[source] if source is not None else base
+        text = name if given and name.isidentifier() and not keyword.iskeyword(name) and name != "np" else identifier(name)
+        while text in self._variables or keyword.iskeyword(text) or text == "np" or (not given and text in self.names.values()):
+            text += "_"
+        self._variables[text] = source
+        return text
+
+    def _size(self, extent: Extent) -> str:
+        """A size, read off an argument's shape."""
+        if isinstance(extent, int):
+            return str(extent)
+        if len(extent.terms) == 1 and extent == Dim.named(extent.names[0]):
+            return self._named_size(extent)
+        terms: list[str] = []
+        for monomial, c in extent.terms:
+            factors = [f"({self._size(a.numerator)}) // {a.denominator}" if isinstance(a, FloorDiv) else self._size(Dim.named(a)) for a in monomial]
+            terms.append(" * ".join([str(c), *factors] if c != 1 or not factors else factors))
+        return "(" + " + ".join(terms) + ")"
+
+    def _named_size(self, extent: Dim) -> str:
+        given = [*self._reached, *(s for s in self.definitions if s not in self._reached)]
+        for source in given:
+            if self._formula(source) is None and extent in source.tensor.shape and source.tensor.name:
+                return f"{self._base(source).text}.shape[{source.tensor.shape.index(extent)}]"
+        raise DerivationError(f"the size {extent} stands in no input's shape, so the formula cannot know it")
+
+    def _full(self, value: Value, letters: Sequence[Letter]) -> Value:
+        """A value with all axes, in order and at their full size."""
+        if set(value.letters) == set(letters):
+            return self.program.aligned(value, letters)
+        shape = ", ".join(self._size(x.extent) for x in letters) + ("," if len(letters) == 1 else "")
+        return self.program.make("view", f"np.broadcast_to({{}}, ({shape}))", (self.program.aligned(value, letters),), letters)
+
+    def _source(self) -> str:
+        uses: dict[Value, int] = {}
+        for v in self.order:
+            for p in v.parts:
+                uses[p] = uses.get(p, 0) + 1
+        texts: dict[Value, tuple[str, int]] = {}
+        lines: list[str] = []
+        for v in self.order:
+            texts[v] = self._text(v, texts, lines)
+            simple = v.op in ("name", "named", "number", "size") or v is self.result
+            wide = len(texts[v][0]) > 100
+            if not simple and (uses.get(v, 0) > 1 or wide):
+                name = self._variable(None, "t")
+                lines.append(f"{name} = {texts[v][0]}")
+                texts[v] = (name, _ATOM)
+        lines.append(f"return np.asarray({texts[self.result][0]})")
+        return self._module(lines)
+
+    def _text(self, v: Value, texts: dict[Value, tuple[str, int]], lines: list[str]) -> tuple[str, int]:
+        parts = [texts[p] for p in v.parts]
+        if v.op == "name":
+            if parts:
+                lines.append(f"{v.text} = {parts[0][0]}")
+            return v.text, _ATOM
+        if v.op == "named":
+            return parts[0]
+        if v.op in ("number", "size", "range"):
+            return v.text, _UNARY if v.text.startswith("-") else _ATOM
+        if v.op == "infix":
+            return _infix(v.text, parts)
+        if v.op == "product":
+            left, right = parts
+            return f"{_wrap(left, _PRODUCT)} @ {_wrap(right, _UNARY)}", _PRODUCT
+        if v.op == "einsum":
+            return f'np.einsum("{v.text}", {parts[0][0]}, {parts[1][0]})', _ATOM
+        if v.op in ("view", "reduce"):
+            inner = parts[0][0] if v.text.startswith("np.") and "{}." not in v.text else _wrap(parts[0], _ATOM)
+            return v.text.format(*[inner] * v.text.count("{}")), _ATOM
+        return f"{v.text}({', '.join(p[0] for p in parts)})", _ATOM
+
+    def _module(self, lines: Sequence[str]) -> str:
+        body = "\n".join(f"    {line}" for line in lines)
+        helpers = [HELPERS[h] for h in sorted(HELPERS) if f"{h}(" in body] + ([_READ] if "_read(" in body else [])
+        plain = [n for n in self.arguments if n in self._variables and self._variables[n] is self.arguments[n]]
+        other = [n for n in self.arguments if n not in plain]
+        signature = ", ".join([*(["*"] if plain else []), *plain, *(["**values"] if other else [])])
+        unpacked = [f"    {self._bases[self.arguments[n]].text} = values[{n!r}]\n" for n in other]
+        imports = ("import math\n\n" if any("math." in h for h in helpers) else "") + "import numpy as np\n"
+        sizes = [f"    {n} = np.asarray({n})\n" for n in plain]
+        parts = [imports, *helpers, f"def gradient({signature}):\n{''.join(unpacked)}{''.join(sizes)}{body}\n"]
+        return "\n\n".join(parts)
+
+
+def _reachable(value: Value) -> list[Value]:
+    """Everything a value is made of, parts first."""
+    order: list[Value] = []
+    seen: set[Value] = set()
+    stack: list[tuple[Value, bool]] = [(value, False)]
+    while stack:
+        v, done = stack.pop()
+        if done:
+            order.append(v)
+        elif v not in seen:
+            seen.add(v)
+            stack.append((v, True))
+            stack.extend((p, False) for p in reversed(v.parts))
+    return order
+
+
+def _wrap(text: tuple[str, int], least: int) -> str:
+    return text[0] if text[1] >= least else f"({text[0]})"
+
+
+def _infix(sign: str, parts: Sequence[tuple[str, int]]) -> tuple[str, int]:
+    binding = _BINDING.get(sign, _COMPARE)
+    if sign == "neg":
+        return f"-{_wrap(parts[0], _UNARY)}", _UNARY
+    left, right = parts
+    least = binding + 1 if sign in ("-", "/", "**", "*") else binding
+    low = binding + 1 if sign == "**" or binding == _COMPARE else binding
+    return f"{_wrap(left, low)} {sign} {_wrap(right, max(least, _SUM if binding == _COMPARE else least))}", binding

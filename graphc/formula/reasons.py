@@ -1,0 +1,89 @@
+"""Why a step of a derivation holds, in words, read off the structure of the formulas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from graphc.formula.adjoints import kinks
+from graphc.formula.atoms import Entry, Reduced, entries
+from graphc.formula.display import text
+from graphc.formula.forward import Definition
+from graphc.formula.matrix import MatrixSpeller, NoMatrixForm
+from graphc.formula.spell import IndexSpeller, Vocabulary
+
+__all__ = ["reason_of"]
+
+
+def reason_of(adjoint: Any, words: Vocabulary, sweep: Any) -> str:
+    """The reason of one adjoint's formula."""
+    d = adjoint.definition
+    if d is sweep.y:
+        return "the derivative of a tensor by itself"
+    users = [u for u in adjoint.through]
+    if not users:
+        return f"{words.name(sweep.y.source).plain} does not depend on {words.name(d.source).plain} through any differentiable path"
+    pieces = [_through(d, u, words) for u in reversed(users)]
+    reason = "; ".join(pieces)
+    if len(users) > 1:
+        count = {2: "two", 3: "three"}.get(len(users), str(len(users)))
+        reason += f"; {count} paths meet here, and their contributions add"
+    notes = list(dict.fromkeys(n for u in users for n in kinks(u.expr)))
+    remark = _remark(adjoint.expr, words)
+    return "; ".join([reason, *notes, *remark])
+
+
+def _through(d: Definition, user: Definition, words: Vocabulary) -> str:
+    """What one use of a tensor contributes."""
+    name, through = words.name(d.source).plain, words.name(user.source).plain
+    formula = _side(user, words)
+    chain = f"chain rule through {through} = {formula}" if formula else f"chain rule through {through}"
+    return f"{chain}: {_kind(d, user, name, through)}"
+
+
+def _kind(d: Definition, user: Definition, name: str, through: str) -> str:
+    places = [e for e in entries(user.expr) if e.source is d.source]
+    lacking = [x for x in user.letters if not any(x in p.free_symbols for p in places)]
+    summed = any(isinstance(p, Reduced) and any(e.source is d.source for e in entries(p)) for p in sympy.preorder_traversal(user.expr))
+    alone = not summed and all(e.places == user.letters or not e.places for e in places)
+    if not summed and len(places) and alone and not lacking:
+        factors = [f for f in sympy.Mul.make_args(user.expr) if any(e.source is d.source for e in entries(f))]
+        if len(factors) > 1:
+            return "product rule, entry by entry" if user.letters else "product rule"
+        if sympy.Add.make_args(user.expr) != (user.expr,) and any(isinstance(t, Entry) and t.source is d.source for t in sympy.Add.make_args(user.expr)):
+            return "sum rule"
+        return "entry by entry" if user.letters else "derivative of a function of one variable"
+    if not summed and lacking:
+        return f"{name} is broadcast, so the contributions are summed over the axes that it lacks"
+    if _linear(user, d):
+        return f"{through} is linear in {name}, a sum of products"
+    return f"each entry of {name} enters a sum, and contributions are collected over its index"
+
+
+def _linear(user: Definition, d: Definition) -> bool:
+    for part in sympy.preorder_traversal(user.expr):
+        if isinstance(part, Reduced):
+            factors = sympy.Mul.make_args(part.body)
+            if len(factors) > 1 and any(isinstance(f, Entry) and f.source is d.source for f in factors):
+                return not any(isinstance(f, sympy.Function) and any(e.source is d.source for e in entries(f)) for f in factors)
+    return False
+
+
+def _side(user: Definition, words: Vocabulary) -> str:
+    try:
+        return text(MatrixSpeller(words)(user.expr, user.letters))
+    except NoMatrixForm:
+        return text(IndexSpeller(words).with_letters(user.letters)(user.expr))
+
+
+def _remark(expr: Any, words: Vocabulary) -> list[str]:
+    """What is simpler where a row of targets sums to 1."""
+    terms = sympy.Add.make_args(sympy.expand(expr)) if isinstance(expr, sympy.Add | sympy.Mul) and not expr.has(sympy.Function) else ()
+    for t in terms:
+        for f in sympy.Mul.make_args(t):
+            if isinstance(f, Reduced) and f.kind == "sum" and isinstance(f.body, Entry) and len(terms) > 1:
+                name = words.name(f.body.source).plain
+                rows = "its entries sum" if not f.free_symbols - {f.body.source} else "each of its rows sums"
+                return [f"where {name} is such that {rows} to 1, as with one-hot targets, the sum of {name} is 1"]
+    return []

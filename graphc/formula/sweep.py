@@ -1,0 +1,145 @@
+"""The derivation itself: adjoints from the output back, written with the names of the forward pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from graphc.errors import DerivationError
+from graphc.expr.dims import Dim
+from graphc.expr.graph import unalias
+from graphc.expr.scalar import Select
+from graphc.expr.tensor import Tensor
+from graphc.formula.adjoints import contributions
+from graphc.formula.algebra import ONE, ZERO, has_sum_of_products, shortest, size_of
+from graphc.formula.atoms import Entry, Letter, Source, entries, letter, outer_atoms
+from graphc.formula.forward import Definition, Forward
+
+__all__ = ["Adjoint", "Sweep"]
+
+_LONGEST = 45
+_JACOBIAN = 500  # the first number of the letters of y's axes in a Jacobian
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The adjoint of a tensor on the way.
+
+    Attributes:
+        definition: the tensor.
+        expr: its adjoint's formula, in terms of names only.
+        source: the adjoint's own symbol where it got one.
+        through: the definitions that use the tensor.
+    """
+
+    definition: Definition
+    expr: Any
+    source: Source | None
+    through: tuple[Definition, ...]
+
+
+class Sweep:
+    """The reverse sweep from ``y`` to ``wrt``.
+
+    Attributes:
+        adjoints: by tensor, from the output back; the last one is the variable's.
+    """
+
+    def __init__(self, y: Tensor, wrt: Tensor, cotangent: bool) -> None:
+        self.forward = Forward([y, wrt])
+        self.y, self.wrt = (self.forward.definitions[unalias(t)] for t in self.forward.outputs)
+        self.cotangent: Source | None = None
+        self.jacobian: tuple[Letter, ...] = ()
+        self.adjoints: dict[Tensor, Adjoint] = {}
+        self.path = self._path()
+        self.layers = [d for d in self.forward.definitions.values() if is_layer(d)]
+        if y.ndim and not cotangent:
+            self.jacobian = tuple(letter(_JACOBIAN + k, e) for k, e in enumerate(y.shape))
+        if cotangent:
+            self.cotangent = Source.of(self.y.tensor, adjoint=True, order=self.y.source.order + 1)
+        if self.path:
+            self._run()
+
+    @property
+    def result(self) -> Any:
+        """The formula of the derivative by the variable."""
+        if self.wrt.tensor not in self.adjoints:
+            return ZERO
+        return self.adjoints[self.wrt.tensor].expr
+
+    def _path(self) -> list[Definition]:
+        """The definitions between the variable and the output, both included."""
+        reached = {self.wrt.source}
+        order = [self.wrt]
+        for d in self.forward.definitions.values():
+            if d.expr is None or d is self.wrt or d.tensor.dtype != "float":
+                continue
+            if any(e.source in reached for e in entries(d.expr)):
+                reached.add(d.source)
+                order.append(d)
+        return order if self.y.source in reached else []
+
+    def _seed(self) -> Any:
+        if self.cotangent is not None:
+            return Entry(self.cotangent, *self.y.letters)
+        seed: Any = ONE
+        for own, other in zip(self.y.letters, self.jacobian, strict=True):
+            seed = seed * Select(sympy.Eq(own, other), ONE, ZERO)
+        return seed
+
+    def _run(self) -> None:
+        wanted = [d.source for d in self.path]
+        parts: dict[Source, list[Any]] = {self.y.source: [self._seed()]}
+        users: dict[Source, list[Definition]] = {}
+        for d in reversed(self.path):
+            if d.source not in parts:
+                continue
+            expr = shortest(sympy.Add(*parts[d.source]))
+            source = self._named(d, expr)
+            self.adjoints[d.tensor] = Adjoint(d, expr, source, tuple(users.get(d.source, ())))
+            if d is self.wrt:
+                break
+            symbol = Entry(source, *d.letters) if source is not None else expr
+            if symbol == ZERO:
+                continue
+            for target, value in contributions(d, symbol, wanted):
+                parts.setdefault(target, []).append(value)
+                users.setdefault(target, []).append(d)
+
+    def _named(self, d: Definition, expr: Any) -> Source | None:
+        """A symbol for an adjoint that later formulas should not spell out."""
+        if d is self.wrt or d is self.y or self.jacobian:
+            return None
+        deep = len(self.layers) > 1 and d in self.layers and not _plain(expr)
+        if deep or size_of(expr) > _LONGEST:
+            return Source.of(d.tensor, adjoint=True, order=d.source.order)
+        return None
+
+
+def is_layer(d: Definition) -> bool:
+    """Whether a definition is a sum of products, plus what it likes: the input of an activation."""
+    if d.expr is None or not d.tensor.ndim or not has_sum_of_products(d.expr):
+        return False
+    atoms = outer_atoms(d.expr)
+    symbols = {a: sympy.Dummy() for a in atoms}
+    body = d.expr.xreplace(symbols)
+    return all(not body.diff(s).free_symbols & set(symbols.values()) for s in symbols.values())
+
+
+def _plain(expr: Any) -> bool:
+    """Whether a formula is a name, or the difference or sum of two."""
+    terms = sympy.Add.make_args(expr)
+    return len(terms) <= 2 and all(isinstance(t, Entry) or isinstance(-t, Entry) for t in terms)
+
+
+def shape_words(shape: tuple[Any, ...]) -> tuple[int | str, ...]:
+    """A shape as numbers and names."""
+    return tuple(str(e) if isinstance(e, Dim) else e for e in shape)
+
+
+def no_formula(d: Definition, why: str) -> DerivationError:
+    """The error that names the node which stopped a derivation."""
+    return DerivationError(f"{d.name or d.tensor.describe()}: {why}")
+
