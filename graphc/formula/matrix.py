@@ -17,7 +17,7 @@ from graphc.expr.scalar import Select
 from graphc.formula.atoms import Entry, Letter, Reduced, letters_of, opened
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, negative, product, scale, transpose
 from graphc.formula.spell import (
-    ONE, ZERO, Vocabulary, is_coefficient, number, ordered_factors, ordered_terms, parted, raised, signed, spelled, split_quotient,
+    ONE, ZERO, Vocabulary, is_coefficient, number, plain_terms, ordered_factors, ordered_terms, parted, raised, signed, spelled, split_quotient,
 )  # fmt: skip
 
 __all__ = ["MatrixSpeller", "NoMatrixForm"]
@@ -145,7 +145,7 @@ class MatrixSpeller:
     def _sum(self, expr: Any, free: tuple[Any, ...]) -> Show:
         terms: list[Show] = []
         shared, rest = expr.primitive()
-        if shared != ONE:
+        if shared != ONE and plain_terms(rest):
             return scale([number(shared)], self._sum(rest, free))
         for t in ordered_terms(expr.args):
             minus, positive = signed(t)
@@ -294,10 +294,7 @@ class _Network:
         if len(members) == 1 and isinstance(members[0], Entry) and len(used) == 2 and False:
             return None
         if len(used) == 1 and len(members) == 2 and not any(isinstance(m, sympy.Pow) and m.exp.is_negative for m in members):
-            a, b = (self.spell._elementwise([m], used) for m in members)
-            if b.kind == "product" or a.kind in ("atom", "transpose") and b.kind not in ("atom", "transpose") or members[1].has(Reduced):
-                return product([transpose(a), b])
-            return product([transpose(b), a]) if a.kind == "product" else product([transpose(a), b])
+            return _dot([self.spell._elementwise([m], used) for m in members])
         if len(used) == 2 and len(members) == 2 and all(isinstance(m, Entry) for m in members):
             a, b = members
             if a.places == b.places[::-1]:
@@ -366,14 +363,18 @@ def _diag(vector: Show) -> Show:
     return call("diag", r"\operatorname{diag}", [vector])
 
 
+def _transposes(shown: Show) -> int:
+    return sum(p.kind == "transpose" for p in shown.parts) + sum(p.kind not in ("atom", "transpose") for p in shown.parts[:1])
+
+
 def _dot(weights: Sequence[Show]) -> Show:
     if len(weights) == 2:
         a, b = weights
         if a == b:
             return Show("norm", (a,))
-        if a.kind == "product" and b.kind != "product":
+        if a.kind != "atom" and b.kind == "atom":
             a, b = b, a
-        return product([transpose(a), b])
+        return min(product([transpose(a), b]), product([transpose(b), a]), key=_transposes)
     return Show("total", (hadamard(weights),), "Σ", r"\sum")
 
 

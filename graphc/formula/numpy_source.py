@@ -42,6 +42,7 @@ class Listing:
         self._bases: dict[Source, Value] = {}
         self._variables: dict[str, Source | None] = {}
         self._reached = self._closure(expr)
+        self._leaf_names = {names[s] for s in names if self._formula(s) is None}
         self.program = Program(self._base, self._size)
         self.result = self._full(self.program(stable(expr)), self.letters)
         self.order = _reachable(self.result)
@@ -93,7 +94,7 @@ class Listing:
         given = source is not None and self._formula(source) is None
         name = self.names[source] if source is not None else base
         text = name if given and name.isidentifier() and not keyword.iskeyword(name) and name != "np" else identifier(name)
-        while text in self._variables or keyword.iskeyword(text) or text == "np" or (not given and text in self.names.values()):
+        while text in self._variables or keyword.iskeyword(text) or text == "np" or (not given and text in self._leaf_names):
             text += "_"
         self._variables[text] = source
         return text
@@ -167,8 +168,9 @@ class Listing:
     def _module(self, lines: Sequence[str]) -> str:
         body = "\n".join(f"    {line}" for line in lines)
         helpers = [HELPERS[h] for h in sorted(HELPERS) if f"{h}(" in body] + ([_READ] if "_read(" in body else [])
-        plain = [n for n in self.arguments if n in self._variables and self._variables[n] is self.arguments[n]]
-        other = [n for n in self.arguments if n not in plain]
+        ordered = sorted(self.arguments, key=lambda n: (self.arguments[n].adjoint, self.arguments[n].order))
+        plain = [n for n in ordered if n in self._variables and self._variables[n] is self.arguments[n]]
+        other = [n for n in ordered if n not in plain]
         signature = ", ".join([*(["*"] if plain else []), *plain, *(["**values"] if other else [])])
         unpacked = [f"    {self._bases[self.arguments[n]].text} = values[{n!r}]\n" for n in other]
         imports = ("import math\n\n" if any("math." in h for h in helpers) else "") + "import numpy as np\n"

@@ -277,8 +277,9 @@ class Program:
 
     def _matrix_product(self, a: Value, b: Value, k: Letter) -> Value:
         rows, cols = [x for x in a.letters if x is not k], [x for x in b.letters if x is not k]
-        turned = (a.letters[0] is k and bool(rows)) + (b.letters[-1] is k and bool(cols))
-        if turned == 2 and rows and cols or not rows and cols and b.letters[-1] is k:
+        if not rows and cols and b.letters[-1] is k:
+            a, b, rows, cols = b, a, cols, rows
+        if rows and cols and rows[0].number > cols[0].number:
             a, b, rows, cols = b, a, cols, rows
         left, right = self.aligned(a, [*rows, k]), self.aligned(b, [k, *cols])
         return self.make("product", "@", (left, right), [*rows, *cols])
@@ -287,6 +288,9 @@ class Program:
 def _union(*groups: Sequence[Letter]) -> tuple[Letter, ...]:
     """The letters of all, those of the widest first."""
     ordered = sorted(groups, key=len, reverse=True)
+    every = {x for g in groups for x in g}
+    if ordered and len(ordered[0]) < len(every):
+        return tuple(sorted(every, key=lambda x: x.number))
     return tuple(dict.fromkeys(x for g in ordered for x in g))
 
 

@@ -43,31 +43,36 @@ def _through(d: Definition, user: Definition, words: Vocabulary) -> str:
 
 
 def _kind(d: Definition, user: Definition, name: str, through: str) -> str:
-    places = [e for e in entries(user.expr) if e.source is d.source]
+    places = [e for e in entries(user.expr) if e.source == d.source]
     lacking = [x for x in user.letters if not any(x in p.free_symbols for p in places)]
-    summed = any(isinstance(p, Reduced) and any(e.source is d.source for e in entries(p)) for p in sympy.preorder_traversal(user.expr))
+    summed = any(isinstance(p, Reduced) and any(e.source == d.source for e in entries(p)) for p in sympy.preorder_traversal(user.expr))
     alone = not summed and all(e.places == user.letters or not e.places for e in places)
     if not summed and len(places) and alone and not lacking:
-        factors = [f for f in sympy.Mul.make_args(user.expr) if any(e.source is d.source for e in entries(f))]
+        factors = [f for f in sympy.Mul.make_args(user.expr) if any(e.source == d.source for e in entries(f))]
         if len(factors) > 1:
             return "product rule, entry by entry" if user.letters else "product rule"
-        if sympy.Add.make_args(user.expr) != (user.expr,) and any(isinstance(t, Entry) and t.source is d.source for t in sympy.Add.make_args(user.expr)):
+        if sympy.Add.make_args(user.expr) != (user.expr,) and any(isinstance(t, Entry) and t.source == d.source for t in sympy.Add.make_args(user.expr)):
             return "sum rule"
         return "entry by entry" if user.letters else "derivative of a function of one variable"
     if not summed and lacking:
         return f"{name} is broadcast, so the contributions are summed over the axes that it lacks"
-    if _linear(user, d):
+    if _linear(user.expr, d):
         return f"{through} is linear in {name}, a sum of products"
-    return f"each entry of {name} enters a sum, and contributions are collected over its index"
+    return f"the inner derivatives are multiplied in, and every entry that uses one of {name} adds its share"
 
 
-def _linear(user: Definition, d: Definition) -> bool:
-    for part in sympy.preorder_traversal(user.expr):
-        if isinstance(part, Reduced):
-            factors = sympy.Mul.make_args(part.body)
-            if len(factors) > 1 and any(isinstance(f, Entry) and f.source is d.source for f in factors):
-                return not any(isinstance(f, sympy.Function) and any(e.source is d.source for e in entries(f)) for f in factors)
-    return False
+def _linear(expr: Any, d: Definition) -> bool:
+    """Whether a formula is linear in a tensor, up to what does not depend on it."""
+    if isinstance(expr, Entry):
+        return True
+    if not any(e.source == d.source for e in entries(expr)):
+        return True
+    if isinstance(expr, sympy.Add):
+        return all(_linear(t, d) for t in expr.args)
+    if isinstance(expr, sympy.Mul):
+        holding = [f for f in expr.args if any(e.source == d.source for e in entries(f))]
+        return len(holding) == 1 and _linear(holding[0], d)
+    return isinstance(expr, Reduced) and expr.kind == "sum" and _linear(expr.body, d)
 
 
 def _side(user: Definition, words: Vocabulary) -> str:

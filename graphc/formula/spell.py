@@ -11,11 +11,12 @@ from sympy.core import relational
 
 from graphc.expr import scalar
 from graphc.expr.dims import DimSymbol
+from graphc.formula.algebra import size_of
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries
 from graphc.formula.display import Show, add, atom, call, fraction, indexed, negative, power, product, scale
 from graphc.formula.names import latex_name, text_name
 
-__all__ = ["FUNCTIONS", "IndexSpeller", "Vocabulary", "number", "ordered_factors", "ordered_terms"]
+__all__ = ["FUNCTIONS", "IndexSpeller", "Vocabulary", "number", "ordered_factors", "ordered_terms", "plain_terms"]
 
 ONE, ZERO = sympy.Integer(1), sympy.Integer(0)
 
@@ -85,10 +86,12 @@ def ordered_factors(factors: Sequence[Any], words: Vocabulary) -> list[Any]:
     def key(f: Any) -> tuple[Any, ...]:
         sources = {e.source for e in entries(f)}
         if not sources:
-            return (0, 0, 0, 0, 0, str(f))
-        late = max(words.late.get(s, s.order) for s in sources)
+            return (0, 0, 0, 0, 0, 0, 0, str(f))
         inner = f.base if isinstance(f, sympy.Pow) else f
-        return (1, not f.has(Reduced), -late, -len(sources), -max(s.order for s in sources), isinstance(inner, sympy.Add), str(f))
+        late = max(words.late.get(s, s.order) for s in sources)
+        outside = not f.atoms(Letter)
+        place = (2 if outside else 0) if f.has(Reduced) else 1
+        return (1, place, isinstance(inner, sympy.Function), -late, -len(sources), -max(s.order for s in sources), isinstance(inner, sympy.Add), str(f))
 
     return sorted(factors, key=key)
 
@@ -99,9 +102,18 @@ def ordered_terms(terms: Sequence[Any]) -> list[Any]:
         coefficient, rest = t.as_coeff_Mul()
         found = entries(t)
         kind = 0 if t.has(Reduced) else 2 if isinstance(rest, sympy.Function) else 1
-        return (bool(coefficient < 0), not found and not t.atoms(Letter), kind, min((e.source.order for e in found), default=0), len(found), str(t))
+        return (bool(coefficient < 0), not found and not t.atoms(Letter), kind, min((e.source.order for e in found), default=0), len(found), size_of(t), str(t))
 
     return sorted(terms, key=key)
+
+
+def plain_terms(expr: Any) -> bool:
+    """Whether every term of a sum is a name or a plain product of matrices, so that a number is better written before it."""
+    for t in sympy.Add.make_args(expr):
+        rest = t.as_coeff_Mul()[1]
+        if not (isinstance(rest, Entry) or rest == ONE or isinstance(rest, Reduced) and not rest.has(sympy.Add)):
+            return False
+    return True
 
 
 def signed(term: Any) -> tuple[bool, Any]:
@@ -188,7 +200,7 @@ def spelled(expr: Any, again: Callable[[Any], Show], words: Vocabulary) -> Show:
         return negative(number(expr)) if expr < 0 else number(expr)
     if isinstance(expr, sympy.Add):
         shared, rest = expr.primitive()
-        if shared != ONE:
+        if shared != ONE and plain_terms(rest):
             return scale([number(shared)], again(rest))
         return add([negative(again(-t)) if signed(t)[0] else again(t) for t in ordered_terms(expr.args)])
     if isinstance(expr, sympy.Mul):

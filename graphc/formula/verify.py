@@ -83,7 +83,9 @@ def _sizes(outputs: list[Tensor]) -> dict[str, int]:
     """Distinct sizes that fulfil what the declaration demands."""
     names = free_dimensions(outputs)
     demands = guards(outputs)
-    for candidate in itertools.islice(itertools.permutations(range(2, 4 + len(names)), len(names)), 2000):
+    fixed = {e for n in topological(outputs) for t in n.outputs for e in t.shape if isinstance(e, int)}
+    free = [k for k in range(2, 12) if k not in fixed][: 2 + len(names)]
+    for candidate in itertools.islice(itertools.permutations(free, len(names)), 2000):
         sizes = dict(zip(names, candidate, strict=True))
         if all(g.holds(sizes) for g in demands):
             return sizes
@@ -135,13 +137,13 @@ class _Point:
             self.cotangent = generator.normal(size=self.value.shape)
             return self._product(self.cotangent)
         columns = [self._product(one) for one in _units(self.value.shape)]
-        return self._arranged(np.array(columns).reshape(*self.value.shape, *self.at.shape), derivation)
+        return self._arranged(np.array(columns).reshape((*self.value.shape, *self.at.shape)), derivation)
 
     def _arranged(self, jacobian: Array, derivation: Any) -> Array:
         if not self.value.ndim or derivation.layout == "numerator":
             return jacobian
         own = self.value.ndim
-        return jacobian.transpose(*range(own, jacobian.ndim), *range(own))
+        return jacobian.transpose((*range(own, jacobian.ndim), *range(own)))
 
     def differences(self, derivation: Any) -> Array:
         """The derivative by central differences."""
@@ -151,9 +153,9 @@ class _Point:
             columns.append(np.sum(slope * self.cotangent) if derivation.cotangent is not None else slope)
         if derivation.cotangent is not None:
             return np.array(columns).reshape(self.at.shape)
-        by_entry = np.array(columns).reshape(*self.at.shape, *self.value.shape)
+        by_entry = np.array(columns).reshape((*self.at.shape, *self.value.shape))
         own = self.at.ndim
-        return self._arranged(by_entry.transpose(*range(own, by_entry.ndim), *range(own)), derivation)
+        return self._arranged(by_entry.transpose((*range(own, by_entry.ndim), *range(own))), derivation)
 
 
 def _units(shape: tuple[int, ...]) -> list[Array]:
