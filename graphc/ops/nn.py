@@ -8,12 +8,19 @@ from graphc.errors import DeclarationError
 from graphc.expr.build import operand
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import relu, sigmoid, softplus, tanh
+from graphc.ops.attention import attention
+from graphc.ops.convolution import conv1d, conv2d, conv2d_transpose
+from graphc.ops.normalization import batch_norm, layer_norm
 from graphc.ops.picking import embedding
+from graphc.ops.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from graphc.ops.random import bernoulli
 from graphc.ops.reduction import log_softmax, logsumexp, softmax
 from graphc.ops.state import by_phase
 
-__all__ = ["dropout", "embedding", "log_softmax", "logsumexp", "relu", "sigmoid", "softmax", "softplus", "tanh"]
+__all__ = [
+    "attention", "avg_pool1d", "avg_pool2d", "batch_norm", "conv1d", "conv2d", "conv2d_transpose", "dropout", "embedding", "layer_norm",
+    "log_softmax", "logsumexp", "max_pool1d", "max_pool2d", "relu", "sigmoid", "softmax", "softplus", "tanh",
+]  # fmt: skip
 
 
 def dropout(x: Any, rate: float, *, key: int | None = None) -> Tensor:

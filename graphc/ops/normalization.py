@@ -1,0 +1,36 @@
+"""Normalisation by batch or layer statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.expr.build import operand
+from graphc.expr.tensor import Tensor
+from graphc.ops.arithmetic import sqrt
+from graphc.ops.reduction import mean, var
+
+__all__ = ["batch_norm", "layer_norm"]
+
+
+def _normalise(x: Tensor, axes: Any, gamma: Any, beta: Any, epsilon: float, symbol: str) -> Tensor:
+    centred = x - mean(x, axes, keepdims=True)
+    scaled = centred / sqrt(var(x, axes, keepdims=True) + epsilon)
+    latex = rf"\operatorname{{{symbol}}}({{0}})".replace("_", r"\_")
+    return (scaled * gamma + beta).called(symbol, x, latex=latex)
+
+
+def batch_norm(x: Any, gamma: Any, beta: Any, epsilon: float = 1e-5) -> Tensor:
+    r""":math:`\gamma (x - \mu)/\sqrt{\sigma^2 + \epsilon} + \beta`, mean and variance over all axes but the last.
+
+    Source: Ioffe and Szegedy, ICML 2015.
+    """
+    x = operand(x)
+    return _normalise(x, tuple(range(x.ndim - 1)), gamma, beta, epsilon, "batch_norm")
+
+
+def layer_norm(x: Any, gamma: Any, beta: Any, axis: Any = -1, epsilon: float = 1e-5) -> Tensor:
+    r""":math:`\gamma (x - \mu)/\sqrt{\sigma^2 + \epsilon} + \beta`, mean and variance over ``axis`` of each entry.
+
+    Source: Ba, Kiros, Hinton, arXiv 1607.06450 (2016).
+    """
+    return _normalise(operand(x), axis, gamma, beta, epsilon, "layer_norm")

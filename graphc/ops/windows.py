@@ -1,0 +1,94 @@
+"""Windows that slide over the axes between the first and the last: strides, dilation and padding, channels last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.errors import DeclarationError, ShapeError
+from graphc.expr.affine import Affine
+from graphc.expr.dims import Extent
+from graphc.expr.tensor import Tensor
+
+__all__ = ["Window", "numbers", "windows"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """One axis: its size, the window's, the result's, and how the window moves."""
+
+    size: Extent
+    taps: Extent
+    stride: int
+    dilation: int
+    before: int
+    after: int
+    steps: Extent
+
+    @property
+    def padded(self) -> bool:
+        """Whether the window may leave the axis."""
+        return self.before > 0 or self.after > 0
+
+    def place(self, step: int, tap: int) -> Affine:
+        """Where the tap (an index) of the window at a step (an index) reads."""
+        return Affine.variable(step).scaled(self.stride) + Affine.variable(tap).scaled(self.dilation) - self.before
+
+
+def numbers(given: Any, count: int, what: str, least: int = 1) -> tuple[int, ...]:
+    """One whole number for all axes, or one an axis."""
+    entries = (given,) * count if isinstance(given, int) and not isinstance(given, bool) else tuple(given) if isinstance(given, tuple | list) else ()
+    if len(entries) != count or not all(isinstance(e, int) and not isinstance(e, bool) and e >= least for e in entries):
+        raise DeclarationError(f"{what}={given!r}: give one whole number of {least} or more, or {count} of them")
+    return entries
+
+
+def windows(x: Tensor, taps: tuple[Extent, ...], strides: Any, padding: Any, dilation: Any, what: str) -> list[Window]:
+    """The windows over the axes 1, 2, ... of ``x``.
+
+    Args:
+        padding: ``"valid"``, ``"same"`` as Keras pads, a number, or a pair ``(before, after)`` an axis.
+
+    Raises:
+        ShapeError: where a window does not fit.
+    """
+    count = len(taps)
+    steps, gaps = numbers(strides, count, "strides"), numbers(dilation, count, "dilation")
+    found: list[Window] = []
+    for axis, (size, tap, stride, gap) in enumerate(zip(x.shape[1:], taps, steps, gaps, strict=False)):
+        reach = (tap - 1) * gap + 1
+        before, after = _padding(padding, axis, count, size, reach, stride, f"{what} of {x.describe()}")
+        room = size + before + after - reach
+        if isinstance(room, int) and room < 0:
+            raise ShapeError(f"{what} of {x.describe()}: a window of {reach} does not fit axis {axis + 1} of {size}; use padding='same'")
+        found.append(Window(size, tap, stride, gap, before, after, room // stride + 1))
+    return found
+
+
+def _padding(padding: Any, axis: int, count: int, size: Extent, reach: Extent, stride: int, what: str) -> tuple[int, int]:
+    if padding == "valid":
+        return 0, 0
+    if padding == "same":
+        total = _same(size, reach, stride, what)
+        return total // 2, total - total // 2
+    if isinstance(padding, int) and not isinstance(padding, bool) and padding >= 0:
+        return padding, padding
+    if isinstance(padding, tuple | list) and len(padding) == count:
+        entry = padding[axis]
+        pair = (entry, entry) if isinstance(entry, int) else tuple(entry) if isinstance(entry, tuple | list) else ()
+        if len(pair) == 2 and all(isinstance(e, int) and e >= 0 for e in pair):
+            return pair[0], pair[1]
+    raise DeclarationError(f"padding={padding!r} in {what}: it is 'valid', 'same', a number, or one number or pair (before, after) an axis")
+
+
+def _same(size: Extent, reach: Extent, stride: int, what: str) -> int:
+    """What must be added so that every ``stride``-th place has a window."""
+    if not isinstance(reach, int):
+        raise ShapeError(f"{what}: padding='same' needs a window whose size is a number")
+    if isinstance(size, int):
+        return max((-(-size // stride) - 1) * stride + reach - size, 0)
+    if stride == 1:
+        return reach - 1
+    raise ShapeError(
+        f"{what}: padding='same' with a stride of {stride} needs an axis whose size is a number, not {size}: pad by numbers"
+    )
