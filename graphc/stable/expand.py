@@ -83,10 +83,11 @@ class Expander:
 
     def of(self, expr: Any, frame: Frame) -> Form:
         """The normal form of a formula; an atom where nothing better is known."""
-        found = self._of(expr, frame)
+        found = self.known(expr, frame)
         return forms.atom(expr if isinstance(expr, sympy.Symbol) else self.rewrite(expr, frame)) if found is None else found
 
-    def _of(self, expr: Any, frame: Frame) -> Form | None:
+    def known(self, expr: Any, frame: Frame) -> Form | None:
+        """The normal form of a formula; ``None`` where nothing better than an atom is known."""
         if isinstance(expr, sympy.Symbol):
             return self._symbol(expr, frame)
         if expr.is_number:
@@ -193,23 +194,33 @@ class Expander:
     def _add(self, expr: Any, frame: Frame) -> Form | None:
         if any(isinstance(e, sympy.exp) and e.args[0].has(Floor) for a in expr.args for e in sympy.Mul.make_args(a)):
             return None  # shifted already
+        return self.add([self.of(a, frame) for a in expr.args], frame)
+
+    def is_positive(self, symbol: Any, frame: Frame) -> bool:
+        """Whether a symbol reads a sum of exponentials."""
+        access = frame.access(symbol) if isinstance(symbol, sympy.Symbol) else None
+        return access is not None and access[0] in self._positive
+
+    def is_plain_sum(self, expr: Any, frame: Frame) -> bool:
+        """Whether a sum is a positive number plus fractions: nothing overflows or cancels, and it is exact as it is."""
         test = self.positive(frame)
-        parts = [self.of(a, frame) for a in expr.args if a != 0]
+        parts = [self.of(a, frame) for a in expr.args]
         numbers = [p.term.coefficient for p in parts if not p.exponential and not p.term.atoms and not p.polys]
         rest = [p for p in parts if p.exponential or p.term.atoms or p.polys]
-        if numbers and sum(numbers) > 0 and all(_bounded(p, test) for p in rest):
-            return None  # a positive number plus fractions: nothing overflows or cancels, and the sum is exact as it is
-        return self.add(parts, frame)
+        return bool(numbers and rest) and sum(numbers) > 0 and all(_bounded(p, test) for p in rest)
 
     def add(self, parts: Sequence[Form], frame: Frame) -> Form | None:
         """The sum of forms; ``1 - share`` of a stable sum as the other shares."""
-        found = forms.add(parts, self.positive(frame))
+        test = self.positive(frame)
+        found = forms.add(parts, test)
+        if found is None:  # roots of sums, or too many terms: each as one exponential
+            found = forms.add([_merged(p, test) for p in parts], test)
         if found is None:
             return None
         result = Form(found.term)
         for p, k in found.polys:
             other = complement(self, frame, p) if k.is_Integer else None
-            factor = forms.power(other, k, self.positive(frame)) if other else None
+            factor = forms.power(other, k, test) if other else None
             result = forms.multiply(result, factor or Form(forms.Term(ONE, ZERO), ((p, k),)))
         return result
 
@@ -386,6 +397,14 @@ def _certain(f: Form, test: Callable[[Any], bool]) -> bool:
     """Whether a form is certainly positive."""
     terms = [f.term, *(t for p, _ in f.polys for t in p)]
     return all(t.coefficient > 0 and all(test(a) for a, _ in t.atoms) for t in terms)
+
+
+def _merged(f: Form, test: Callable[[Any], bool]) -> Form:
+    """A form with its polynomials as part of the exponent, where they are positive."""
+    polys = Form(forms.Term(ONE, f.term.exponent), f.polys)
+    if not f.polys or not _certain(polys, test):
+        return f
+    return Form(forms.Term(f.term.coefficient, log_of(polys, test), f.term.atoms))
 
 
 def _bounded(f: Form, test: Callable[[Any], bool]) -> bool:

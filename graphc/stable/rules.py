@@ -47,8 +47,9 @@ class Rules:
 
     def _log(self, expr: Any, frame: Frame) -> Any:
         (inside,) = expr.args
-        if self.expander.facts(inside, frame).family:
-            found = self._of_form(self.expander.of(inside, frame), frame)
+        if self.expander.facts(inside, frame).family and not self._is_plain(inside, frame):
+            known = self.expander.known(inside, frame)
+            found = None if known is None else self._of_form(known, frame)
             if found is not None:
                 return found
         rest = self._beside_one(inside, frame)
@@ -63,11 +64,33 @@ class Rules:
         return None if total is None else self._of_form(total, frame)
 
     def _of_form(self, found: Form, frame: Frame) -> Any:
-        return log_of(found, self.expander.positive(frame)) if self._counts(found, frame) else None
+        if not self._counts(found, frame):
+            return None
+        return sympy.Add(*(self._near_one(t, frame) for t in sympy.Add.make_args(log_of(found, self.expander.positive(frame)))))
+
+    def _near_one(self, term: Any, frame: Frame) -> Any:
+        """``c*log(1 + x)`` of what is left beside the exponentials."""
+        c, log = term.as_coeff_Mul()
+        if not isinstance(log, sympy.log) or self.expander.facts(log.args[0], frame).family:
+            return term
+        rest = self._beside_one(log.args[0], frame)
+        return term if rest is None else c * Log1p(self.rewrite(rest, frame))
 
     def _counts(self, found: Form, frame: Frame) -> bool:
         """Whether a form is more than what was written: exponentials take part, or sums that were made stable."""
-        return found.exponential or any(self._is_fresh(a, frame) for a, _ in found.term.atoms)
+        atoms = [a for a, _ in found.term.atoms]
+        if found.exponential or any(self._is_fresh(a, frame) for a in atoms):
+            return True
+        return not any(self.expander.facts(a, frame).family or self.expander.is_positive(a, frame) for a in atoms)
+
+    def _is_plain(self, inside: Any, frame: Frame) -> bool:
+        for _ in range(8):
+            if isinstance(inside, sympy.Add):
+                return self.expander.is_plain_sum(inside, frame)
+            inside = self._behind(inside, frame)
+            if inside is None:
+                break
+        return False
 
     def _is_fresh(self, a: Any, frame: Frame) -> bool:
         access = frame.access(a) if isinstance(a, sympy.Symbol) else None
@@ -106,8 +129,8 @@ class Rules:
         if not own and not (divided and any(p.grows for _, p in parts)):
             return None
         test = self.expander.positive(frame)
-        found = self.expander.of(expr, frame)
-        if not found.polys and found.term.exponent == 0 and not any(self._is_fresh(a, frame) for a, _ in found.term.atoms):
+        found = self.expander.known(expr, frame)
+        if found is None:
             return None
         return value_of(found, test)
 
