@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.errors import ShapeError
-from graphc.expr.build import operand
+from graphc.expr.build import operand, same_extent
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import exp, isfinite, logical_and, where
 from graphc.ops.layout import swapaxes
@@ -29,6 +29,7 @@ def attention(q: Any, k: Any, v: Any, mask: Any = None, scale: Any = None) -> Te
     q, k, v = operand(q), operand(k), operand(v)
     if min(q.ndim, k.ndim, v.ndim) < 2:
         raise ShapeError(f"attention of {q.describe()}, {k.describe()}, {v.describe()}: each has at least 2 axes, (..., length, width)")
+    same_extent(q.shape[-1], k.shape[-1], f"attention of {q.describe()} and {k.describe()}: queries and keys must have one width on their last axis")
     scores = matmul(q, swapaxes(k, -1, -2))
     scores = scores * (scale if scale is not None else q.shape[-1] ** -0.5)
     weights = softmax(scores) if mask is None else _masked_softmax(scores, operand(mask))

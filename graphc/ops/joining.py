@@ -63,6 +63,12 @@ def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     parts = [operand(t) for t in tensors]
     if not parts:
         raise DeclarationError("gx.stack joins one tensor or several, and none is given")
+    for part in parts[1:]:
+        text = f"gx.stack of {parts[0].describe()} and {part.describe()}: their shapes must be equal; gx.concatenate joins along an axis they have"
+        if part.ndim != parts[0].ndim:
+            raise ShapeError(text)
+        for a, b in zip(parts[0].shape, part.shape, strict=True):
+            same_extent(a, b, text)
     return concatenate([expand_dims(p, axis) for p in parts], axis).called("stack", *parts)
 
 

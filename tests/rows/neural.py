@@ -109,6 +109,33 @@ CONVOLUTIONS = [
     ),
 ]
 
+
+
+def conv2d_transpose(x: Array, w: Array, strides: Any = 1, padding: str = "valid") -> Array:
+    """Every entry of ``x`` stamps the kernel, without a flip; "same" crops to size * stride."""
+    (sh, sw), (kh, kw, out, _), (n, height, width, _) = each(strides, 2), w.shape, x.shape
+    canvas = np.zeros((n, max(height * sh, (height - 1) * sh + kh), max(width * sw, (width - 1) * sw + kw), out))
+    for p, q in np.ndindex(height, width):
+        canvas[:, p * sh : p * sh + kh, q * sw : q * sw + kw] += np.einsum("nc,uvoc->nuvo", x[:, p, q], w)
+    if padding == "valid":
+        return canvas
+    top, left = max(kh - sh, 0) // 2, max(kw - sw, 0) // 2
+    return canvas[:, top : top + height * sh, left : left + width * sw]
+
+
+TRANSPOSED = [
+    Row("nn.conv2d_transpose", f"{shape} by {kernel} {options}", (Arg(shape), Arg(kernel)), lambda x, w, o=options: nn.conv2d_transpose(x, w, **o), lambda x, w, o=options: conv2d_transpose(x, w, **o))
+    for shape, kernel, options in (
+        (("n", 3, 2, 2), (3, 2, 1, 2), {}),
+        ((1, 3, 3, 1), (3, 3, 2, 1), {"strides": 2}),
+        ((1, 3, 2, 1), (3, 3, 1, 1), {"strides": 2, "padding": "same"}),
+        ((1, 3, 2, 2), (2, 2, 1, 2), {"strides": (2, 3)}),
+        ((1, 2, 3, 1), (4, 4, 1, 1), {"strides": (2, 1), "padding": "same"}),
+        ((2, 2, 2, 1), (1, 1, 3, 1), {"strides": 2}),
+        ((0, 2, 2, 1), (2, 2, 1, 1), {}),
+    )
+]
+
 POOLS = [
     *(
         Row(f"nn.{kind}_pool{rank}d", f"{shape} by {size} {options}", (Arg(shape, apart=0.004),), lambda x, k=kind, r=rank, s=size, o=options: getattr(nn, f"{k}_pool{r}d")(x, s, **o),
@@ -163,8 +190,10 @@ ATTENTION = [
     *(Row("nn.attention", f"{q} {k} {v}", (Arg(q), Arg(k), Arg(v)), op("attention"), attention) for q, k, v in (((2, 4), (3, 4), (3, 2)), (("n", 2, 4), ("n", 3, 4), ("n", 3, 2)), ((2, 2, 2, 3), (2, 2, 3, 3), (2, 2, 3, 2)))),
     Row("nn.attention", "a scale", (Arg((2, 4)), Arg((3, 4)), Arg((3, 2))), lambda q, k, v: nn.attention(q, k, v, scale=0.3), lambda q, k, v: attention(q, k, v, scale=0.3)),
     Row("nn.attention", "a mask", (Arg((2, 4)), Arg((3, 4)), Arg((3, 2)), Arg((2, 3), kind="bool", values=MASK)), op("attention"), attention),
+    Row("nn.attention", "a query that sees nothing", (Arg((2, 2)), Arg((3, 2)), Arg((3, 2))), lambda q, k, v: nn.attention(q, k, v, mask=np.array([[True, True, False], [False, False, False]])),
+        lambda q, k, v: np.concatenate([attention(q[:1], k[:2], v[:2]), np.zeros((1, 2))])),
     Row("nn.attention", "of itself", (Arg((3, 2)),), lambda x: nn.attention(x, x, x), lambda x: attention(x, x, x)),
-]
+]  # fmt: skip
 
 PICKS = [
     Row("nn.embedding", "a list", (Arg((5, 2)), Arg((4,), 0, 4, "int")), op("embedding"), lambda t, ids: t[ids]),
@@ -223,4 +252,4 @@ SCANS = [
     Row("scan", "reversed, the outputs", (Arg((5, 2)), Arg((2,))), lambda x, s: scanned(x, s, reverse=True)[1], lambda x, s: recurrence(x[::-1], s)[1][::-1]),
 ]
 
-ROWS: list[Row] = [*CONVOLUTIONS, *POOLS, *NORMS, *ATTENTION, *PICKS, *SAME_FUNCTIONS, *STRUCTURE, *SCANS]
+ROWS: list[Row] = [*CONVOLUTIONS, *TRANSPOSED, *POOLS, *NORMS, *ATTENTION, *PICKS, *SAME_FUNCTIONS, *STRUCTURE, *SCANS]
