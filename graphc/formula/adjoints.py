@@ -142,8 +142,8 @@ def kinks(expr: Any) -> list[str]:
 
     notes: list[str] = []
     table = {
-        scalar.Maximum: "where both arguments of max are equal the first takes the whole derivative; so the derivative of max(0, x) is 0 at 0, by convention",
-        scalar.Minimum: "where both arguments of min are equal the first takes the whole derivative, by convention",
+        scalar.Maximum: "where the arguments of max are equal the first takes the whole derivative, so max(0, x) has derivative 0 at 0, by convention",
+        scalar.Minimum: "where the arguments of min are equal the first takes the whole derivative, by convention",
         scalar.Absolute: "the derivative of the absolute value is 0 at 0, by convention",
         scalar.Sign: "the derivative of sign is 0, at its step too, by convention",
         scalar.Floor: "the derivative of floor is 0, at its steps too, by convention",

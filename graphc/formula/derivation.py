@@ -339,7 +339,9 @@ def _variable(y: Tensor, wrt: Any) -> Tensor:
         return wrt
     if not isinstance(wrt, str):
         raise DeclarationError(f"wrt={wrt!r}: give a tensor, its name, or a list of them")
-    found = leaves(y).get(wrt) or next((t for n in topological([y]) for t in n.outputs if t.name == wrt), None)
+    found = leaves(y).get(wrt)
+    if found is None:
+        found = next((t for n in topological([y]) for t in n.outputs if t.name == wrt), None)
     if found is None:
         raise DeclarationError(f"{y.label} has no tensor called {wrt!r}: there are {', '.join(leaves(y)) or 'none'}")
     return found

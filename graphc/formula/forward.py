@@ -108,7 +108,8 @@ class Forward:
             return _exact(_stage_formula(self, node, op, output))
         if isinstance(op, Assign):
             return self.read(node.inputs[1], axes(output))
-        assert isinstance(op, Reshape), op
+        if not isinstance(op, Reshape):
+            raise DerivationError(f"{output.describe()} is computed by {type(op).__name__.lower()}, for which no closed form is known: derive up to it")
         return self._reshaped(node.inputs[0], output)
 
     def _reshaped(self, source: Tensor, output: Tensor) -> Any:

@@ -11,7 +11,7 @@ from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.formula.atoms import Letter, Source, entries
 from graphc.formula.forward import Definition
 from graphc.formula.names import identifier
-from graphc.formula.program import Program, Value, stable
+from graphc.formula.program import Array, Program, Value, stable
 from graphc.source.scalars import HELPERS
 
 __all__ = ["Listing"]
@@ -44,7 +44,7 @@ class Listing:
         self._reached = self._closure(expr)
         self._leaf_names = {names[s] for s in names if self._formula(s) is None}
         self.program = Program(self._base, self._size)
-        self.result = self._full(self.program(stable(expr)), self.letters)
+        self.result = self._full(self.program(stable(expr)), self.letters).array
         self.order = _reachable(self.result)
         self.operations = sum(v.counted for v in self.order)
         self.text = self._source()
@@ -115,7 +115,7 @@ class Listing:
         given = [*self._reached, *(s for s in self.definitions if s not in self._reached)]
         for source in given:
             if self._formula(source) is None and extent in source.tensor.shape and source.tensor.name:
-                return f"{self._base(source).text}.shape[{source.tensor.shape.index(extent)}]"
+                return f"{self._base(source).array.text}.shape[{source.tensor.shape.index(extent)}]"
         raise DerivationError(f"the size {extent} stands in no input's shape, so the formula cannot know it")
 
     def _full(self, value: Value, letters: Sequence[Letter]) -> Value:
@@ -126,15 +126,15 @@ class Listing:
         return self.program.make("view", f"np.broadcast_to({{}}, ({shape}))", (self.program.aligned(value, letters),), letters)
 
     def _source(self) -> str:
-        uses: dict[Value, int] = {}
+        uses: dict[Array, int] = {}
         for v in self.order:
             for p in v.parts:
                 uses[p] = uses.get(p, 0) + 1
-        texts: dict[Value, tuple[str, int]] = {}
+        texts: dict[Array, tuple[str, int]] = {}
         lines: list[str] = []
         for v in self.order:
             texts[v] = self._text(v, texts, lines)
-            simple = v.op in ("name", "named", "number", "size") or v is self.result
+            simple = v.op in ("name", "number", "size") or v is self.result
             wide = len(texts[v][0]) > 100
             if not simple and (uses.get(v, 0) > 1 or wide):
                 name = self._variable(None, "t")
@@ -143,14 +143,12 @@ class Listing:
         lines.append(f"return np.asarray({texts[self.result][0]})")
         return self._module(lines)
 
-    def _text(self, v: Value, texts: dict[Value, tuple[str, int]], lines: list[str]) -> tuple[str, int]:
+    def _text(self, v: Array, texts: dict[Array, tuple[str, int]], lines: list[str]) -> tuple[str, int]:
         parts = [texts[p] for p in v.parts]
         if v.op == "name":
             if parts:
                 lines.append(f"{v.text} = {parts[0][0]}")
             return v.text, _ATOM
-        if v.op == "named":
-            return parts[0]
         if v.op in ("number", "size", "range"):
             return v.text, _UNARY if v.text.startswith("-") else _ATOM
         if v.op == "infix":
@@ -172,18 +170,18 @@ class Listing:
         plain = [n for n in ordered if n in self._variables and self._variables[n] is self.arguments[n]]
         other = [n for n in ordered if n not in plain]
         signature = ", ".join([*(["*"] if plain else []), *plain, *(["**values"] if other else [])])
-        unpacked = [f"    {self._bases[self.arguments[n]].text} = values[{n!r}]\n" for n in other]
+        unpacked = [f"    {self._bases[self.arguments[n]].array.text} = values[{n!r}]\n" for n in other]
         imports = ("import math\n\n" if any("math." in h for h in helpers) else "") + "import numpy as np\n"
         sizes = [f"    {n} = np.asarray({n})\n" for n in plain]
         parts = [imports, *helpers, f"def gradient({signature}):\n{''.join(unpacked)}{''.join(sizes)}{body}\n"]
         return "\n\n".join(parts)
 
 
-def _reachable(value: Value) -> list[Value]:
-    """Everything a value is made of, parts first."""
-    order: list[Value] = []
-    seen: set[Value] = set()
-    stack: list[tuple[Value, bool]] = [(value, False)]
+def _reachable(value: Array) -> list[Array]:
+    """Everything an array is made of, parts first."""
+    order: list[Array] = []
+    seen: set[Array] = set()
+    stack: list[tuple[Array, bool]] = [(value, False)]
     while stack:
         v, done = stack.pop()
         if done:

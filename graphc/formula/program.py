@@ -14,7 +14,7 @@ from graphc.expr.dims import DimSymbol
 from graphc.formula.algebra import bare_logs
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, letters_of, opened, reduced
 
-__all__ = ["CALLS", "Program", "Value", "stable"]
+__all__ = ["CALLS", "Array", "Program", "Value", "stable"]
 
 CALLS: dict[Any, str] = {
     sympy.exp: "np.exp", sympy.log: "np.log", sympy.sin: "np.sin", sympy.cos: "np.cos", sympy.tan: "np.tan",
@@ -30,17 +30,20 @@ _INFIX: dict[Any, str] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Value:
-    """An array of the program, one axis a letter.
+class Array:
+    """An array that the program computes.
 
     ``op`` is name, number, size, range, view, infix, call, product, einsum, reduce or read; ``text`` says which.
     """
 
     op: str
     text: str
-    parts: tuple[Value, ...] = ()
-    letters: tuple[Letter, ...] = ()
-    counted: bool = False
+    parts: tuple[Array, ...] = ()
+
+    @property
+    def counted(self) -> bool:
+        """Whether it takes an array operation; views, numbers and sizes are free."""
+        return self.op in ("infix", "call", "product", "einsum", "reduce") and not self.constant
 
     @property
     def constant(self) -> bool:
@@ -48,27 +51,29 @@ class Value:
         return self.op in ("number", "size", "range") or self.op in ("infix", "call", "view") and all(p.constant for p in self.parts)
 
 
+@dataclass(frozen=True)
+class Value:
+    """An array with a letter for each of its axes."""
+
+    array: Array
+    letters: tuple[Letter, ...] = ()
+
+
 class Program:
-    """Values, each once however often it is asked for."""
+    """Arrays, each once however often it is asked for."""
 
     def __init__(self, names: Callable[[Source], Value], size: Callable[[Any], str]) -> None:
         self._names, self._size = names, size
-        self._known: dict[Any, Value] = {}
+        self._known: dict[Any, Array] = {}
         self._formulas: dict[Any, Value] = {}
 
-    @property
-    def values(self) -> list[Value]:
-        """Everything made so far."""
-        return list(self._known.values())
-
     def make(self, op: str, text: str, parts: Sequence[Value] = (), letters: Sequence[Letter] = ()) -> Value:
-        """A value; an equal one that exists already is returned."""
-        key = (op, text, tuple(map(id, parts)), tuple(letters))
+        """A value; where an equal array exists already it is that one."""
+        arrays = tuple(p.array for p in parts)
+        key = (op, text, tuple(map(id, arrays)))
         if key not in self._known:
-            made = Value(op, text, tuple(parts), tuple(letters))
-            counted = op in ("infix", "call", "product", "einsum", "reduce") and not made.constant
-            self._known[key] = Value(op, text, tuple(parts), tuple(letters), counted)
-        return self._known[key]
+            self._known[key] = Array(op, text, arrays)
+        return Value(self._known[key], tuple(letters))
 
     def __call__(self, expr: Any) -> Value:
         """The array of a formula, over its free letters in some order."""
@@ -121,7 +126,7 @@ class Program:
         base = self._names(expr.source)
         places = expr.places
         if all(isinstance(p, Letter) for p in places) and len(set(places)) == len(places):
-            return self.make("named", base.text, (base,), places)  # type: ignore[arg-type]
+            return Value(base.array, places)  # type: ignore[arg-type]
         letters = tuple(dict.fromkeys(p for p in places if isinstance(p, Letter)))
         bare = [p for p in places if isinstance(p, Letter)]
         if len(bare) == len(letters) and all(isinstance(p, Letter) or p.is_Integer for p in places):
@@ -132,7 +137,7 @@ class Program:
         return self.make("read", "_read", [base, *(self.aligned(a, union) for a in at)], union)
 
     def _add(self, expr: Any) -> Value:
-        terms = sorted(expr.args, key=lambda t: (bool(t.as_coeff_Mul()[0] < 0), not isinstance(t, Entry) and not t.has(Reduced), t.is_number, str(t)))
+        terms = sorted(expr.args, key=lambda t: (bool(t.as_coeff_Mul()[0] < 0), t.is_number, not t.has(Reduced), not isinstance(t, Entry), str(t)))
         result: Value | None = None
         for t in terms:
             coefficient, rest = t.as_coeff_Mul()
@@ -171,7 +176,8 @@ class Program:
         return self._infix("/", top or self.make("number", "1"), self._times(below))
 
     def _times(self, factors: Sequence[Any]) -> Value:
-        values = sorted((self(f) for f in factors), key=lambda v: (not v.constant, len(v.letters)))
+        order = {"product": 0, "einsum": 0, "name": 1}
+        values = sorted((self(f) for f in factors), key=lambda v: (not v.array.constant, len(v.letters), order.get(v.array.op, 2)))
         result = values[0]
         for v in values[1:]:
             result = self._infix("*", result, v)

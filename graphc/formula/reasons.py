@@ -58,7 +58,17 @@ def _kind(d: Definition, user: Definition, name: str, through: str) -> str:
         return f"{name} is broadcast, so the contributions are summed over the axes that it lacks"
     if _linear(user.expr, d):
         return f"{through} is linear in {name}, a sum of products"
-    return f"the inner derivatives are multiplied in, and every entry that uses one of {name} adds its share"
+    if len({e.places for e in places}) > 1:
+        return f"product rule, each place where {name} stands contributes"
+    if not user.letters and isinstance(_core(user.expr), Reduced):
+        return f"{through} is a sum over entries, and each entry of {name} has its own share in it"
+    return f"outer derivative times inner derivative, and every entry that uses one of {name} adds its share"
+
+
+def _core(expr: Any) -> Any:
+    """The factor of a formula that is no number."""
+    factors = [f for f in sympy.Mul.make_args(expr) if f.has(Entry)]
+    return factors[0] if len(factors) == 1 else expr
 
 
 def _linear(expr: Any, d: Definition) -> bool:

@@ -12,7 +12,7 @@ from sympy.core import relational
 from graphc.expr import scalar
 from graphc.expr.dims import DimSymbol
 from graphc.formula.algebra import size_of
-from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries
+from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of
 from graphc.formula.display import Show, add, atom, call, fraction, indexed, negative, power, product, scale
 from graphc.formula.names import latex_name, text_name
 
@@ -90,8 +90,9 @@ def ordered_factors(factors: Sequence[Any], words: Vocabulary) -> list[Any]:
         inner = f.base if isinstance(f, sympy.Pow) else f
         late = max(words.late.get(s, s.order) for s in sources)
         outside = not f.atoms(Letter)
-        place = (2 if outside else 0) if f.has(Reduced) else 1
-        return (1, place, isinstance(inner, sympy.Function), -late, -len(sources), -max(s.order for s in sources), isinstance(inner, sympy.Add), str(f))
+        place = (3 if outside else 1) if f.has(Reduced) else 2 if any(s.tensor.ndim for s in sources) else 0
+        bent = isinstance(inner, sympy.Function) or isinstance(inner, sympy.Add) and any(isinstance(t, sympy.Function) for t in inner.args)
+        return (1, place, bent, -late, -len(sources), max(s.order for s in sources), isinstance(inner, sympy.Add), str(f))
 
     return sorted(factors, key=key)
 
@@ -101,7 +102,7 @@ def ordered_terms(terms: Sequence[Any]) -> list[Any]:
     def key(t: Any) -> tuple[Any, ...]:
         coefficient, rest = t.as_coeff_Mul()
         found = entries(t)
-        kind = 0 if t.has(Reduced) else 2 if isinstance(rest, sympy.Function) else 1
+        kind = 0 if t.has(Reduced) else 3 if isinstance(rest, sympy.Function) else 2 if isinstance(rest, Entry) else 1
         return (bool(coefficient < 0), not found and not t.atoms(Letter), kind, min((e.source.order for e in found), default=0), len(found), size_of(t), str(t))
 
     return sorted(terms, key=key)
@@ -173,11 +174,12 @@ class IndexSpeller:
     def chained(self, body: Any) -> Show:
         """A summand whose entries stand in the order in which their letters chain."""
         factors = list(sympy.Mul.make_args(body))
-        if len(factors) < 2 or not all(isinstance(f, Entry) for f in factors):
-            return self(body)
         known = list(self.letters)
-        order = sorted(factors, key=lambda f: (sorted(known.index(x) for x in f.atoms(Letter) if x in known), str(f)))
-        return product([self(f) for f in order])
+        own = [sorted(known.index(x) for x in letters_of(f)) for f in factors]
+        if len(factors) < 2 or len({tuple(o) for o in own}) < 2 or any(is_coefficient(f) or isinstance(f, sympy.Pow) for f in factors):
+            return self(body)
+        order = sorted(range(len(factors)), key=lambda n: (own[n], str(factors[n])))
+        return product([self(factors[n]) for n in order])
 
     def _reduced(self, expr: Reduced) -> Show:
         inner = IndexSpeller(self.words)

@@ -1,0 +1,178 @@
+"""What the textbook prints comes out, however the network was written, and every formula is right by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gx
+from graphc.errors import DeclarationError, DerivationError
+from graphc.formula.derivation import derive
+from tests.formula import networks as nets
+
+ROWS: list[tuple[str, Callable[[], Any], str, str, tuple[str, ...]]] = [
+    ("columns, o", lambda: nets.columns("sigmoid"), "o", "∂J/∂o = o − y", ()),
+    ("columns, W2", lambda: nets.columns("sigmoid"), "W2", "∂J/∂W₂ = (o − y) hᵀ", ("z", "h", "o")),
+    ("columns, h", lambda: nets.columns("sigmoid"), "h", "∂J/∂h = W₂ᵀ (o − y)", ("o",)),
+    ("columns, z", lambda: nets.columns("sigmoid"), "z", "∂J/∂z = (W₂ᵀ (o − y)) ⊙ h ⊙ (1 − h)", ("h", "o")),
+    ("columns, W1", lambda: nets.columns("sigmoid"), "W1", "∂J/∂W₁ = δ xᵀ", ("δ", "z", "h", "o")),
+    ("columns, tanh", lambda: nets.columns("tanh"), "z", "∂J/∂z = (W₂ᵀ (o − y)) ⊙ (1 − h ⊙ h)", ("h", "o")),
+    ("columns, kink", lambda: nets.columns("max"), "z", "∂J/∂z = (W₂ᵀ (o − y)) ⊙ 𝟏[z > 0]", ("h", "o")),
+    ("rows, W2", lambda: nets.rows("sigmoid"), "W2", "∂L/∂W₂ = hᵀ δ", ("δ", "z", "h", "o")),
+    ("rows, b2", lambda: nets.rows("sigmoid"), "b2", "∂L/∂b₂ = 𝟏ᵀ δ", ("δ", "z", "h", "o")),
+    ("rows, W1", lambda: nets.rows("sigmoid"), "W1", "∂L/∂W₁ = Xᵀ δ₁", ("δ₂", "δ₁", "z", "h", "o")),
+    ("rows, b1", lambda: nets.rows("max"), "b1", "∂L/∂b₁ = 𝟏ᵀ δ₁", ("δ₂", "δ₁", "z", "h", "o")),
+    ("rows, z", lambda: nets.rows("tanh"), "z", "∂L/∂z = (δ W₂ᵀ) ⊙ (1 − h ⊙ h)", ("δ", "h", "o")),
+    ("neuron", nets.neuron, "w", "∂C/∂w = 2 (a − y) a (1 − a) a_prev", ("a",)),
+    ("chain", nets.chain, "w1", "∂L/∂w₁ = (a₅ − y) w₄ w₃ w₂ a₁", ("a2", "a3", "a4", "a5")),
+    ("least squares", lambda: nets.least_squares(False), "w", "∂L/∂w = 2 Xᵀ (X w − y)", ()),
+    ("ridge", lambda: nets.least_squares(True), "w", "∂L/∂w = 2 Xᵀ (X w − y) + 2 λ w", ()),
+    ("logistic", nets.logistic, "w", "∂L/∂w = (1/n) Xᵀ (p − y)", ("p",)),
+    ("classes, z", nets.classes, "z", "∂L/∂z = (1/n) (diag(y 𝟏) p − y)", ("p",)),
+    ("quadratic", nets.quadratic, "w", "∂q/∂w = (A + Aᵀ) w", ()),
+    ("trace", nets.trace, "X", "∂t/∂X = Aᵀ", ()),
+    ("products, b", nets.products, "b", "∂e/∂b = a + 2 b + 1", ()),
+    ("products, a", nets.products, "a", "∂e/∂a = b + 1", ()),
+    ("sine", nets.sine, "x1", "∂f/∂x₁ = x₂ + cos x₁", ()),
+    ("penalty", nets.penalty, "w", "∂R/∂w = λ w", ()),
+    ("mask", nets.masked, "h", "∂s/∂h = 1.25 v ⊙ r", ()),
+]
+
+
+@pytest.mark.parametrize(("build", "wrt", "text", "used"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_textbook_form_in_both_spellings(build: Callable[[], Any], wrt: str, text: str, used: tuple[str, ...]) -> None:
+    texts: list[tuple[str, ...]] = []
+    for y in build():
+        d = derive(y, wrt)
+        assert d.text == text
+        assert {n.name for n in d.where} >= set(used[:1])
+        report = d.verify()
+        assert report.ok, str(report)
+        texts.append((d.latex, d.index_latex, *(s.text for s in d.steps), *(n.text for n in d.where)))
+    assert texts[0] == texts[1]
+
+
+def test_where_names_everything_the_result_rests_on() -> None:
+    d = derive(nets.rows("sigmoid")[0], "W1")
+    assert [n.text for n in d.where] == [
+        "δ₂ = ∂L/∂o = (1/n) (o − y)",
+        "δ₁ = ∂L/∂z = (δ₂ W₂ᵀ) ⊙ h ⊙ (1 − h)",
+        "z = X W₁ + b₁",
+        "h = σ(z)",
+        "o = h W₂ + b₂",
+    ]
+    assert [n.shape for n in d.where] == [("n", 2), ("n", 4), ("n", 4), ("n", 4), ("n", 2)]
+    assert [n.name for n in d.where] == ["δ₂", "δ₁", "z", "h", "o"]
+
+
+def test_steps_have_reasons_and_shapes() -> None:
+    d = derive(nets.rows("max")[0], "b1")
+    assert [s.text for s in d.steps] == [
+        "z = X W₁ + b₁",
+        "h = max(0, z)",
+        "o = h W₂ + b₂",
+        "L = (1/(2 n)) ‖o − y‖²",
+        "δ₂ = ∂L/∂o = (1/n) (o − y)",
+        "∂L/∂h = δ₂ W₂ᵀ",
+        "δ₁ = ∂L/∂z = (δ₂ W₂ᵀ) ⊙ 𝟏[z > 0]",
+        "∂L/∂b₁ = 𝟏ᵀ δ₁",
+    ]
+    assert d.steps[-1].shape == (4,)
+    assert d.steps[-1].reason == "chain rule through z = X W₁ + b₁: b₁ is broadcast, so the contributions are summed over the axes that it lacks"
+    assert "has derivative 0 at 0, by convention" in d.steps[-2].reason
+    assert d.steps[4].shape == ("n", 2)
+
+
+def test_numpy_source_runs_alone() -> None:
+    d = derive(nets.rows("sigmoid")[0], "W1")
+    namespace: dict[str, Any] = {}
+    exec(d.numpy(), namespace)
+    rng = np.random.default_rng(0)
+    given = {n: rng.normal(size=s) for n, s in {"X": (5, 3), "y": (5, 2), "W1": (3, 4), "b1": (4,), "W2": (4, 2), "b2": (2,)}.items()}
+    result = namespace["gradient"](**given)
+    h = 1 / (1 + np.exp(-(given["X"] @ given["W1"] + given["b1"])))
+    delta = 2 * (h @ given["W2"] + given["b2"] - given["y"]) / 10
+    np.testing.assert_allclose(result, given["X"].T @ ((delta @ given["W2"].T) * h * (1 - h)), rtol=1e-12)
+    assert d.operations == 12
+
+
+def test_softmax_does_not_overflow_in_the_source() -> None:
+    d = derive(nets.classes()[0], "z")
+    namespace: dict[str, Any] = {}
+    exec(d.numpy(), namespace)
+    X = np.array([[1000.0, 0.0, 0.0, 0.0]])
+    result = namespace["gradient"](X=X, W=np.eye(4, 3), y=np.array([[0.0, 1.0, 0.0]]))
+    np.testing.assert_allclose(result, [[1.0, -1.0, 0.0]])
+
+
+def test_jacobians_and_products() -> None:
+    A, x = gx.tensor("A", ("m", "d")), gx.tensor("x", ("d",))
+    y = (A @ x).named("y")
+    assert derive(y, x).text == "∂y/∂x = Aᵀ"
+    assert derive(y, x, layout="numerator").text == "∂y/∂x = A"
+    assert derive(gx.sigmoid(x).named("s"), x).text == "∂s/∂x = diag(s ⊙ (1 − s))"
+    d = derive(y, [x, A], cotangent="ybar")
+    assert [one.text for one in d] == ["∂⟨ybar, y⟩/∂x = Aᵀ ybar", "∂⟨ybar, y⟩/∂A = ybar xᵀ"]
+    for one in (*d, derive(y, x), derive(y, x, layout="numerator"), derive(gx.softmax(x).named("p"), x), derive(y, A)):
+        assert one.verify().ok
+
+
+def test_zero_everywhere_is_said_in_words() -> None:
+    x, w = gx.tensor("x", (3,)), gx.tensor("w", (3,))
+    d = derive((gx.sum(gx.sign(w)) + gx.sum(x)).named("L"), w)
+    assert d.text == "∂L/∂w = 0 (zero everywhere, because L is piecewise constant in w)"
+    assert d.verify().ok
+    assert "zero everywhere" in d.latex
+
+
+def test_refusals() -> None:
+    a, b = gx.scalars("a b")
+    with pytest.raises(DerivationError, match="does not depend on b"):
+        derive(a * a, b)
+    with pytest.raises(DeclarationError, match="no tensor called 'c': there are a, b"):
+        derive(a * b, "c")
+    with pytest.raises(DeclarationError, match="'denominator' or 'numerator'"):
+        derive(a * b, a, layout="mixed")
+    with pytest.raises(DeclarationError, match="cotangent"):
+        derive(a * b, a, cotangent="")
+    n = gx.tensor("n", (), dtype="int")
+    with pytest.raises(DerivationError, match="int"):
+        derive(a * n, n)
+
+
+def test_names_stay_and_hostile_ones_are_escaped() -> None:
+    names = ["W^{(1)}", "dense/kernel", "running_mean", "α", "x 1%", "lambda", "W_{ij}\\end", "class", "np"]
+    for name in names:
+        w = gx.tensor(name, (3,))
+        d = derive(gx.sum(w**2).named("L"), w)
+        assert name in d.text or name == "lambda" and "λ" in d.text
+        assert d.verify().ok
+    assert derive(gx.sum(gx.tensor("W^{(1)}", (3,)) ** 2), "W^{(1)}").latex.endswith("2 \\, W^{(1)}")
+
+
+def test_user_name_delta_is_not_taken() -> None:
+    one = nets.rows("sigmoid")[0]
+    delta = gx.scalar("δ")
+    d = derive((one * delta).named("M"), "W1")
+    assert "∂M/∂z" in d.text
+    assert d.verify().ok
+
+
+def test_rendering(tmp_path: Any) -> None:
+    ziamath = pytest.importorskip("ziamath")
+    for _, build, wrt, _, _ in ROWS:
+        d = derive(build()[0], wrt)
+        for line in (d.latex, d.index_latex, *(s.latex for s in d.steps), *(n.latex for n in d.where)):
+            assert "<svg" in ziamath.Latex(line).svg()
+    d = derive(nets.rows("sigmoid")[0], "W1")
+    for ending in ("html", "md", "tex"):
+        d.save(tmp_path / f"d.{ending}")
+        written = (tmp_path / f"d.{ending}").read_text(encoding="utf-8")
+        assert "chain rule through" in written
+    assert "<math" in (tmp_path / "d.html").read_text(encoding="utf-8")
+    assert "<math" in d._repr_html_()
+    with pytest.raises(DeclarationError, match=r"\.html, \.md, \.tex"):
+        d.save(tmp_path / "d.pdf")
