@@ -1,5 +1,1 @@
-"""Printers of the loop IR, and the one wrapper around Numba."""
-
-from __future__ import annotations
-
-__all__: list[str] = []
+"""Printers of the loop language, and the machinery that compiles what they print."""

@@ -1,0 +1,132 @@
+"""Compiled kernels, kept as source files with their machine code beside them, under names that say what is in them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+__all__ = ["cache_directory", "clear_cache", "code_digest", "kernel_address"]
+
+_loaded: dict[str, tuple[Any, int]] = {}
+compiled_here = 0
+
+
+def cache_directory() -> Path:
+    """Where kernels are kept: ``GRAPHC_CACHE_DIR``, or the user's own cache."""
+    given = os.environ.get("GRAPHC_CACHE_DIR")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "graphc"
+
+
+def clear_cache() -> int:
+    """Remove all kept kernels; returns how many files there were."""
+    folder = cache_directory() / "kernels"
+    count = sum(1 for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else 0
+    shutil.rmtree(folder, ignore_errors=True)
+    return count
+
+
+@cache
+def code_digest() -> str:
+    """A digest of everything besides a kernel's source that its machine code depends on."""
+    import llvmlite
+    import llvmlite.binding as llvm
+    import numba
+
+    found = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(path.name.encode())
+        found.update(path.read_bytes())
+    features = ",".join(f"{k}={v}" for k, v in sorted(llvm.get_host_cpu_features().items()))
+    for fact in (sys.version, numba.__version__, llvmlite.__version__, llvm.get_host_cpu_name(), features):
+        found.update(fact.encode())
+    return found.hexdigest()
+
+
+def kernel_address(source: str, placeholder: str) -> int:
+    """The address of the machine code of a kernel's source, compiled at most once."""
+    digest = hashlib.sha256(f"{code_digest()}\n{source}".encode()).hexdigest()
+    if digest not in _loaded:
+        name = f"{placeholder}{digest[:32]}"
+        function = _load(source.replace(placeholder, name), name)
+        _loaded[digest] = (function, function.address)
+    return _loaded[digest][1]
+
+
+def _load(source: str, name: str) -> Any:
+    """The compiled function from its file in the cache, or from a temporary one where the cache cannot be used."""
+    for folder in (cache_directory() / "kernels", None):
+        for attempt in range(2):
+            place = folder if folder is not None else _temporary()
+            try:
+                return _import(_write(place, source, name), name)
+            except Exception:  # noqa: BLE001 - whatever is wrong with a kept file, the kernel can be made anew
+                if folder is None and attempt:
+                    raise
+                _discard(place, name)
+    raise AssertionError(name)
+
+
+@cache
+def _temporary() -> Path:
+    import atexit
+
+    folder = Path(tempfile.mkdtemp(prefix="graphc-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _write(folder: Path, source: str, name: str) -> Path:
+    """The source in its file; a file that says something else is written again, at once or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.py"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if path.read_text(encoding="utf-8") == source:
+            return path
+    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(source)
+    os.replace(temporary, path)
+    return path
+
+
+def _discard(folder: Path, name: str) -> None:
+    with contextlib.suppress(OSError):
+        for path in [*folder.glob(f"{name}*"), *(folder / "__pycache__").glob(f"{name}*")]:
+            path.unlink(missing_ok=True)
+
+
+def _import(path: Path, name: str) -> Any:
+    """The module of a kernel, under an importable name: machine code that is loaded later looks it up."""
+    import numba.core.config
+
+    global compiled_here
+    module_name = f"graphc_kernels.{name}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    before, numba.core.config.CACHE_DIR = numba.core.config.CACHE_DIR, ""
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        numba.core.config.CACHE_DIR = before
+    function = getattr(module, name)
+    compiled_here += not function.cache_hits
+    return function

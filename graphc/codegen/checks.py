@@ -1,0 +1,27 @@
+"""Range checks in compiled kernels: a bad place is noted in the program's error word, and position 0 is read instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.extending import intrinsic
+
+__all__ = ["checked"]
+
+
+@intrinsic
+def checked(typingctx: Any, control: Any, place: Any, size: Any, code: Any) -> Any:
+    """``place`` where it lies in ``0 ... size - 1``, else 0, with ``code`` and the place left in the control words."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        wide = ir.IntType(64)
+        base = builder.bitcast(args[0], wide.as_pointer())
+        inside = builder.icmp_unsigned("<", args[1], args[2])
+        with builder.if_then(builder.not_(inside), likely=False):
+            for word, value in ((3, args[3]), (5, args[1])):
+                builder.store(value, builder.gep(base, [ir.Constant(wide, word)], source_etype=wide))
+        return builder.select(inside, args[1], ir.Constant(wide, 0))
+
+    return types.int64(control, types.int64, types.int64, types.int64), codegen

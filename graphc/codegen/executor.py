@@ -1,0 +1,100 @@
+"""The kernels that run other kernels: one program once, and a whole run of training steps.
+
+A program is a table of pairs: a kernel's address, the address of its row of arguments. The control words that all kernels see
+are: the seed's two words, the step, the error word, the iteration of a loop, the place that was out of range.
+"""
+
+from __future__ import annotations
+
+from graphc.codegen.cache import kernel_address
+from graphc.codegen.printer import PLACEHOLDER
+
+__all__ = ["ONCE", "STEPS", "executor_address"]
+
+_HEAD = """from graphc.codegen.invoke import call, copy_bytes, float32_at, float64_at
+from graphc.codegen.kernel import *
+
+
+@compiled
+"""
+
+# Row: control, table, how many kernels come before any state changes, how many there are.
+ONCE = (
+    _HEAD
+    + f"""def {PLACEHOLDER}(row):
+    control = integers(row, 0)
+    table = integers(row, 1)
+    early = integer(row, 2)
+    count = integer(row, 3)
+    for k in range(early):
+        call(table[2 * k], table[2 * k + 1])
+    if control[3] == 0:
+        for k in range(early, count):
+            call(table[2 * k], table[2 * k + 1])
+"""
+)
+
+# Row: control, table of full batches, table of the last, kernels before states change, kernels; order, samples, batch size,
+# first batch, end, first step; gathers (source, target, bytes a row) and how many; means (address, is double), how many, and
+# where they are summed; results (source, target, bytes a row) and how many; where the batches done are noted.
+STEPS = (
+    _HEAD
+    + f"""def {PLACEHOLDER}(row):
+    control = integers(row, 0)
+    full = integers(row, 1)
+    short = integers(row, 2)
+    early = integer(row, 3)
+    count = integer(row, 4)
+    order = integers(row, 5)
+    samples = integer(row, 6)
+    size = integer(row, 7)
+    first = integer(row, 8)
+    end = integer(row, 9)
+    step = integer(row, 10)
+    gathers = integers(row, 11)
+    gather_count = integer(row, 12)
+    means = integers(row, 13)
+    mean_count = integer(row, 14)
+    sums = floats64(row, 15)
+    results = integers(row, 16)
+    result_count = integer(row, 17)
+    done = integers(row, 18)
+    limit = integer(row, 19)
+    for batch in range(first, end):
+        start = batch * size
+        rows = min(size, samples - start)
+        for r in range(rows):
+            at = checked(control, order[start + r], limit, -1)
+            for g in range(gather_count):
+                width = gathers[3 * g + 2]
+                copy_bytes(gathers[3 * g + 1] + r * width, gathers[3 * g] + at * width, width)
+        control[2] = step + batch
+        if control[3] == 0:
+            for k in range(early):
+                if rows == size:
+                    call(full[2 * k], full[2 * k + 1])
+                else:
+                    call(short[2 * k], short[2 * k + 1])
+        if control[3] != 0:
+            return
+        for k in range(early, count):
+            if rows == size:
+                call(full[2 * k], full[2 * k + 1])
+            else:
+                call(short[2 * k], short[2 * k + 1])
+        for o in range(mean_count):
+            if means[2 * o + 1] == 1:
+                sums[o] = sums[o] + float64_at(means[2 * o]) * rows
+            else:
+                sums[o] = sums[o] + float32_at(means[2 * o]) * rows
+        for o in range(result_count):
+            width = results[3 * o + 2]
+            copy_bytes(results[3 * o + 1] + start * width, results[3 * o], rows * width)
+        done[0] = batch + 1
+"""
+)
+
+
+def executor_address(source: str) -> int:
+    """The address of :data:`ONCE` or :data:`STEPS`, compiled."""
+    return kernel_address(source, PLACEHOLDER)

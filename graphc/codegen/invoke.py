@@ -1,0 +1,54 @@
+"""Calls of other kernels by their addresses, and copies of memory, inside compiled kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.extending import intrinsic
+
+__all__ = ["call", "copy_bytes", "float32_at", "float64_at"]
+
+_BYTE = ir.IntType(8)
+
+
+@intrinsic
+def call(typingctx: Any, address: Any, row: Any) -> Any:
+    """Run the kernel at an address on the row of arguments at another."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = _BYTE.as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [builder.inttoptr(args[1], pointer)])
+        return context.get_dummy_value()
+
+    return types.none(types.int64, types.int64), codegen
+
+
+@intrinsic
+def copy_bytes(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
+    """Copy bytes between addresses that do not overlap."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = _BYTE.as_pointer()
+        cgutils.raw_memcpy(builder, builder.inttoptr(args[0], pointer), builder.inttoptr(args[1], pointer), args[2], 1)
+        return context.get_dummy_value()
+
+    return types.none(types.int64, types.int64, types.int64), codegen
+
+
+def _value_at(kind: Any, name: str) -> Any:
+    def at(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            loaded = builder.load(builder.inttoptr(args[0], kind.as_pointer()), typ=kind)
+            return loaded if isinstance(kind, ir.DoubleType) else builder.fpext(loaded, ir.DoubleType())
+
+        return types.float64(types.int64), codegen
+
+    at.__name__ = at.__qualname__ = name
+    return intrinsic(at)
+
+
+float32_at = _value_at(ir.FloatType(), "float32_at")
+float64_at = _value_at(ir.DoubleType(), "float64_at")

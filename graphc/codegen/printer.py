@@ -1,0 +1,200 @@
+"""Kernels printed as Python source for the CPU."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+from graphc.lower import ir
+
+__all__ = ["PLACEHOLDER", "kernel_source"]
+
+PLACEHOLDER = "kernel_"
+_INFIX = {
+    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=",
+    "greater": ">", "greater_equal": ">=", "and": "&", "or": "|",
+}  # fmt: skip
+_OWN = ("exp", "expm1", "isfinite", "log", "log1p", "maximum", "minimum", "select", "sigmoid", "sign", "softplus", "tanh")
+_LIBRARY = {
+    "sin": "math.sin", "cos": "math.cos", "tan": "math.tan", "sinh": "math.sinh", "cosh": "math.cosh", "arctan": "math.atan",
+    "erf": "math.erf", "sqrt": "math.sqrt", "floor": "math.floor", "absolute": "abs", "power": "math.pow",
+}  # fmt: skip
+_IDENTITY = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
+_WHOLE = {"sum": 0, "prod": 1, "max": -(2**63), "min": 2**63 - 1}
+_COMBINE = {"sum": "{0} + {1}", "prod": "{0} * {1}", "max": "maximum({0}, {1})", "min": "minimum({0}, {1})"}
+
+
+def kernel_source(kernel: ir.Kernel, floats: str) -> str:
+    """A module with one compiled function of a row of addresses and whole numbers; its name holds :data:`PLACEHOLDER`.
+
+    Args:
+        kernel: what to print.
+        floats: ``"float32"`` or ``"float64"``.
+    """
+    return _Printer(kernel, floats).module()
+
+
+def named(source: str, digest: str) -> str:
+    """The source with its final name."""
+    return source.replace(PLACEHOLDER, f"kernel_{digest[:32]}")
+
+
+def text_digest(text: str) -> str:
+    """The digest of a source."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Printer:
+    def __init__(self, kernel: ir.Kernel, floats: str) -> None:
+        self.kernel, self.floats = kernel, floats
+        self.real = "float32" if floats == "float32" else "float64"
+        self.constants: list[str] = []
+        self.lines: list[str] = []
+        self.kinds: dict[int, ir.Kind] = {}
+
+    def module(self) -> str:
+        """The whole source."""
+        self.block(self.kernel.body, 1)
+        head = ["control = integers(row, 0)"] if any("control" in line for line in self.lines) else []
+        binders = {"float": "floats32" if self.floats == "float32" else "floats64", "int": "integers", "bool": "bools"}
+        head += [f"b{k} = {binders[kind]}(row, {k + 1})" for k, kind in enumerate(self.kernel.buffers)]
+        first = 1 + len(self.kernel.buffers)
+        head += [f"n{k} = integer(row, {first + k})" for k in range(self.kernel.params)]
+        body = "\n".join([*(f"    {line}" for line in head), *self.lines])
+        imports = ["import math", "", "import numpy as np", "", "from graphc.codegen.kernel import *"]
+        constants = [f"C{k} = {text}" for k, text in enumerate(self.constants)]
+        return "\n".join([*imports, "", *constants, "", "", "@compiled", f"def {PLACEHOLDER}(row):", body, "    return", ""])
+
+    def emit(self, depth: int, text: str) -> None:
+        """A line."""
+        self.lines.append("    " * depth + text)
+
+    def constant(self, number: float | bool, kind: ir.Kind) -> str:
+        """A number of its kind, as a name bound in the module."""
+        if kind == "bool":
+            return str(bool(number))
+        if kind == "int":
+            text = f"np.int64({int(number)})"
+        else:
+            value = float(number)
+            text = f"np.{self.real}({value!r})" if math.isfinite(value) else f'np.{self.real}("{value}")'
+        if text not in self.constants:
+            self.constants.append(text)
+        return f"C{self.constants.index(text)}"
+
+    def number(self, coefficient: ir.Coefficient) -> str:
+        """A coefficient."""
+        return f"n{coefficient.number}" if isinstance(coefficient, ir.Param) else str(coefficient)
+
+    def place(self, place: ir.Place) -> str:
+        """A place as an integer expression."""
+        terms: list[str] = []
+        for variable, coefficient in place.terms:
+            name = f"i{variable}" if variable >= 0 else f"v{-variable - 1}"
+            factor = "" if coefficient == 1 else f" * {self.number(coefficient)}"
+            terms.append(f"-{name}" if coefficient == -1 else name + factor)
+        if place.offset != 0 or not terms:
+            terms.append(self.number(place.offset))
+        return " + ".join(terms).replace("+ -", "- ")
+
+    def block(self, body: Sequence[ir.Statement], depth: int) -> None:
+        """The lines of some statements."""
+        for s in body:
+            if isinstance(s, ir.Loop):
+                self.emit(depth, f"for i{s.variable} in range({self.number(s.extent)}):")
+                if s.body:
+                    self.block(s.body, depth + 1)
+                else:
+                    self.emit(depth + 1, "pass")
+            else:
+                self.statement(s, depth)
+
+    def statement(self, s: ir.Statement, depth: int) -> None:
+        """The lines of one statement that is no loop."""
+        if isinstance(s, ir.Literal | ir.Load | ir.Integer | ir.Compute | ir.Uniform | ir.Checked | ir.Start):
+            self.kinds[s.value] = s.kind
+        if isinstance(s, ir.Literal):
+            self.emit(depth, f"v{s.value} = {self.constant(s.number, s.kind)}")
+        elif isinstance(s, ir.Load):
+            self.emit(depth, f"v{s.value} = b{s.buffer}[{self.place(s.place)}]")
+        elif isinstance(s, ir.Integer):
+            self.emit(depth, f"v{s.value} = {self.place(s.place)}")
+        elif isinstance(s, ir.Compute):
+            self.emit(depth, f"v{s.value} = {self.compute(s)}")
+        elif isinstance(s, ir.Uniform):
+            like = self.constant(0.0, "float")
+            self.emit(depth, f"v{s.value} = uniform(control, {self.place(s.position)}, {self.number(s.number)}, {like})")
+        elif isinstance(s, ir.Checked):
+            self.emit(depth, f"v{s.value} = checked(control, v{s.argument}, {self.number(s.size)}, {self.number(s.code)})")
+        elif isinstance(s, ir.Store):
+            self.emit(depth, f"b{s.buffer}[{self.place(s.place)}] = {self.stored(s)}")
+        elif isinstance(s, ir.Contract):
+            self.contract(s, depth)
+        else:
+            self.reduction(s, depth)
+
+    def stored(self, s: ir.Store) -> str:
+        """What is stored: of the buffer's kind."""
+        kind, wanted = self.kinds[s.argument], self.kernel.buffers[s.buffer]
+        if kind == wanted:
+            return f"v{s.argument}"
+        return {"bool": f"v{s.argument} != 0", "int": f"np.int64(v{s.argument})", "float": f"np.{self.real}(v{s.argument})"}[wanted]
+
+    def reduction(self, s: ir.Statement, depth: int) -> None:
+        """The lines of a running result."""
+        if isinstance(s, ir.Start):
+            start = _IDENTITY[s.reducer] if s.kind == "float" else _WHOLE[s.reducer]
+            self.emit(depth, f"v{s.value} = {self.constant(start, s.kind)}")
+            if s.winner is not None:
+                self.kinds[s.winner] = "int"
+                self.emit(depth, f"v{s.winner} = {self.constant(0, 'int')}")
+        elif isinstance(s, ir.Accumulate) and s.winner is None:
+            self.emit(depth, f"v{s.target} = " + _COMBINE[s.reducer].format(f"v{s.target}", f"v{s.argument}"))
+        elif isinstance(s, ir.Accumulate):
+            assert s.position is not None
+            sign = ">" if s.reducer == "max" else "<"
+            better = f"v{s.argument} {sign} v{s.target}"
+            if s.kind == "float":
+                better = f"({better}) | ((v{s.argument} != v{s.argument}) & (v{s.target} == v{s.target}))"
+            self.emit(depth, f"t{s.target} = {better}")
+            self.emit(depth, f"v{s.winner} = select(t{s.target}, np.int64({self.place(s.position)}), v{s.winner})")
+            self.emit(depth, f"v{s.target} = select(t{s.target}, v{s.argument}, v{s.target})")
+        elif isinstance(s, ir.Update):
+            at = f"b{s.buffer}[{self.place(s.place)}]"
+            if s.condition is not None:
+                self.emit(depth, f"if v{s.condition}:")
+                depth += 1
+            self.emit(depth, f"{at} = " + _COMBINE[s.reducer].format(at, f"v{s.argument}"))
+
+    def compute(self, s: ir.Compute) -> str:
+        """The expression of a scalar function."""
+        arguments = [f"v{a}" for a in s.arguments]
+        if s.function in _INFIX:
+            return f"{arguments[0]} {_INFIX[s.function]} {arguments[1]}"
+        if s.function in _OWN:
+            return f"{s.function}({', '.join(arguments)})"
+        if s.function == "negative":
+            return f"-{arguments[0]}"
+        if s.function == "not":
+            return f"not {arguments[0]}"
+        if s.function == "to_float":
+            return f"np.{self.real}({arguments[0]})"
+        if s.function == "to_int":
+            return f"np.int64({arguments[0]})"
+        if s.function == "to_bool":
+            return f"{arguments[0]} != 0"
+        text = f"{_LIBRARY[s.function]}({', '.join(arguments)})"
+        return f"np.{self.real}({text})" if s.kind == "float" else text
+
+    def contract(self, s: ir.Contract, depth: int) -> None:
+        """The lines of a product of matrices; an operand without stride 1 along n is copied first."""
+        m, n, k = (self.number(x) for x in (s.m, s.n, s.k))
+        right, right_at, step = f"b{s.b}", self.place(s.b_at), self.number(s.bk)
+        if s.scratch is not None:
+            self.emit(depth, f"for p in range({k}):")
+            self.emit(depth + 1, f"for q in range({n}):")
+            self.emit(depth + 2, f"b{s.scratch}[p * {n} + q] = {right}[{right_at} + p * {step} + q * {self.number(s.bn)}]")
+            right, right_at, step = f"b{s.scratch}", "0", n
+        c, a = f"b{s.c}, {self.place(s.c_at)}, {self.number(s.cm)}", f"b{s.a}, {self.place(s.a_at)}, {self.number(s.am)}, {self.number(s.ak)}"
+        self.emit(depth, f"multiply({c}, {a}, {right}, {right_at}, {step}, {m}, {n}, {k}, {self.place(s.adds)})")

@@ -1,0 +1,214 @@
+"""Statements for tensors at places: loads where a tensor is stored, its formula where it is computed on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphc.expr.affine import Affine
+from graphc.expr.dims import Extent, provably_at_least
+from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
+from graphc.expr.tensor import Node, Random, Tensor
+from graphc.lower import ir
+from graphc.lower.scalars import Made, Scalars
+
+__all__ = ["Emitter", "strides"]
+
+_SMALL = (-1, 0, 1, 2)  # coefficients that are written into a kernel; all others are given when it runs
+
+
+def strides(shape: Sequence[Extent]) -> list[Extent]:
+    """How far apart neighbours stand along each axis of a row-major array."""
+    result: list[Extent] = []
+    step: Extent = 1
+    for extent in reversed(shape):
+        result.append(step)
+        step = step * extent
+    return result[::-1]
+
+
+class Emitter:
+    """One kernel in the making: its buffers, parameters and statements.
+
+    Args:
+        extents: of the loops' indices.
+        root: the tensor whose memory a tensor uses.
+        stored: whether a tensor is in memory when the kernel runs.
+        numbers: of the random nodes.
+        check: registers a range check (whose tensor, which axis); returns its code.
+    """
+
+    def __init__(
+        self, extents: Sequence[Extent], root: Callable[[Tensor], Tensor], stored: Callable[[Tensor], bool], numbers: dict[Node, int],
+        check: Callable[[Tensor, int, Extent], int],
+    ) -> None:  # fmt: skip
+        self.extents: list[Extent] = list(extents)
+        self.root, self.stored, self.numbers, self.check = root, stored, numbers, check
+        self.buffers: list[Tensor] = []
+        self.written: list[bool] = []
+        self.params: list[Any] = []
+        self.statements: list[Any] = []
+        self.count = 0
+        self.checks = 0
+        self.scalars = Scalars(self._compute, self._literal)
+        self._made: dict[Any, Made] = {}
+
+    # Values, buffers, parameters -------------------------------------------------------------------------------------
+
+    def fresh(self) -> int:
+        """The number of a new value."""
+        self.count += 1
+        return self.count - 1
+
+    def _compute(self, function: str, arguments: tuple[int, ...], kind: ir.Kind) -> int:
+        value = self.fresh()
+        self.statements.append(ir.Compute(value, function, arguments, kind))
+        return value
+
+    def _literal(self, number: float, kind: ir.Kind) -> int:
+        value = self.fresh()
+        self.statements.append(ir.Literal(value, number, kind))
+        return value
+
+    def buffer(self, tensor: Tensor, writes: bool = False) -> int:
+        """The buffer of a tensor's memory."""
+        root = self.root(tensor)
+        if root not in self.buffers:
+            self.buffers.append(root)
+            self.written.append(False)
+        number = self.buffers.index(root)
+        self.written[number] = self.written[number] or writes
+        return number
+
+    def param(self, value: Any) -> ir.Coefficient:
+        """A whole number: written into the kernel where it is small, else a parameter."""
+        if isinstance(value, int) and value in _SMALL:
+            return value
+        if value not in self.params:
+            self.params.append(value)
+        return ir.Param(self.params.index(value))
+
+    # Places ----------------------------------------------------------------------------------------------------------
+
+    def flat(self, coords: Sequence[Affine], shape: Sequence[Extent]) -> Affine:
+        """The flat position of coordinates."""
+        place = Affine()
+        for coordinate, step in zip(coords, strides(shape), strict=True):
+            place = place + coordinate.scaled(step)
+        return place
+
+    def integer(self, place: Affine) -> Made:
+        """The whole number that a place is."""
+        key = ("integer", place)
+        if key not in self._made:
+            value = self.fresh()
+            self.statements.append(ir.Integer(value, place))  # type: ignore[arg-type]
+            self._made[key] = (value, "int")
+        return self._made[key]
+
+    # Tensors ---------------------------------------------------------------------------------------------------------
+
+    def know(self, tensor: Tensor, coords: tuple[Affine, ...], made: Made) -> None:
+        """A tensor's value at some coordinates is one that is already there."""
+        self._made[tensor, coords] = made
+
+    def value(self, tensor: Tensor, coords: tuple[Affine, ...]) -> Made:
+        """The value of a tensor at coordinates that are known to be inside."""
+        key = (tensor, coords)
+        if key not in self._made:
+            self._made[key] = self._value(tensor, coords)
+        return self._made[key]
+
+    def _value(self, tensor: Tensor, coords: tuple[Affine, ...]) -> Made:
+        if tensor.kind == "constant" and tensor.ndim == 0:
+            number = tensor.value.item()
+            return self.scalars.number(int(number) if tensor.dtype == "bool" else number, "float" if tensor.dtype == "float" else "int")
+        if self.stored(tensor):
+            return self._load(tensor, self.flat(coords, tensor.shape))
+        op = tensor.op
+        if isinstance(op, Random):
+            value = self.fresh()
+            number = self.param(("number", self.numbers[tensor.node]))
+            self.statements.append(ir.Uniform(value, self.flat(coords, op.shape), number))  # type: ignore[arg-type]
+            return value, "float"
+        assert isinstance(op, Stage)
+        assert op.free is not None
+        made = self.stage(op, tensor.inputs, {index: coords[axis] for axis, index in enumerate(op.free)})
+        kind: ir.Kind = "float" if tensor.dtype == "float" else "int"
+        return self.scalars.convert(made, "int" if tensor.dtype == "bool" and made[1] != "bool" else kind if made[1] != "bool" else "int"), (
+            kind if tensor.dtype != "bool" else "int"
+        )
+
+    def _load(self, tensor: Tensor, place: Affine) -> Made:
+        value = self.fresh()
+        kind: ir.Kind = tensor.dtype
+        self.statements.append(ir.Load(value, self.buffer(tensor), place, kind))  # type: ignore[arg-type]
+        return value, "int" if kind == "bool" else kind
+
+    def stage(self, op: Stage, inputs: Sequence[Tensor], places: dict[int, Affine]) -> Made:
+        """The value of a stage's body; ``places`` are its indices."""
+        symbols: dict[Any, Made] = {}
+        reads: list[Made] = []
+        for read in op.reads:
+            reads.append(self.read(inputs[read.operand], read, places, reads))
+        symbols.update({read_symbol(k): made for k, made in enumerate(reads)})
+        free = op.body.free_symbols
+        for k, dim in enumerate(op.dims):
+            if dimension_symbol(k) in free:
+                symbols[dimension_symbol(k)] = self.integer(Affine.constant(dim))
+        for k, place in places.items():
+            if index_symbol(k) in free:
+                symbols[index_symbol(k)] = self.integer(place)
+        return self.scalars.body(op.body, symbols)
+
+    def read(self, tensor: Tensor, read: Read, places: dict[int, Affine], earlier: Sequence[Made]) -> Made:
+        """The value of an access."""
+        replaced = places | {-(k + 1): Affine.variable(-(made[0] + 1)) for k, made in enumerate(earlier)}
+        coords = tuple(p.substitute(replaced) for p in read.coords)
+        through = any(v < 0 for p in coords for v in p.variables)
+        if read.outside is None and not through:
+            return self.value(tensor, coords)
+        if read.outside is None:
+            checked = [self.checked(p, tensor, axis) if any(v < 0 for v in p.variables) else p for axis, p in enumerate(coords)]
+            return self._load(tensor, self.flat(checked, tensor.shape))
+        inside = self.inside(coords, tensor.shape)
+        if inside is None:
+            return self.value(tensor, coords)
+        position = self.integer(self.flat(coords, tensor.shape))
+        safe = self.scalars.apply("select", [inside, position[0], self.scalars.number(0, "int")[0]], "int")
+        loaded = self._load(tensor, Affine.variable(-(safe[0] + 1)))
+        other = self.scalars.number(float(read.outside) if loaded[1] == "float" else int(read.outside), loaded[1])
+        return self.scalars.apply("select", [inside, loaded[0], other[0]], loaded[1])
+
+    def checked(self, place: Affine, tensor: Tensor, axis: int) -> Affine:
+        """A place that goes through an integer tensor, checked against its axis."""
+        self.checks += 1
+        position = self.integer(place)
+        value = self.fresh()
+        code = self.param(("code", self.check(tensor, axis, tensor.shape[axis])))
+        self.statements.append(ir.Checked(value, position[0], self._coefficient(tensor.shape[axis]), code))  # type: ignore[arg-type]
+        return Affine.variable(-(value + 1))
+
+    def _coefficient(self, extent: Extent) -> ir.Coefficient:
+        return self.param(extent)
+
+    def inside(self, coords: Sequence[Affine], shape: Sequence[Extent]) -> int | None:
+        """The condition that coordinates are inside a shape; ``None`` where they certainly are."""
+        parts: list[int] = []
+        for place, size in zip(coords, shape, strict=True):
+            bounds = place.bounds(self.extents)
+            low = bounds is None or not provably_at_least(bounds[0], 0)
+            high = bounds is None or not provably_at_least(size - 1 - bounds[1], 0)
+            if low or high:
+                at = self.integer(place)[0]
+            if low:
+                parts.append(self.scalars.apply("greater_equal", [at, self.scalars.number(0, "int")[0]], "bool")[0])
+            if high:
+                limit = self.integer(Affine.constant(size))[0]
+                parts.append(self.scalars.apply("less", [at, limit], "bool")[0])
+        if not parts:
+            return None
+        condition = parts[0]
+        for part in parts[1:]:
+            condition = self.scalars.apply("and", [condition, part], "bool")[0]
+        return condition

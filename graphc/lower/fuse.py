@@ -1,0 +1,224 @@
+"""What is stored and what is computed where it is used; what shares a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from graphc.expr.dims import Extent
+from graphc.expr.stage import Read, Stage
+from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Tensor
+from graphc.lower.contract import contraction
+from graphc.lower.scalars import weight
+
+__all__ = ["Fusion", "Group", "root_of"]
+
+_CHEAP = 2  # operations that are rather repeated than stored
+_LONGEST = 120  # operations that one formula may grow to by taking in others
+_MOST_BUFFERS = 12  # memory that one kernel may touch
+_MOST_MEMBERS = 8  # tensors that one kernel may store
+
+
+def root_of(tensor: Tensor) -> Tensor:
+    """The tensor whose memory a tensor uses: reshapes and assignments have none of their own."""
+    while isinstance(tensor.op, Reshape | Alias | Assign):
+        tensor = tensor.inputs[1] if isinstance(tensor.op, Assign) else tensor.inputs[0]
+    return tensor
+
+
+@dataclass
+class Group:
+    """Tensors that one kernel stores, in order, and the memory that it touches."""
+
+    members: list[Tensor]
+    last: bool = False
+    reads: dict[Tensor, None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A read of a tensor by a stage."""
+
+    user: Tensor
+    read: Read
+
+
+class Fusion:
+    """The decisions for one program.
+
+    Args:
+        nodes: in order.
+        outputs: tensors that must be in memory at the end.
+    """
+
+    def __init__(self, nodes: Sequence[Node], outputs: Sequence[Tensor]) -> None:
+        self.nodes = nodes
+        self.kept: set[Tensor] = set()
+        self._uses: dict[Tensor, list[_Use]] = {}
+        self._direct: dict[Tensor, list[Tensor]] = {}
+        self._weights: dict[Tensor, int] = {}
+        kept: dict[Tensor, None] = {root_of(t): None for t in outputs}
+        for node in nodes:
+            if isinstance(node.op, Stage):
+                user = node.outputs[0]
+                for read in node.op.reads:
+                    self._uses.setdefault(node.inputs[read.operand], []).append(_Use(user, read))
+            elif isinstance(node.op, Reshape | Assign):
+                kept[root_of(node.outputs[0])] = None
+        self._decide(kept)
+        self.groups = self._group(outputs)
+
+    # What is stored --------------------------------------------------------------------------------------------------
+
+    def stored(self, tensor: Tensor) -> bool:
+        """Whether a tensor is in memory."""
+        return root_of(tensor) in self.kept
+
+    def _decide(self, forced: dict[Tensor, None]) -> None:
+        for node in self.nodes:
+            for tensor in node.outputs:
+                if root_of(tensor) is not tensor:
+                    continue
+                if tensor.kind == "constant" and tensor.ndim == 0 and tensor not in forced:
+                    continue
+                uses = self._uses.get(tensor, [])
+                if isinstance(node.op, Leaf) or tensor in forced or not self._inlined(tensor, uses):
+                    self.kept.add(tensor)
+
+    def _inlined(self, tensor: Tensor, uses: list[_Use]) -> bool:
+        """Whether every use computes the tensor on the spot."""
+        op = tensor.op
+        if isinstance(op, Stage):
+            if not op.elementwise or _checked(op):
+                return False
+            own = weight(op.body)
+            total = own + sum(self._weights.get(tensor.inputs[r.operand], 0) for r in op.reads)
+        else:
+            own = total = 40
+        cheap = own <= _CHEAP and isinstance(op, Stage) and len(op.reads) <= 2 and total <= 3 * _CHEAP
+        once = len(uses) == 1 and total <= _LONGEST
+        if not all(_may_inline(u, cheap) for u in uses) or not (cheap or once):
+            return False
+        self._weights[tensor] = total
+        return True
+
+    # What shares a kernel --------------------------------------------------------------------------------------------
+
+    def _group(self, outputs: Sequence[Tensor]) -> list[Group]:
+        terminal = self._terminal(outputs)
+        groups: list[Group] = []
+        place: dict[Tensor, int] = {}
+        shapes: dict[tuple[tuple[Extent, ...], bool], list[int]] = {}
+        for node in self.nodes:
+            tensor = node.outputs[0]
+            if isinstance(node.op, Leaf) or root_of(tensor) is not tensor or not any(t in self.kept for t in node.outputs):
+                continue
+            joins = isinstance(node.op, Random) or (isinstance(node.op, Stage) and node.op.elementwise)
+            last = tensor in terminal
+            reads = self.memory(tensor)
+            chosen = self._fitting(tensor, reads, groups, shapes.get((tensor.shape, last), []), place) if joins else None
+            if chosen is None:
+                groups.append(Group([], last))
+                chosen = len(groups) - 1
+                if joins:
+                    shapes.setdefault((tensor.shape, last), []).append(chosen)
+            groups[chosen].members.append(tensor)
+            groups[chosen].reads.update(dict.fromkeys(reads))
+            place.update(dict.fromkeys(node.outputs, chosen))
+        return [g for g in groups if not g.last] + [g for g in groups if g.last]
+
+    def _fitting(self, tensor: Tensor, reads: list[Tensor], groups: list[Group], candidates: list[int], place: dict[Tensor, int]) -> int | None:
+        """A group of the same shape that runs after everything that the tensor needs."""
+        for number in reversed(candidates):
+            group = groups[number]
+            buffers = {*group.members, *group.reads, *reads, tensor}
+            if len(buffers) > _MOST_BUFFERS or len(group.members) >= _MOST_MEMBERS:
+                continue
+            if all(t not in place or place[t] < number or (place[t] == number and self._same_place(tensor, t)) for t in reads):
+                return number
+        return None
+
+    def memory(self, tensor: Tensor) -> list[Tensor]:
+        """What is read from memory to compute a tensor, through everything that is computed on the spot."""
+        found: dict[Tensor, None] = {}
+        stack = list(reversed(tensor.inputs))
+        seen: set[Tensor] = set()
+        while stack:
+            other = stack.pop()
+            if other in seen:
+                continue
+            seen.add(other)
+            if self.stored(other):
+                found[root_of(other)] = None
+            else:
+                stack.extend(reversed(other.inputs))
+        return list(found)
+
+    def _same_place(self, tensor: Tensor, other: Tensor) -> bool:
+        """Whether a tensor reads another, however indirectly, only at its own place, and not through a reshape."""
+        stack: list[Tensor] = [tensor]
+        seen: set[Tensor] = set()
+        while stack:
+            user = stack.pop()
+            op = user.op
+            if user in seen or not isinstance(op, Stage):
+                continue
+            seen.add(user)
+            for read in op.reads:
+                operand = user.inputs[read.operand]
+                plain = read.outside is None and tuple(p.bare for p in read.coords) == op.free
+                if self.stored(operand):
+                    if root_of(operand) is other and not (plain and operand is other and user.shape == tensor.shape):
+                        return False
+                elif not plain:
+                    if other in self.memory(operand):
+                        return False
+                else:
+                    stack.append(operand)
+        return True
+
+    def _terminal(self, outputs: Sequence[Tensor]) -> set[Tensor]:
+        """Tensors computed entry by entry that only assignments, outputs and each other use: they can run at the end."""
+        found: set[Tensor] = set()
+        wanted = {root_of(t) for t in outputs}
+        views = {root_of(n.inputs[0]) for n in self.nodes if isinstance(n.op, Reshape)}
+        assigned = {root_of(n.outputs[0]) for n in self.nodes if isinstance(n.op, Assign)}
+        readers: dict[Tensor, list[Tensor]] = {}
+        for node in self.nodes:
+            if any(t in self.kept for t in node.outputs) and isinstance(node.op, Stage):
+                for t in self.memory(node.outputs[0]):
+                    readers.setdefault(t, []).append(node.outputs[0])
+        for node in reversed(self.nodes):
+            tensor = node.outputs[0]
+            if not isinstance(node.op, Stage) or not node.op.elementwise or tensor not in self.kept or tensor in views:
+                continue
+            if tensor not in assigned and tensor not in wanted and tensor not in readers:
+                continue
+            if self._touches_check(tensor):
+                continue
+            if all(r in found and r.shape == tensor.shape and self._same_place(r, tensor) for r in readers.get(tensor, [])) and (
+                tensor in assigned or tensor not in wanted
+            ):
+                found.add(tensor)
+        return found
+
+    def _touches_check(self, tensor: Tensor) -> bool:
+        return isinstance(tensor.op, Stage) and _checked(tensor.op)
+
+
+def _checked(op: Stage) -> bool:
+    """Whether a stage reads through an integer tensor, so that its places must be checked."""
+    return any(v < 0 for r in op.reads for p in r.coords for v in p.variables)
+
+
+def _may_inline(use: _Use, cheap: bool) -> bool:
+    op, read = use.user.op, use.read
+    assert isinstance(op, Stage)
+    if read.outside is not None or any(v < 0 for p in read.coords for v in p.variables):
+        return False
+    if any(-v - 1 < len(op.reads) and op.reads[-v - 1] is read for r in op.reads for p in r.coords for v in p.variables if v < 0):
+        return False
+    if contraction(use.user) is not None:
+        return False
+    bare = {p.bare for p in read.coords}
+    return cheap or all(k in bare for k in range(len(op.extents)) if op.extents[k] != 1)

@@ -1,0 +1,205 @@
+"""The loop language: what stages are lowered to, and what each target prints.
+
+A :class:`Kernel` is a function of buffers and whole numbers that are known when it runs. Its body is a tree of statements:
+
+* ``Loop`` runs its body for ``variable`` from 0 to ``extent - 1``. Loop variables are numbered within the kernel.
+* ``Literal``, ``Load``, ``Integer``, ``Compute``, ``Uniform`` and ``Checked`` each define one scalar value, once, and before
+  it is used; a value defined in a loop is visible in that loop and in those inside it.
+* ``Start`` sets a running result (one number, or two: value and winner) and ``Accumulate`` combines a value into it; both
+  refer to it by one number, which is readable as a value after the loops that accumulate into it.
+* ``Store`` writes a value to a place of a buffer; ``Update`` combines a value into a place, where its condition holds.
+* ``Contract`` is a sum of products over one index, ``C[m, n] (+)= sum_k A[m, k] * B[k, n]``, that each target expands its
+  own way; ``C`` has stride 1 along ``n``.
+
+A ``Place`` is an integer-affine map with run-time coefficients: its variables are loop variables (``v >= 0``) and integer
+values (``-(value + 1)``). A coefficient is an ``int``, or a ``Param``: a whole number given when the kernel runs. Buffers are
+flat; a place is a flat position. Distinct buffers do not overlap where one of them is written. Kinds are ``float`` (of the
+program's precision), ``int`` (64 bits) and ``bool``. Arithmetic is typed: both arguments have the result's kind, except for
+comparisons, selections and conversions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal as OneOf
+
+__all__ = [
+    "Accumulate", "Checked", "Coefficient", "Compute", "Contract", "Integer", "Kernel", "Kind", "Literal", "Load", "Loop", "Param",
+    "Place", "Start", "Statement", "Store", "Uniform", "Update",
+]  # fmt: skip
+
+Kind = OneOf["float", "int", "bool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A whole number given when the kernel runs, by its position among the kernel's parameters."""
+
+    number: int
+
+
+Coefficient = int | Param
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """``sum(coefficient * variable) + offset``."""
+
+    terms: tuple[tuple[int, Coefficient], ...] = ()
+    offset: Coefficient = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A number."""
+
+    value: int
+    number: float | int | bool
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """An entry of a buffer; bools load as whole numbers 0 and 1."""
+
+    value: int
+    buffer: int
+    place: Place
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """The whole number that a place is."""
+
+    value: int
+    place: Place
+    kind: Kind = "int"
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A scalar function of values."""
+
+    value: int
+    function: str
+    arguments: tuple[int, ...]
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """A random number in [0, 1) for a position of the node ``number``."""
+
+    value: int
+    position: Place
+    number: Param
+    kind: Kind = "float"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A whole number that must lie in ``0 ... size - 1``; where it does not, the program's error word becomes ``code`` and it is 0."""
+
+    value: int
+    argument: int
+    size: Coefficient
+    code: Param
+    kind: Kind = "int"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A running result at its reducer's identity; ``winner``: the value that holds the position of the extreme."""
+
+    value: int
+    reducer: str
+    kind: Kind
+    winner: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulate:
+    """A value combined into a running result; ``position`` says where it stands, for the winner."""
+
+    target: int
+    reducer: str
+    argument: int
+    kind: Kind
+    winner: int | None = None
+    position: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A value written to a place."""
+
+    buffer: int
+    place: Place
+    argument: int
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A value combined into a place, where the condition holds (always, without one)."""
+
+    buffer: int
+    place: Place
+    reducer: str
+    argument: int
+    kind: Kind
+    condition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """``C[c + m*cm + n] (+)= sum_k A[a + m*am + k*ak] * B[b + k*bk + n*bn]``; it adds to C where ``adds`` is not 0.
+
+    ``adds`` is a place: 0 in the first run of the loops around it that belong to the sum.
+    """
+
+    c: int
+    a: int
+    b: int
+    c_at: Place
+    a_at: Place
+    b_at: Place
+    m: Coefficient
+    n: Coefficient
+    k: Coefficient
+    cm: Coefficient
+    am: Coefficient
+    ak: Coefficient
+    bk: Coefficient
+    bn: Coefficient
+    adds: Place
+    scratch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The body for each value of the variable."""
+
+    variable: int
+    extent: Coefficient
+    body: tuple[Statement, ...]
+
+
+Statement = Literal | Load | Integer | Compute | Uniform | Checked | Start | Accumulate | Store | Update | Contract | Loop
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A function of buffers and whole numbers.
+
+    Attributes:
+        buffers: the kind of each buffer's entries.
+        written: which buffers it writes.
+        params: how many whole numbers it takes.
+        body: its statements.
+    """
+
+    buffers: tuple[Kind, ...]
+    written: tuple[bool, ...]
+    params: int
+    body: tuple[Statement, ...] = field(default=())

@@ -1,0 +1,161 @@
+"""A program: the kernels of a graph in their order, and what each works on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphc.errors import CompileError
+from graphc.expr.dims import Extent, product
+from graphc.expr.graph import assigns, topological
+from graphc.expr.stage import Stage
+from graphc.expr.tensor import Assign, Leaf, Node, Random, Reshape, Tensor
+from graphc.lower import ir
+from graphc.lower.contract import contraction, contraction_kernel
+from graphc.lower.emit import Emitter
+from graphc.lower.fuse import Fusion, Group, root_of
+from graphc.lower.kernels import elementwise_kernel, reduction_kernel, scatter_kernel
+
+__all__ = ["Call", "Check", "Program", "Scratch", "lower"]
+
+
+@dataclass(eq=False)
+class Scratch:
+    """Memory that one kernel needs for itself."""
+
+    size: Extent
+    dtype: str = "float"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a range check is about: the tensor that is read, the axis, its size."""
+
+    tensor: Tensor
+    axis: int
+    size: Extent
+
+
+@dataclass
+class Call:
+    """A kernel and what it works on: memory by its tensor, whole numbers as extents, numbers of random nodes or codes of checks."""
+
+    kernel: ir.Kernel
+    buffers: list[Any]
+    params: list[Any]
+    tensors: list[Tensor]
+    last: bool = False
+
+
+@dataclass
+class Program:
+    """Kernels in order, and the roles of memory.
+
+    Attributes:
+        calls: those that are ``last`` write states, and run once nothing can fail any more.
+        outputs: whose memory holds each output.
+        copies: at the end, from the tensor's memory to the state's.
+        in_place: tensors that are written straight into a state's memory.
+        checks: what each code of the error word means, from 1 on.
+    """
+
+    outputs: list[Tensor]
+    calls: list[Call] = field(default_factory=list)
+    copies: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    in_place: dict[Tensor, Tensor] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def states(self) -> list[Tensor]:
+        """The states and parameters that get a next value."""
+        return list(dict.fromkeys([*self.in_place.values(), *(s for _, s in self.copies)]))
+
+
+def lower(outputs: Sequence[Tensor], numbers: Mapping[Node, int]) -> Program:
+    """The program of a graph without names and phases."""
+    return _Lowering(list(outputs), dict(numbers)).program
+
+
+class _Lowering:
+    def __init__(self, outputs: list[Tensor], numbers: dict[Node, int]) -> None:
+        self.outputs, self.numbers = outputs, numbers
+        self.nodes = topological(outputs)
+        for node in self.nodes:
+            if not isinstance(node.op, Stage | Leaf | Reshape | Random | Assign):
+                raise CompileError(f"{node.outputs[0].describe()} is a {type(node.op).__name__.lower()}, which has no kernel: use gx.evaluate for it")
+        self.fusion = Fusion(self.nodes, outputs)
+        self.program = Program(list(outputs))
+        self._plan_assigns()
+        for group in self.fusion.groups:
+            self.program.calls.append(self._call(group))
+        self._copy_states()
+
+    def _plan_assigns(self) -> None:
+        """Which next values may be written straight over the old ones."""
+        for assigned in assigns(self.outputs):
+            state, value = root_of(assigned.inputs[0]), root_of(assigned.inputs[1])
+            group = next((g for g in self.fusion.groups if g.last and value in g.members), None)
+            readers = [g for g in self.fusion.groups if g.last and state in g.reads]
+            alone = group is not None and all(r is group for r in readers) and value not in self.program.in_place
+            wanted = any(root_of(t) is state for t in self.outputs)
+            plain = group is not None and all(self.fusion._same_place(m, state) for m in group.members)
+            if alone and plain and not wanted and value.dtype == state.dtype:
+                self.program.in_place[value] = state
+            else:
+                self.program.copies.append((value, state))
+        # A group that writes states, but one of whose values is only copied later, still runs last.
+
+    def memory(self, tensor: Tensor) -> Tensor:
+        """The tensor whose memory holds a tensor's value."""
+        root = root_of(tensor)
+        return self.program.in_place.get(root, root)
+
+    def _emitter(self, extents: Sequence[Extent]) -> Emitter:
+        return Emitter(extents, self.memory, self.fusion.stored, self.numbers, self._check)
+
+    def _check(self, tensor: Tensor, axis: int, size: Extent) -> int:
+        check = Check(tensor, axis, size)
+        if check not in self.program.checks:
+            self.program.checks.append(check)
+        return self.program.checks.index(check) + 1
+
+    def _call(self, group: Group) -> Call:
+        tensor = group.members[0]
+        op = tensor.op
+        if isinstance(op, Random) or (isinstance(op, Stage) and op.elementwise):
+            emitter = self._emitter(tensor.shape)
+            kernel = elementwise_kernel(emitter, [(m, m) for m in group.members])
+            return Call(kernel, list(emitter.buffers), emitter.params, group.members, group.last)
+        assert isinstance(op, Stage)
+        emitter = self._emitter(op.extents)
+        found = contraction(tensor)
+        if found is not None:
+            right = op.reads[found.right]
+            size = product(tensor.inputs[right.operand].shape)
+            kernel = contraction_kernel(emitter, tensor, found, Scratch(size))  # type: ignore[arg-type]
+        elif op.free is None:
+            kernel = scatter_kernel(emitter, tensor)
+        elif op.reducer is None:
+            raise AssertionError(op)
+        else:
+            outputs = tensor.node.outputs
+            kernel = reduction_kernel(emitter, tensor, (outputs[0] in self.fusion.kept, len(outputs) == 2 and self._winner_used(outputs[1])))
+        return Call(kernel, list(emitter.buffers), emitter.params, [tensor], False)
+
+    def _winner_used(self, winner: Tensor) -> bool:
+        return winner in {root_of(t) for t in self.outputs} or any(root_of(t) is winner for n in self.nodes for t in n.inputs)
+
+    def _copy_states(self) -> None:
+        """Copies of next values into the memory of their states, after everything else."""
+        for value, state in self.program.copies:
+            source = self.memory(value)
+            emitter = Emitter((product(state.shape),), lambda t: t, lambda t: True, {}, self._check)
+            at = ir.Place(((0, 1),))
+            number = emitter.fresh()
+            load = ir.Load(number, emitter.buffer(source), at, source.dtype)
+            made = emitter.scalars.convert((number, "int" if source.dtype == "bool" else source.dtype), state.dtype)
+            store = ir.Store(emitter.buffer(state, True), at, made)
+            loop = ir.Loop(0, emitter.param(product(state.shape)), (load, *emitter.statements, store))
+            kernel = ir.Kernel((source.dtype, state.dtype), (False, True), len(emitter.params), (loop,))
+            self.program.calls.append(Call(kernel, list(emitter.buffers), emitter.params, [state], True))

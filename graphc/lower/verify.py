@@ -1,0 +1,111 @@
+"""The verifier of the loop language: every rule that :mod:`graphc.lower.ir` states and that can be read off a kernel."""
+
+from __future__ import annotations
+
+from graphc.lower import ir
+
+__all__ = ["verify_kernel"]
+
+_REDUCERS = ("sum", "prod", "max", "min")
+
+
+def verify_kernel(kernel: ir.Kernel) -> list[str]:
+    """What is wrong with a kernel, in words; an empty list where nothing is."""
+    checker = _Checker(kernel)
+    checker.block(kernel.body, frozenset(), {})
+    for number, (written, wanted) in enumerate(zip(checker.written, kernel.written, strict=True)):
+        if written and not wanted:
+            checker.problems.append(f"buffer {number} is written, and the kernel does not say so")
+    return checker.problems
+
+
+class _Checker:
+    def __init__(self, kernel: ir.Kernel) -> None:
+        self.kernel = kernel
+        self.problems: list[str] = []
+        self.defined: set[int] = set()
+        self.loops: set[int] = set()
+        self.written = [False] * len(kernel.buffers)
+
+    def block(self, body: tuple[ir.Statement, ...], loops: frozenset[int], known: dict[int, ir.Kind]) -> None:
+        """Check the statements of one loop; ``known`` are the values visible, with their kinds."""
+        visible = dict(known)
+        for statement in body:
+            if isinstance(statement, ir.Loop):
+                if statement.variable in self.loops:
+                    self.problems.append(f"loop variable {statement.variable} is used by two loops")
+                self.loops.add(statement.variable)
+                self.coefficient(statement.extent)
+                self.block(statement.body, loops | {statement.variable}, visible)
+            else:
+                self.statement(statement, loops, visible)
+
+    def statement(self, s: ir.Statement, loops: frozenset[int], visible: dict[int, ir.Kind]) -> None:
+        """Check one statement that is no loop, and make its value visible."""
+        for place in _places(s):
+            self.place(place, loops, visible)
+        for argument in _arguments(s):
+            if argument not in visible:
+                self.problems.append(f"value {argument} is used before it is defined, or outside its loop: {s}")
+        for buffer, writes in _buffers(s):
+            if not 0 <= buffer < len(self.kernel.buffers):
+                self.problems.append(f"buffer {buffer} does not exist: {s}")
+            elif writes:
+                self.written[buffer] = True
+        for number in _coefficients(s):
+            self.coefficient(number)
+        if isinstance(s, ir.Start | ir.Accumulate | ir.Update) and s.reducer not in _REDUCERS:
+            self.problems.append(f"there is no reducer {s.reducer}")
+        made = [] if isinstance(s, ir.Accumulate) else [v for v in (getattr(s, "value", None), getattr(s, "winner", None)) if v is not None]
+        for value in made:
+            if value in self.defined:
+                self.problems.append(f"value {value} is defined twice")
+            self.defined.add(value)
+            kind = getattr(s, "kind", "int")
+            visible[value] = "int" if value == getattr(s, "winner", None) else kind
+
+    def place(self, place: ir.Place, loops: frozenset[int], visible: dict[int, ir.Kind]) -> None:
+        """Check the variables and coefficients of a place."""
+        for variable, coefficient in place.terms:
+            self.coefficient(coefficient)
+            if variable >= 0 and variable not in loops:
+                self.problems.append(f"loop variable {variable} is used outside its loop")
+            if variable < 0 and visible.get(-variable - 1) != "int":
+                self.problems.append(f"value {-variable - 1} serves as a place and is no visible whole number")
+        self.coefficient(place.offset)
+
+    def coefficient(self, number: ir.Coefficient) -> None:
+        """Check that a parameter exists."""
+        if isinstance(number, ir.Param) and not 0 <= number.number < self.kernel.params:
+            self.problems.append(f"parameter {number.number} does not exist")
+
+
+def _places(s: ir.Statement) -> list[ir.Place]:
+    found = [getattr(s, name, None) for name in ("place", "position", "c_at", "a_at", "b_at", "adds")]
+    return [p for p in found if p is not None]
+
+
+def _arguments(s: ir.Statement) -> list[int]:
+    if isinstance(s, ir.Compute):
+        return list(s.arguments)
+    found = [getattr(s, name, None) for name in ("argument", "target", "condition")]
+    found += [s.winner] if isinstance(s, ir.Accumulate) else []
+    return [v for v in found if v is not None]
+
+
+def _buffers(s: ir.Statement) -> list[tuple[int, bool]]:
+    if isinstance(s, ir.Load):
+        return [(s.buffer, False)]
+    if isinstance(s, ir.Store | ir.Update):
+        return [(s.buffer, True)]
+    if isinstance(s, ir.Contract):
+        return [(s.c, True), (s.a, False), (s.b, False), *([(s.scratch, True)] if s.scratch is not None else [])]
+    return []
+
+
+def _coefficients(s: ir.Statement) -> list[ir.Coefficient]:
+    if isinstance(s, ir.Contract):
+        return [s.m, s.n, s.k, s.cm, s.am, s.ak, s.bk, s.bn]
+    if isinstance(s, ir.Uniform):
+        return [s.number]
+    return [s.size, s.code] if isinstance(s, ir.Checked) else []

@@ -1,0 +1,31 @@
+"""The passes in their order, each switchable by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from graphc.expr.tensor import Node, Tensor
+from graphc.rewrite.common import merge_common
+from graphc.rewrite.constants import fold_constants
+from graphc.rewrite.factors import take_out_factors
+from graphc.rewrite.moves import fold_moves
+
+__all__ = ["PASSES", "rewrite"]
+
+Pass = Callable[[Sequence[Tensor], Mapping[Node, int]], list[Tensor]]
+
+PASSES: dict[str, Pass] = {
+    "constants": lambda outputs, _: fold_constants(outputs),
+    "moves": lambda outputs, _: fold_moves(outputs),
+    "factors": lambda outputs, _: take_out_factors(outputs),
+    "common": merge_common,
+}
+
+
+def rewrite(outputs: Sequence[Tensor], numbers: Mapping[Node, int], without: Collection[str] = ()) -> list[Tensor]:
+    """The graph after every pass, but those named in ``without``."""
+    result = list(outputs)
+    for name, apply in PASSES.items():
+        if name not in without:
+            result = apply(result, numbers)
+    return result

@@ -1,0 +1,154 @@
+"""A program with its sizes known: memory laid out, arguments in rows, a table that the executor runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DataError
+from graphc.expr.dims import Extent, evaluate_extent, product
+from graphc.expr.feed import numpy_dtype
+from graphc.expr.tensor import Tensor
+from graphc.lower.fuse import root_of
+from graphc.lower.program import Call, Program, Scratch
+from graphc.runtime.memory import place_blocks
+from graphc.runtime.mirror import Mirror, aligned, mirror_of
+
+__all__ = ["Bound", "Rows"]
+
+
+class Rows:
+    """The rows of arguments of all kernels, and the table of the executor."""
+
+    def __init__(self, program: Program, addresses: Sequence[int], memory: Mapping[Any, int], sizes: Mapping[str, int], control: int, scratch: Mapping[int, int]) -> None:
+        words: list[int] = []
+        starts: list[int] = []
+        self.uses: dict[Tensor, list[int]] = {}
+        for number, call in enumerate(program.calls):
+            starts.append(len(words))
+            words.append(control)
+            for buffer in call.buffers:
+                if isinstance(buffer, Tensor) and buffer.kind == "input":
+                    self.uses.setdefault(buffer, []).append(len(words))
+                words.append(scratch[number] if isinstance(buffer, Scratch) else memory[buffer])
+            words += [_whole(p, sizes) for p in call.params]
+        self.words = np.array(words or [0], np.int64)
+        base = self.words.ctypes.data
+        self.table = np.array([x for a, s in zip(addresses, starts, strict=True) for x in (a, base + 8 * s)] or [0], np.int64)
+
+
+def _whole(param: Any, sizes: Mapping[str, int]) -> int:
+    """A run-time number: an extent, a random node's number or the code of a check."""
+    if isinstance(param, tuple):
+        return int(param[1]) & 0xFFFFFFFF if param[0] == "number" else int(param[1])
+    return evaluate_extent(param, sizes)
+
+
+class Bound:
+    """A program's memory and arguments for one set of sizes.
+
+    Args:
+        program: what to run.
+        addresses: of the machine code of its calls.
+        sizes: the named sizes.
+        constants: the arrays of constants, which outlive this.
+        control: the control words.
+    """
+
+    def __init__(self, program: Program, addresses: Sequence[int], sizes: Mapping[str, int], floats: Any, constants: dict[Tensor, Any], control: Any) -> None:
+        self.program, self.addresses, self.sizes, self.floats, self.control = program, addresses, dict(sizes), floats, control
+        self.mirrors: dict[Tensor, Mirror] = {}
+        self.memory: dict[Any, int] = {}
+        self.arrays: dict[Tensor, Any] = {}
+        self._lay_out(constants)
+        self.rows = self.rows_for(sizes)
+        self.inputs = {t: self.arrays[t] for t in self.arrays if t.kind == "input"}
+        self.written = [self.mirrors[s] for s in program.states]
+        self.outputs = [self._view(t) for t in program.outputs]
+        self.patched: set[Tensor] = set()
+
+    def rows_for(self, sizes: Mapping[str, int]) -> Rows:
+        """The rows for other sizes, none of them greater, in the same memory."""
+        return Rows(self.program, self.addresses, self.memory, sizes, self.control.ctypes.data, self.scratch)
+
+    def size(self, extent: Extent) -> int:
+        """The number that an extent is."""
+        try:
+            return evaluate_extent(extent, self.sizes)
+        except KeyError as error:
+            raise DataError(f"the dimension {error.args[0]} is not known: give an array that has it") from None
+
+    def _bytes(self, tensor: Tensor) -> int:
+        return self.size(product(tensor.shape)) * numpy_dtype(tensor.dtype, self.floats).itemsize
+
+    def _lay_out(self, constants: dict[Tensor, Any]) -> None:
+        """Addresses for everything that the kernels touch."""
+        blocks: list[tuple[int, int, int]] = []
+        owners: list[Any] = []
+        life: dict[Tensor, list[int]] = {}
+        last = len(self.program.calls)
+        for number, call in enumerate(self.program.calls):
+            for buffer in call.buffers:
+                if isinstance(buffer, Scratch):
+                    blocks.append((self.size(buffer.size) * np.dtype(self.floats).itemsize, number, number))
+                    owners.append(number)
+                else:
+                    life.setdefault(buffer, [number, number])[1] = number
+        for output in self.program.outputs:
+            root = self.program.in_place.get(root_of(output), root_of(output))
+            life.setdefault(root, [0, last])[1] = last
+        for tensor, (first, end) in life.items():
+            if tensor.kind in ("parameter", "state"):
+                self.mirrors[tensor] = mirror_of(tensor, numpy_dtype(tensor.dtype, self.floats))
+                self.arrays[tensor] = self.mirrors[tensor].array
+            elif tensor.kind == "constant":
+                if tensor not in constants:
+                    constants[tensor] = np.ascontiguousarray(tensor.value, numpy_dtype(tensor.dtype, self.floats))
+                self.arrays[tensor] = constants[tensor]
+            else:
+                blocks.append((self._bytes(tensor), -1 if tensor.kind == "input" else first, last if tensor.kind == "input" else end))
+                owners.append(tensor)
+        offsets, total = place_blocks(blocks)
+        self.arena = aligned(max(total, 64), np.uint8)
+        base = self.arena.ctypes.data
+        self.scratch: dict[int, int] = {}
+        for owner, offset, (size, _, _) in zip(owners, offsets, blocks, strict=True):
+            if isinstance(owner, int):
+                self.scratch[owner] = base + offset
+            else:
+                shape = tuple(self.size(e) for e in owner.shape)
+                flat = self.arena[offset : offset + size].view(numpy_dtype(owner.dtype, self.floats))
+                self.arrays[owner] = flat.reshape(shape)
+        self.memory = {t: a.ctypes.data if a.size else base for t, a in self.arrays.items()}
+
+    def _view(self, tensor: Tensor) -> Any:
+        root = self.program.in_place.get(root_of(tensor), root_of(tensor))
+        return self.arrays[root].reshape(tuple(self.size(e) for e in tensor.shape))
+
+    def feed(self, tensor: Tensor, array: Any) -> None:
+        """An input's array: small ones are copied in, large ones are read where they are."""
+        place = self.inputs.get(tensor)
+        if place is None:
+            return
+        uses = self.rows.uses.get(tensor, [])
+        output = any(root_of(t) is tensor for t in self.program.outputs)
+        if array.nbytes < 1 << 16 or output:
+            place[...] = array
+            if tensor in self.patched:
+                self.rows.words[uses] = self.memory[tensor]
+                self.patched.discard(tensor)
+        else:
+            self.rows.words[uses] = array.ctypes.data
+            self.patched.add(tensor)
+
+    @property
+    def early(self) -> int:
+        """How many kernels run before any state changes."""
+        return sum(not c.last for c in self.program.calls)
+
+
+def call_text(call: Call) -> str:
+    """The names of what a call computes."""
+    return ", ".join(t.label for t in call.tensors)

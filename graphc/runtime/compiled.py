@@ -1,0 +1,241 @@
+"""``gx.compile``: from tensors to a function of arrays."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import CompileError, DataError, DeclarationError, ShapeError
+from graphc.expr.build import operand
+from graphc.expr.feed import as_array, bind_sizes, numpy_dtype
+from graphc.expr.tensor import Tensor
+from graphc.runtime import epoch
+from graphc.runtime.bound import Bound
+from graphc.runtime.explain import explanation, program_source
+from graphc.runtime.prepare import Prepared, prepare
+
+__all__ = ["Compiled", "compile"]
+
+_RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_lock = threading.RLock()  # programs share the memory of parameters and states
+_KEPT = 16  # layouts of memory that a program keeps, one for each set of sizes
+
+
+def compile(
+    outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None = None, target: str = "cpu", dtype: str = "float32"
+) -> Compiled:
+    """A function that computes the outputs by compiled kernels.
+
+    Args:
+        outputs: a tensor, or a list of tensors (the function then returns a list). They may include :func:`graphc.assign`,
+            to states and parameters; other outputs of the same call see the old value.
+        inputs: what the function takes, in order; by default the tensors declared by ``gx.tensor`` and ``gx.scalar``, in
+            the order of their first use.
+        target: ``"cpu"``, ``"numpy"`` or ``"cuda"``.
+        dtype: ``"float32"`` or ``"float64"``.
+
+    Raises:
+        CompileError: for what the target cannot run, saying what is missing.
+
+    Example:
+        >>> import graphc as gx
+        >>> from graphc.runtime import compile
+        >>> a, b = gx.scalars("a b")
+        >>> f = compile((a + b) * (b + 1), dtype="float64")
+        >>> float(f(2, 1))
+        6.0
+    """
+    if dtype not in ("float32", "float64"):
+        raise CompileError(f"dtype={dtype!r}: compiled programs compute in float32 or float64")
+    if target == "numpy":
+        from graphc.runtime.numpy_target import NumpyCompiled
+
+        return NumpyCompiled(outputs, inputs, dtype)
+    if target == "cuda":
+        raise CompileError('target="cuda" is not available: this version prints kernels for "cpu" and "numpy"; use target="cpu"')
+    if target != "cpu":
+        raise CompileError(f'target={target!r} is unknown: use "cpu", "numpy" or "cuda"')
+    return Compiled(outputs, inputs, dtype)
+
+
+class Compiled:
+    """A compiled function: call it with arrays, by position or by name.
+
+    Attributes:
+        inputs: the tensors that it takes, in order.
+        step: how many calls there have been; the step that random nodes draw for where none is given.
+    """
+
+    def __init__(self, outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None, dtype: str) -> None:
+        self._many = not isinstance(outputs, Tensor)
+        wanted = [outputs] if isinstance(outputs, Tensor) else [operand(t) for t in outputs]
+        self.dtype = dtype
+        self.floats = np.dtype(dtype)
+        self.step = 0
+        self.prepared: Prepared = prepare(wanted, inputs)
+        self.inputs: list[Tensor] = self.prepared.inputs
+        self._build()
+
+    def _build(self) -> None:
+        from graphc.codegen.cache import kernel_address
+        from graphc.codegen.executor import ONCE, executor_address
+        from graphc.codegen.printer import PLACEHOLDER, kernel_source
+
+        self.program = self.prepared.program()
+        self.sources = [kernel_source(c.kernel, self.dtype) for c in self.program.calls]
+        try:
+            self.addresses = [kernel_address(s, PLACEHOLDER) for s in self.sources]
+            self._execute: Callable[[int], None] = _RUN(executor_address(ONCE))
+        except CompileError:
+            raise
+        except Exception as error:
+            raise CompileError(f"a kernel could not be compiled ({type(error).__name__}): please report this, with f.source and {error}") from None
+        self._control = np.zeros(8, np.int64)
+        self._constants: dict[Tensor, Any] = {}
+        self._bound: dict[Any, tuple[Bound, Any]] = {}
+        self._by_name = {t.name: k for k, t in enumerate(self.inputs)}
+
+    # Calling ---------------------------------------------------------------------------------------------------------
+
+    def __call__(self, *arrays: Any, seed: int = 0, step: int | None = None, **named: Any) -> Any:
+        """The outputs for these arrays.
+
+        Args:
+            arrays: one for each input, in order.
+            seed, step: what random nodes are a function of; without ``step`` the calls are counted.
+            named: arrays by the names of their inputs.
+
+        Raises:
+            DataError: for arrays that do not fit, or ids out of range; every state is then as it was.
+        """
+        with _lock:
+            given = [self._accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
+            bound, row = self.bind(tuple(a.shape for a in given))
+            for tensor, array in zip(self.prepared.placed, given, strict=True):
+                bound.feed(tensor, array)
+            for mirror in bound.mirrors.values():
+                mirror.refresh()
+            self.set_control(seed, self.step if step is None else step)
+            if step is None:
+                self.step += 1
+            self._execute(row.ctypes.data)
+            self.raise_error(bound)
+            for mirror in bound.written:
+                mirror.written()
+            results = [view.copy() for view in bound.outputs]
+        return results if self._many else results[0]
+
+    def _given(self, arrays: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+        if not named and len(arrays) == len(self.inputs):
+            return list(arrays)
+        if len(arrays) > len(self.inputs):
+            raise DataError(f"{len(arrays)} arrays are given, and the function takes {len(self.inputs)}: {', '.join(t.label for t in self.inputs) or 'none'}")
+        values: list[Any] = [*arrays, *[None] * (len(self.inputs) - len(arrays))]
+        for name, array in named.items():
+            position = self._by_name.get(name)
+            if position is None:
+                raise DataError(f"there is no input called {name}: the function takes {', '.join(self._by_name) or 'none'}")
+            if position < len(arrays):
+                raise DataError(f"{name} is given twice, by position and by name: give it once")
+            values[position] = array
+        for tensor, value in zip(self.inputs, values, strict=True):
+            if value is None:
+                raise DataError(f"{tensor.describe()} has no array: give one, f({tensor.name}=array)")
+        return values
+
+    def _accept(self, tensor: Tensor, value: Any) -> Any:
+        if isinstance(value, np.ndarray) and value.dtype == numpy_dtype(tensor.dtype, self.floats) and value.ndim == tensor.ndim:
+            if value.flags.c_contiguous and value.flags.aligned and value.dtype.isnative:
+                return value
+        return as_array(tensor, value, self.floats)
+
+    def bind(self, shapes: tuple[tuple[int, ...], ...]) -> tuple[Bound, Any]:
+        """The program laid out for inputs of these shapes, and the executor's row."""
+        if shapes not in self._bound:
+            sizes = self.sizes(shapes)
+            bound = Bound(self.program, self.addresses, sizes, self.floats, self._constants, self._control)
+            row = np.array([self._control.ctypes.data, bound.rows.table.ctypes.data, bound.early, len(self.program.calls)], np.int64)
+            while len(self._bound) >= _KEPT:
+                del self._bound[next(iter(self._bound))]
+            self._bound[shapes] = (bound, row)
+        return self._bound[shapes]
+
+    def sizes(self, shapes: Sequence[Sequence[int]]) -> dict[str, int]:
+        """The named sizes that shapes of inputs give, checked against everything that was left open.
+
+        Raises:
+            DataError, ShapeError: where they do not fit.
+        """
+        sizes = bind_sizes(zip(self.prepared.placed, shapes, strict=True))
+        for guard in self.prepared.guards:
+            if not guard.holds(sizes):
+                known = ", ".join(f"{n} = {s}" for n, s in sizes.items())
+                raise ShapeError(f"{guard.message} (with {known}; declared at {guard.origin})")
+        return sizes
+
+    def set_control(self, seed: int, step: int) -> None:
+        """The control words of a run."""
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+            raise DeclarationError(f"seed={seed!r} is no whole number")
+        self._control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, 0, 0)
+
+    def raise_error(self, bound: Bound) -> None:
+        """Raise what the kernels noted in the error word.
+
+        Raises:
+            DataError: for an id out of range.
+        """
+        code, place = int(self._control[3]), int(self._control[5])
+        if code == -1:
+            raise DataError(f"the position {place} in the order of the samples is out of range")
+        if code:
+            check = self.program.checks[code - 1]
+            size = bound.size(check.size)
+            raise DataError(f"{check.tensor.label} is read at {place} on axis {check.axis}, which runs from 0 to {size - 1}: an id is out of range")
+
+    # Whole epochs ----------------------------------------------------------------------------------------------------
+
+    def run(
+        self, batched: dict[Tensor, Any], order: Any, batch_size: int, seed: int = 0, first_step: int = 0,
+        fixed: dict[Tensor, Any] | None = None, on_slice: Callable[[int, int, list[float]], None] | None = None,
+    ) -> list[float]:  # fmt: skip
+        """Run over batches of samples inside compiled code, as one epoch of training does.
+
+        Args:
+            batched: the arrays whose rows are gathered, by input.
+            order: the positions of the samples, in the order of their use.
+            batch_size: samples a batch; the last may be shorter.
+            seed, first_step: batch ``b`` draws its random numbers for step ``first_step + b``.
+            fixed: the arrays of all other inputs.
+            on_slice: called about every 50 ms with the batches done, all batches and the means so far; what it raises ends
+                the run, between two batches.
+
+        Returns:
+            The mean of each scalar output, every batch weighted by its size; NaN for other outputs.
+
+        Raises:
+            DataError: for a position or an id out of range; states are then as the batch before left them.
+        """
+        with _lock:
+            return epoch.run(self, batched, order, batch_size, seed, first_step, fixed or {}, on_slice)
+
+    def map(self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None) -> list[Any]:
+        """Every output for all samples, computed batch by batch inside compiled code; each must have a row a sample."""
+        with _lock:
+            return epoch.map_rows(self, batched, batch_size, seed, fixed or {})
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def source(self) -> str:
+        """The generated code: each kernel under the formulas that it computes."""
+        return program_source(self.program, self.sources)
+
+    def explain(self) -> str:
+        """Which stages became which kernels, with their formulas, and the sizes of the last call."""
+        bound = next(reversed(self._bound.values()))[0] if self._bound else None
+        return explanation(self.program, self.sources, bound)

@@ -1,0 +1,105 @@
+"""What a program does, in words and in its own source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.expr.dims import product
+from graphc.expr.stage import Stage
+from graphc.expr.tensor import Tensor
+from graphc.lower.contract import contraction
+from graphc.lower.program import Call, Program, Scratch
+from graphc.lower.scalars import weight
+from graphc.lower.text import formula_text
+
+__all__ = ["explanation", "program_source"]
+
+
+def _names(program: Program) -> dict[Tensor, str]:
+    """A name for each tensor: the user's, or t1, t2, ... in the order of the kernels."""
+    names: dict[Tensor, str] = {}
+    count = 0
+    taken: dict[str, int] = {}
+
+    def add(tensor: Tensor) -> None:
+        nonlocal count
+        if tensor in names:
+            return
+        base = tensor.name
+        if not base:
+            count += 1
+            base = f"t{count}"
+        taken[base] = taken.get(base, 0) + 1
+        names[tensor] = base if taken[base] == 1 else f"{base}_{taken[base]}"
+
+    for call in program.calls:
+        for tensor in call.tensors:
+            for other in (*tensor.inputs, *tensor.node.outputs):
+                add(other)
+    return names
+
+
+def _formulas(program: Program) -> list[list[str]]:
+    names = _names(program)
+
+    def name(tensor: Tensor) -> str:
+        if tensor.kind == "constant" and tensor.ndim == 0:
+            return str(tensor.value)
+        return names.get(tensor) or tensor.label
+
+    made: list[list[str]] = []
+    for call in program.calls:
+        if call.last and len(call.tensors) == 1 and call.tensors[0].kind in ("state", "parameter"):
+            made.append([f"{name(call.tensors[0])} = its next value"])
+        else:
+            made.append([formula_text(t, name) for t in call.tensors])
+    return made
+
+
+def program_source(program: Program, sources: Sequence[str]) -> str:
+    """Each kernel's source once, under every formula that it computes."""
+    groups: dict[str, list[str]] = {}
+    for lines, source in zip(_formulas(program), sources, strict=True):
+        groups.setdefault(source, []).extend(lines)
+    parts: list[str] = []
+    for number, (source, lines) in enumerate(groups.items(), 1):
+        body = source.split("\n\n", 3)[-1].strip("\n").replace("kernel_(", f"kernel_{number}(")
+        parts.append("".join(f"# {line}\n" for line in lines) + body + "\n")
+    head = "import math\n\nimport numpy as np\n\nfrom graphc.codegen.kernel import *\n"
+    return "\n\n".join([head, *parts])
+
+
+def explanation(program: Program, sources: Sequence[str], bound: Any) -> str:
+    """One paragraph a kernel: what it is, its formulas and, where sizes are known, its operations and bytes."""
+    numbers = {s: k for k, s in enumerate(dict.fromkeys(sources), 1)}
+    lines = [f"{len(program.calls)} kernel calls of {len(numbers)} kernels"]
+    for call, source, formulas in zip(program.calls, sources, _formulas(program), strict=True):
+        lines.append(f"kernel_{numbers[source]}: {_kind(call)}{' (after all checks)' if call.last else ''}{_cost(call, bound)}")
+        lines += [f"    {f}" for f in formulas]
+    return "\n".join(lines)
+
+
+def _kind(call: Call) -> str:
+    op = call.tensors[0].op
+    if not isinstance(op, Stage):
+        return "copy" if call.last else "random numbers"
+    if contraction(call.tensors[0]) is not None:
+        return "contraction"
+    if op.elementwise:
+        return f"{len(call.tensors)} fused stages" if len(call.tensors) > 1 else "entry by entry"
+    return "scatter" if op.free is None else f"reduction by {op.reducer}"
+
+
+def _cost(call: Call, bound: Any) -> str:
+    if bound is None:
+        return ""
+    operations = 0
+    for tensor in call.tensors:
+        if isinstance(tensor.op, Stage):
+            box = bound.size(product(tensor.op.extents))
+            operations += box * (2 if contraction(tensor) is not None else max(1, weight(tensor.op.body)))
+    sizes = [bound.size(product(b.shape)) for b in call.buffers if not isinstance(b, Scratch)]
+    return f", about {operations:,} operations on {sum(sizes) * np.dtype(bound.floats).itemsize:,} bytes"

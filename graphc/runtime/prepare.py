@@ -1,0 +1,92 @@
+"""From what the user declared to a program: phases, random numbers, stable forms, passes, lowering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphc.errors import CompileError
+from graphc.expr.affine import Affine
+from graphc.expr.build import stage
+from graphc.expr.dims import Extent
+from graphc.expr.graph import assigns, guards, leaves, random_numbers, substitute, training, unalias
+from graphc.expr.stage import read_symbol
+from graphc.expr.tensor import Assign, Guard, Leaf, Node, Tensor, make
+from graphc.lower.fuse import root_of
+from graphc.lower.program import Program, lower
+from graphc.rewrite.aliases import drop_aliases
+from graphc.rewrite.passes import rewrite
+from graphc.stable import stabilise
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A graph ready to be lowered.
+
+    Attributes:
+        outputs: after the passes.
+        named: before them, with the user's names, in the training reading.
+        inputs: what a call takes, in order.
+        placed: the tensors that stand for inputs in the graph.
+        numbers: of the random nodes.
+        guards: what sizes must fulfil.
+    """
+
+    outputs: list[Tensor]
+    named: list[Tensor]
+    inputs: list[Tensor]
+    placed: list[Tensor]
+    numbers: dict[Node, int]
+    guards: list[Guard]
+
+    def program(self) -> Program:
+        """The kernels of the graph."""
+        return lower(self.outputs, self.numbers)
+
+
+def prepare(outputs: Sequence[Tensor], inputs: Sequence[Tensor] | None) -> Prepared:
+    """The graph of the outputs, ready to be lowered.
+
+    Raises:
+        CompileError: for an input that no array can be given for, or one missing from ``inputs``.
+    """
+    read = training(outputs)
+    used = [t for t in leaves(read).values() if t.kind == "input"]
+    given = used if inputs is None else [unalias(t) for t in inputs]
+    placed = [t if t.kind == "input" else make(Leaf("input"), (), t.shape, t.dtype, name=t.name or f"input_{k}") for k, t in enumerate(given)]
+    if inputs is not None:
+        read = substitute(read, {t: p for t, p in zip(given, placed, strict=True) if t is not p})
+        used = [t for t in leaves(read).values() if t.kind == "input"]
+        missing = [t for t in used if t not in placed]
+        if missing:
+            raise CompileError(f"{missing[0].describe()} is an input of the graph and is not among inputs: add it")
+    numbers = random_numbers(read)
+    checks = guards(read)
+    plain = _separate(drop_aliases(stabilise(read)))
+    return Prepared(rewrite(plain, numbers), read, list(given), placed, numbers, checks)
+
+
+def _separate(outputs: list[Tensor]) -> list[Tensor]:
+    """Old values of states that this call changes, where they are outputs or another's next value, as copies of their own."""
+    changed = {root_of(a.inputs[0]) for a in assigns(outputs)}
+    copies: dict[Tensor, Tensor] = {}
+    for assigned in assigns(outputs):
+        value = assigned.inputs[1]
+        if isinstance(root_of(value).op, Leaf):
+            copies[assigned] = make(Assign(), (assigned.inputs[0], _copy(value)), assigned.shape, assigned.dtype, name=assigned.name, call=assigned.call)
+    outputs = substitute(outputs, copies) if copies else outputs
+    return [_copy(t) if root_of(t) in changed and _of_leaf(t) else t for t in outputs]
+
+
+def _of_leaf(tensor: Tensor) -> bool:
+    while not isinstance(tensor.op, Leaf | Assign) and root_of(tensor) is not tensor:
+        tensor = tensor.inputs[0]
+    return isinstance(tensor.op, Leaf)
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    extents: list[Extent] = list(tensor.shape)
+    places = tuple(Affine.variable(k) for k in range(tensor.ndim))
+    return stage(extents, [(tensor, places)], read_symbol(0), dtype=tensor.dtype, name=tensor.name)
