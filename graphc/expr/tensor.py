@@ -21,19 +21,40 @@ from graphc.expr.stage import Stage
 
 __all__ = [
     "METHODS", "Alias", "Assign", "Call", "Cell", "DType", "Guard", "Leaf", "Node", "Operation",
-    "Phase", "Random", "Reshape", "Tensor", "make",
+    "Phase", "Random", "Reshape", "Scan", "Tensor", "make", "make_scan",
 ]  # fmt: skip
 
 DType = Literal["float", "int", "bool"]
 _serial = itertools.count()
 
 
-@dataclass(eq=False, slots=True)
 class Cell:
-    """What a parameter or a state holds: its initializer, and its value once it has one."""
+    """What a parameter or a state holds: its initializer, and its value once it has one.
 
-    init: Any
-    array: np.ndarray[Any, Any] | None = None
+    Compiled programs keep copies of their own precision in ``mirrors``. ``version`` counts the values it has had; where a
+    program has made the newest one, ``newest`` fetches it.
+    """
+
+    __slots__ = ("_array", "init", "mirrors", "newest", "version")
+
+    def __init__(self, init: Any, array: np.ndarray[Any, Any] | None = None) -> None:
+        self.init = init
+        self._array = array
+        self.mirrors: dict[Any, Any] = {}
+        self.newest: Callable[[], np.ndarray[Any, Any]] | None = None
+        self.version = 0
+
+    @property
+    def array(self) -> np.ndarray[Any, Any] | None:
+        """The current value; ``None`` before there is one."""
+        if self.newest is not None:
+            self._array, self.newest = self.newest(), None
+        return self._array
+
+    @array.setter
+    def array(self, value: np.ndarray[Any, Any] | None) -> None:
+        self._array, self.newest = value, None
+        self.version += 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +99,29 @@ class Phase:
     """``(training, inference)``: one of the two, resolved by substitution before anything else."""
 
 
-Operation = Stage | Leaf | Reshape | Alias | Random | Assign | Phase
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """``(initial carries, sequences, invariants)``: a body repeated along the sequences' leading axis.
+
+    The node's outputs are the last carries, the stacked outputs, and the carries before each iteration.
+
+    Attributes:
+        parameters: the body's own leaves: carries, items, invariants.
+        results: what the body computes from them: next carries, outputs.
+        carries, sequences: how many of each there are.
+        length: the number of iterations.
+        reverse: whether it walks from last to first; output t belongs to item t all the same.
+    """
+
+    parameters: tuple[Tensor, ...]
+    results: tuple[Tensor, ...]
+    carries: int
+    sequences: int
+    length: Extent
+    reverse: bool = False
+
+
+Operation = Stage | Leaf | Reshape | Alias | Random | Assign | Phase | Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,3 +389,12 @@ def make(
     if isinstance(op, Stage) and op.reducer in ("max", "min"):
         node.outputs = (tensor, Tensor(node, shape, "int", f"arg{op.reducer}", None, 1))
     return tensor
+
+
+def make_scan(op: Scan, inputs: Sequence[Tensor], guards: Sequence[Guard] = (), origin: Origin | None = None) -> Node:
+    """The node of a scan, with its outputs: last carries, stacked outputs, saved carries."""
+    node = Node(op, inputs, guards, origin)
+    carries, outputs = op.results[: op.carries], op.results[op.carries :]
+    shapes = [(t.shape, t) for t in carries] + [((op.length, *t.shape), t) for t in (*outputs, *carries)]
+    node.outputs = tuple(Tensor(node, shape, t.dtype, "", None, k) for k, (shape, t) in enumerate(shapes))
+    return node
