@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from graphc.expr.graph import topological
 from graphc.expr.scalar import is_condition
 from graphc.expr.stage import REDUCERS, Stage, dimension_symbol, index_symbol, read_symbol
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Phase, Random, Reshape, Tensor
+from graphc.expr.tensor import Alias, Assign, Leaf, Node, Phase, Random, Reshape, Scan, Tensor
 
 __all__ = ["GraphDefectError", "verify"]
 
 # operation -> the number of inputs it takes; None: any.
-_ARITY: dict[type, int | None] = {Stage: None, Leaf: 0, Reshape: 1, Alias: None, Random: 0, Assign: 2, Phase: 2}
+_ARITY: dict[type, int | None] = {Stage: None, Leaf: 0, Reshape: 1, Alias: None, Random: 0, Assign: 2, Phase: 2, Scan: None}
 
 
 class GraphDefectError(AssertionError):
@@ -34,13 +34,15 @@ def verify(outputs: Sequence[Tensor]) -> None:
         GraphDefectError: naming the first node that breaks the specification.
     """
     for node in topological(outputs):
-        arity = _ARITY.get(type(node.op), -1)
+        arity = next((count for kind, count in _ARITY.items() if isinstance(node.op, kind)), -1)
         _require(arity != -1, node, "the operation is none of the specified ones")
         _require(arity is None or len(node.inputs) == arity, node, "the number of inputs is wrong")
         for number, tensor in enumerate(node.outputs):
             _require(tensor.node is node and tensor.output == number, node, "an output does not belong to its node")
         if isinstance(node.op, Stage):
             _verify_stage(node, node.op)
+        elif isinstance(node.op, Scan):
+            _verify_scan(node, node.op)
         elif isinstance(node.op, Reshape):
             _require(node.outputs[0].shape == node.op.shape, node, "the shape is not the view's")
         elif isinstance(node.op, Alias | Phase):
@@ -48,6 +50,18 @@ def verify(outputs: Sequence[Tensor]) -> None:
             _require(all(t.ndim == node.outputs[0].ndim for t in same), node, "the rank changes")
         elif isinstance(node.op, Assign):
             _require(node.inputs[0].kind in ("state", "parameter"), node, "what is assigned to is no state or parameter")
+
+
+def _verify_scan(node: Node, scan: Scan) -> None:
+    _require(len(node.inputs) == len(scan.parameters), node, "the body has not one parameter for each input")
+    for number, (outer, inner) in enumerate(zip(node.inputs, scan.parameters, strict=True)):
+        item = scan.carries <= number < scan.carries + scan.sequences
+        _require(inner.shape == (outer.shape[1:] if item else outer.shape), node, "a parameter of the body has not its input's shape")
+    for carry, result in zip(scan.parameters, scan.results[: scan.carries], strict=False):
+        _require(carry.shape == result.shape and carry.dtype == result.dtype, node, "a carry changes its shape or kind")
+    free = {n for n in topological(scan.results) if isinstance(n.op, Leaf) and n.op.kind != "constant"}
+    _require(free <= {t.node for t in scan.parameters}, node, "the body reads a tensor that is none of its parameters")
+    verify(scan.results)
 
 
 def _verify_stage(node: Node, stage: Stage) -> None:

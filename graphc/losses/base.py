@@ -15,10 +15,12 @@ from graphc.ops.layout import expand_dims, squeeze
 from graphc.ops.reduction import mean
 from graphc.ops.reduction import sum as sum_
 
-__all__ = ["Entries", "Loss", "LossFunction", "Reduction", "align", "as_tensor", "entries_of", "number_or_tensor", "reduce_entries"]
+__all__ = ["Entries", "Loss", "LossFunction", "Reduction", "Targets", "align", "as_tensor", "entries_of", "number_or_tensor", "reduce_entries"]
 
 Entries = Callable[..., Tensor]
 Reduction = Literal["sum_over_batch_size", "mean", "sum", "none"]
+# What a loss takes for targets: any numbers, class labels 0 to K - 1, or numbers from 0 to 1.
+Targets = Literal["numbers", "labels", "unit"]
 
 
 def as_tensor(value: Any) -> Tensor:
@@ -81,8 +83,10 @@ class LossFunction:
     On tensors it gives a scalar tensor, on arrays a number. ``f.entries`` gives the entries before they are averaged.
     """
 
-    def __init__(self, entries: Entries) -> None:
-        self.entries = entries
+    targets: Targets = "numbers"
+
+    def __init__(self, entries: Entries, targets: Targets = "numbers") -> None:
+        self.entries, self.targets = entries, targets
         functools.update_wrapper(self, entries)
 
     @property
@@ -105,6 +109,8 @@ class Loss:
         name: how logs call it.
         reduction: ``"sum_over_batch_size"`` (the mean), ``"sum"`` or ``"none"``.
     """
+
+    targets: Targets | None = None
 
     def __init__(self, name: str | None = None, reduction: Reduction | None = "sum_over_batch_size") -> None:
         known = ("sum_over_batch_size", "mean", "sum", "none", None)

@@ -62,6 +62,7 @@ class _Formula(Loss):
     """A class around one of the functions above."""
 
     formula: LossFunction
+    targets = "numbers"
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The entries of the function."""

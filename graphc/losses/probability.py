@@ -151,8 +151,15 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
     return sum_(y * (log(y) - log(p)), axis=-1)
 
 
+# What these take for targets, so that data that does not fit can be named.
+binary_crossentropy.targets = "unit"
+sparse_categorical_crossentropy.targets = "labels"
+
+
 class BinaryCrossentropy(Loss):
     """Cross-entropy of yes and no; see :func:`binary_crossentropy`."""
+
+    targets = "unit"
 
     def __init__(
         self, from_logits: bool = False, label_smoothing: float = 0.0, name: str | None = None,
@@ -169,6 +176,8 @@ class BinaryCrossentropy(Loss):
 class CategoricalCrossentropy(Loss):
     """Cross-entropy of one-hot classes; see :func:`categorical_crossentropy`."""
 
+    targets = "numbers"
+
     def __init__(
         self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1, name: str | None = None,
         reduction: Reduction | None = "sum_over_batch_size",
@@ -184,6 +193,8 @@ class CategoricalCrossentropy(Loss):
 class SparseCategoricalCrossentropy(Loss):
     """Cross-entropy of class labels; see :func:`sparse_categorical_crossentropy`."""
 
+    targets = "labels"
+
     def __init__(self, from_logits: bool = False, name: str | None = None, reduction: Reduction | None = "sum_over_batch_size") -> None:
         super().__init__(name, reduction)
         self.from_logits = from_logits
@@ -195,6 +206,8 @@ class SparseCategoricalCrossentropy(Loss):
 
 class KLDivergence(Loss):
     """The Kullback-Leibler divergence; see :func:`kl_divergence`."""
+
+    targets = "numbers"
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The entries of :func:`kl_divergence`."""

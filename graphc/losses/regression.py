@@ -88,6 +88,7 @@ class _Formula(Loss):
     """A class around one of the functions above."""
 
     formula: LossFunction
+    targets = "numbers"
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The entries of the function."""
@@ -132,6 +133,8 @@ class Poisson(_Formula):
 
 class Huber(Loss):
     """Squared near 0, absolute beyond ``delta``; see :func:`huber`."""
+
+    targets = "numbers"
 
     def __init__(self, delta: float = 1.0, name: str | None = None, reduction: Reduction | None = "sum_over_batch_size") -> None:
         super().__init__(name, reduction)

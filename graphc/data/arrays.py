@@ -1,0 +1,116 @@
+"""Arrays from whatever a user has: lists, arrays of any type and layout, frames; with the names of their columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from graphc.errors import DataError
+
+__all__ = ["Column", "as_numbers", "check_finite", "column_names", "is_batches"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One array of a data set: what messages call it, its numbers, and the names of its columns."""
+
+    label: str
+    array: Array
+    names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return int(self.array.shape[0])
+
+    def take(self, positions: Array) -> Column:
+        """The samples at some positions."""
+        return Column(self.label, np.ascontiguousarray(self.array[positions]), self.names)
+
+
+def column_names(value: Any) -> tuple[str, ...]:
+    """The names of a frame's columns; none for anything else."""
+    columns = getattr(value, "columns", None)
+    return tuple(str(c) for c in columns) if columns is not None and hasattr(value, "to_numpy") else ()
+
+
+def as_numbers(label: str, value: Any) -> Column:
+    """``value`` as an array of numbers: the caller's object stays as it is.
+
+    Raises:
+        DataError: for rows of unequal lengths, or entries that are no numbers, naming the column.
+    """
+    names = column_names(value)
+    if hasattr(value, "to_numpy"):
+        array = np.asarray(value.to_numpy())
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            raise DataError(f"{label} has rows of unequal lengths: give one array") from None
+    if array.dtype.kind == "O":
+        array = _from_objects(label, array, names)
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{label} has entries of type {array.dtype}, which are no numbers: code them as numbers first, classes as 0, 1, 2, ...")
+    if array.ndim == 0:
+        raise DataError(f"{label} is the number {array}: give one row for each sample")
+    return Column(label, array, names)
+
+
+def _from_objects(label: str, array: Array, names: tuple[str, ...]) -> Array:
+    """Frames of mixed columns, and lists with ``None`` in them, come as objects."""
+    try:
+        return np.where(np.equal(array, cast("Any", None)), np.nan, array).astype(np.float64)
+    except (TypeError, ValueError):
+        pass
+    if array.ndim == 2:
+        for k in range(array.shape[1]):
+            try:
+                array[:, k].astype(np.float64)
+            except (TypeError, ValueError):
+                raise DataError(f"the column {_name(names, k)} of {label} has entries that are no numbers: code them as numbers first") from None
+    raise DataError(f"{label} has entries that are no numbers, or rows of unequal lengths: give one array of numbers")
+
+
+def _name(names: tuple[str, ...], k: int) -> str:
+    return repr(names[k]) if k < len(names) else str(k)
+
+
+def check_finite(column: Column) -> None:
+    """See that no entry is NaN.
+
+    Raises:
+        DataError: naming the first such entry by its row and column.
+    """
+    array = column.array
+    if array.dtype.kind != "f":
+        return
+    # A sum is NaN where any entry is, and much cheaper than looking at each.
+    with np.errstate(all="ignore"):
+        if not np.isnan(np.sum(array)):
+            return
+    bad = np.argwhere(np.isnan(array))
+    if not len(bad):
+        return
+    row, *rest = (int(k) for k in bad[0])
+    count = len(np.unique(bad[:, 0]))
+    rows = f"row {row}" + (f" and {count - 1} more rows" if count > 1 else "")
+    if not rest:
+        raise DataError(f"{column.label} is NaN in {rows}: fill or drop these rows")
+    place = f"the column {_name(column.names, rest[0])}" if len(rest) == 1 else f"the entry {tuple(rest)}"
+    raise DataError(f"{column.label} is NaN in {place} ({rows}): fill or drop these rows")
+
+
+def is_batches(value: Any) -> bool:
+    """Whether a value is an iterable of batches ``(x, y)`` rather than data: a generator, or a list of tuples of arrays."""
+    if isinstance(value, np.ndarray) or hasattr(value, "to_numpy") or hasattr(value, "__array__") or isinstance(value, dict):
+        return False
+    if isinstance(value, list | tuple):
+        return len(value) > 0 and all(isinstance(b, tuple) and len(b) in (2, 3) and all(_is_array(a) for a in b) for b in value)
+    return hasattr(value, "__iter__") or (hasattr(value, "__getitem__") and hasattr(value, "__len__"))
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or hasattr(value, "to_numpy") or hasattr(value, "__array__") or value is None

@@ -1,0 +1,290 @@
+"""What a layer is: weights, made when the layer first sees an input, and a formula of tensors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphc import regularizers
+from graphc.errors import DeclarationError
+from graphc.expr.build import operand
+from graphc.expr.dims import Extent
+from graphc.expr.graph import topological
+from graphc.expr.tensor import Alias, Tensor, make
+from graphc.ops.reduction import mean
+from graphc.ops.state import parameter, shape_of, state
+
+__all__ = ["Layer", "LayerOutput", "layers_of", "snake_case"]
+
+Shape = tuple[Extent, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerOutput(Alias):
+    """The output of a layer: the tensor that its formula gives, under the layer's name.
+
+    ``inputs`` are the tensors that the layer was called on, so that pictures can group what lies between.
+    """
+
+    layer: Any = None
+    inputs: tuple[Tensor, ...] = ()
+
+
+class Layer:
+    """The base of layers: a subclass gives ``call``, and ``build`` where it has weights.
+
+    Args:
+        name: by default the class's name, ``dense``, numbered when the model is built.
+        trainable: whether training changes the weights.
+        input_shape, input_dim: the shape of one sample, for the first layer of a ``Sequential``.
+
+    Example:
+        >>> import graphc as gx
+        >>> class Scale(gx.layers.Layer):
+        ...     def build(self, input_shape):
+        ...         self.gain = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="gain")
+        ...
+        ...     def call(self, x):
+        ...         return x * self.gain
+        >>> Scale()(gx.layers.Input((3,))).shape
+        (n, 3)
+    """
+
+    _name: str | None
+    _path: str
+    trainable: bool
+    built: bool
+    output: Tensor | None
+    sample_shape: tuple[Any, ...] | None
+    _own: list[tuple[str, Tensor]]
+    _penalties: list[tuple[Tensor, Callable[[Tensor], Tensor]]]
+    _losses: list[Tensor]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG004, D102
+        # A subclass that sets attributes before super().__init__() still finds what a layer needs.
+        self = super().__new__(cls)
+        self._name, self._path, self.trainable, self.built, self.output = None, "", True, False, None
+        self.sample_shape, self._own, self._penalties, self._losses = None, [], [], []
+        return self
+
+    def __init__(
+        self,
+        name: str | None = None,
+        trainable: bool = True,
+        input_shape: Sequence[Any] | None = None,
+        input_dim: int | None = None,
+        activity_regularizer: Any = None,
+    ) -> None:
+        if name is not None and (not isinstance(name, str) or not name):
+            raise DeclarationError(f"name={name!r} of a layer: it is a text that is not empty")
+        self._name, self._path, self.trainable = name, name or "", trainable
+        shape = (input_dim,) if input_dim is not None else input_shape
+        self.sample_shape = None if shape is None else tuple(shape)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+
+    @property
+    def name(self) -> str:
+        """The layer's name: the one given, or the one that its model gave it."""
+        return self._path.rpartition("/")[2] or self._name or snake_case(type(self).__name__)
+
+    @property
+    def path(self) -> str:
+        """The name with the models that the layer stands in: ``encoder/dense``."""
+        return self._path or self.name
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights; ``input_shape`` is the shape of the input, or a list of shapes for several inputs."""
+
+    def call(self, *inputs: Any) -> Any:
+        """The layer's formula: tensors in, tensors out."""
+        raise NotImplementedError(f"{type(self).__name__} has no call(self, x)")
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Apply the layer to tensors; the weights are made at the first time."""
+        given = [[operand(t) for t in x] if isinstance(x, list | tuple) else operand(x) for x in inputs]
+        flat = [t for x in given for t in (x if isinstance(x, list) else [x])]
+        if not self._path:
+            self._path = _free_name(self.name, flat)
+        self._ensure_built(given)
+        result = self.call(*given, **options)
+        regularizer = getattr(self, "activity_regularizer", None)
+        if isinstance(result, list | tuple):
+            return type(result)(self._mark(operand(t), flat) for t in result)
+        marked = self._mark(operand(result), flat)
+        if regularizer is not None:
+            self._losses.append(regularizer(marked) / marked.shape[0])
+        return marked
+
+    def _ensure_built(self, given: list[Any]) -> None:
+        if self.built:
+            return
+        shapes = [[t.shape for t in x] if isinstance(x, list) else x.shape for x in given]
+        self.build(shapes[0] if len(shapes) == 1 else shapes)
+        self.built = True
+
+    def _mark(self, result: Tensor, inputs: list[Tensor]) -> Tensor:
+        op = LayerOutput(layer=self, inputs=tuple(inputs))
+        self.output = make(op, (result,), result.shape, result.dtype, name=self._path, call=result.call)
+        return self.output
+
+    def add_weight(
+        self,
+        shape: Any = (),
+        initializer: Any = "glorot_uniform",
+        dtype: str = "float",
+        trainable: bool = True,
+        regularizer: Any = None,
+        name: str = "weight",
+    ) -> Tensor:
+        """A weight of this layer: a parameter, or a state where it is not trainable.
+
+        Args:
+            shape: numbers only.
+            initializer: a name, an initializer, a number or an array.
+            dtype: the kind of its entries.
+            trainable: whether training changes it.
+            regularizer: a penalty on it that is added to the loss.
+            name: the weight is called ``layer/name``.
+        """
+        kind = "int" if "int" in str(dtype) else "bool" if "bool" in str(dtype) else "float"
+        made = (parameter if trainable else state)(f"{self._path or self.name}/{name}", shape_of(shape, name), init=initializer, dtype=kind)
+        penalty = regularizers.get(regularizer)
+        self._own.append((name, made))
+        if penalty is not None:
+            self._penalties.append((made, penalty))
+        return made
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a term to the loss of the model that this layer belongs to; entries are averaged."""
+        term = operand(loss)
+        self._losses.append(mean(term) if term.ndim else term)
+
+    @property
+    def sublayers(self) -> list[Layer]:
+        """The layers that are attributes of this one, or stand in its lists."""
+        found: dict[Layer, None] = {}
+        for key, value in vars(self).items():
+            if not key.startswith("_"):
+                found.update(dict.fromkeys(_layers_in(value)))
+        return list(found)
+
+    @property
+    def nested(self) -> Iterator[Layer]:
+        """This layer and all within it."""
+        yield self
+        for layer in self.sublayers:
+            yield from layer.nested
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """All weights: the layer's own in the order of their making, then those of its sublayers."""
+        return list(dict.fromkeys([*(w for _, w in self._own), *(w for layer in self.sublayers for w in layer.weights)]))
+
+    @property
+    def trainable_weights(self) -> list[Tensor]:
+        """The weights that training changes."""
+        if not self.trainable:
+            return []
+        own = [w for _, w in self._own if w.kind == "parameter"]
+        return list(dict.fromkeys([*own, *(w for layer in self.sublayers for w in layer.trainable_weights)]))
+
+    @property
+    def non_trainable_weights(self) -> list[Tensor]:
+        """The weights that training leaves as they are."""
+        changed = self.trainable_weights
+        return [w for w in self.weights if w not in changed]
+
+    trainable_variables = trainable_weights
+    variables = weights
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """The terms that this layer adds to the loss: penalties on weights, and what was given to :meth:`add_loss`."""
+        own = [penalty(w) for w, penalty in self._penalties] + self._losses
+        return own + [t for layer in self.sublayers for t in layer.losses]
+
+    def get_weights(self) -> list[Any]:
+        """The values of the weights as arrays, in the order of :attr:`weights`."""
+        return [w.value for w in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the values of the weights, in the order of :attr:`weights`.
+
+        Raises:
+            DeclarationError: for a wrong number of arrays, or one of another shape.
+        """
+        mine = self.weights
+        if len(weights) != len(mine):
+            raise DeclarationError(
+                f"{self.name} has {len(mine)} weights, and {len(weights)} arrays are given: {', '.join(w.describe() for w in mine)}"
+            )
+        for w, value in zip(mine, weights, strict=True):
+            w.value = value
+
+    def count_params(self) -> int:
+        """The number of entries of all weights."""
+        total = 0
+        for w in self.weights:
+            size = 1
+            for extent in w.shape:
+                size *= int(extent)
+            total += size
+        return total
+
+    def rename(self, path: str) -> None:
+        """Give the layer and its weights a name; sublayers of one class are numbered."""
+        self._path = path
+        for name, w in self._own:
+            w.name = f"{path}/{name}"
+        taken: set[str] = {name for name, _ in self._own}
+        for layer in self.sublayers:
+            layer.rename(f"{path}/{unique(layer.base_name, taken)}")
+
+    @property
+    def base_name(self) -> str:
+        """The name given by the user, or the class's."""
+        return self._name or snake_case(type(self).__name__)
+
+    def __repr__(self) -> str:
+        return f"<layer {self.name} ({type(self).__name__})>"
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """``name``, or ``name_1``, ``name_2``, ... where it is taken; the result is taken from now on."""
+    number, found = 0, name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found
+
+
+def _free_name(name: str, inputs: Sequence[Tensor]) -> str:
+    return unique(name, {layer.name for layer in layers_of(inputs)})
+
+
+def layers_of(outputs: Sequence[Tensor]) -> list[Any]:
+    """The layers whose outputs a graph contains, in order of first use."""
+    found: dict[Any, None] = {}
+    for node in topological(outputs):
+        if isinstance(node.op, LayerOutput):
+            found.setdefault(node.op.layer)
+    return list(found)
+
+
+def _layers_in(value: Any) -> Iterator[Layer]:
+    if isinstance(value, Layer):
+        yield value
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _layers_in(entry)
+    elif isinstance(value, dict):
+        for entry in value.values():
+            yield from _layers_in(entry)
+
+
+def snake_case(name: str) -> str:
+    """``BatchNormalization`` as ``batch_normalization``, ``Conv2D`` as ``conv2d``."""
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()

@@ -1,0 +1,8 @@
+"""Models; ``gx.models``."""
+
+from __future__ import annotations
+
+from graphc.models.model import Model
+from graphc.models.sequential import Sequential
+
+__all__ = ["Model", "Sequential"]

@@ -1,0 +1,377 @@
+"""The loop over epochs: data in, compiled epochs, numbers out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.callbacks import CallbackList, History
+from graphc.data import epoch_order, holdout, is_batches
+from graphc.errors import DataError, DeclarationError
+from graphc.models.feeding import Feed, TargetKind, sample_weights, target, target_kind
+from graphc.models.program import Program, weighted_mean
+
+__all__ = ["evaluate_model", "fit_model", "train_batch"]
+
+Array = np.ndarray[Any, Any]
+Logs = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Checked data with the kinds of its targets."""
+
+    feed: Feed
+    kinds: tuple[TargetKind, ...]
+    labels: Array | None = None
+
+    def take(self, positions: Array) -> Prepared:
+        """The samples at some positions."""
+        return Prepared(self.feed.take(positions), self.kinds)
+
+
+def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Prepared:
+    """Data checked against the model, which is built where it was not.
+
+    Raises:
+        DataError: naming what does not fit.
+    """
+    model.build_from(x)
+    objectives = model.objectives
+    inputs = model.fit_inputs(x)
+    count = len(inputs[0])
+    names = ["y"] if len(objectives) == 1 else [f"y[{k}]" for k in range(len(objectives))]
+    if y is None:
+        raise DataError("y is missing: give the targets, fit(x, y)")
+    given = [y] if len(objectives) == 1 else [y[t.name] for t in model.outputs] if isinstance(y, dict) else list(y)
+    if len(given) != len(objectives):
+        raise DataError(f"the model has {len(objectives)} outputs, and {len(given)} arrays of targets are given")
+    arrays = [target(n, v, t, o.function, count) for n, v, t, o in zip(names, given, model.outputs, objectives, strict=True)]
+    kinds = tuple(target_kind(a, t, o.function) for a, t, o in zip(arrays, model.outputs, objectives, strict=True))
+    floats = np.dtype(model.float_type)
+    targets = tuple(np.ascontiguousarray(a, dtype=floats if kind == "float" else np.int64) for a, (kind, _) in zip(arrays, kinds, strict=True))
+    weight = sample_weights(sample_weight, class_weight, arrays[0], count)
+    feed = Feed(inputs, targets, None if weight is None else np.ascontiguousarray(weight, dtype=floats))
+    return Prepared(feed, kinds, _class_labels(arrays[0], objectives[0].function))
+
+
+def _class_labels(y: Array, loss: Any) -> Array | None:
+    """The classes of the samples, where the targets are classes: labels, 0 and 1, or one-hot rows."""
+    if getattr(loss, "targets", None) == "labels":
+        return y if y.ndim == 1 else None
+    if y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
+        flat = y.reshape(-1)
+        whole = y.dtype.kind in "iub" or getattr(loss, "targets", None) == "unit"
+        return flat if whole and np.array_equal(flat, np.floor(flat)) and len(np.unique(flat)) <= max(2, len(flat) // 2) else None
+    if y.ndim == 2 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
+        return y.argmax(axis=1)
+    return None
+
+
+class _Batches:
+    """An iterable of batches that may be walked once or many times."""
+
+    def __init__(self, source: Any, epochs: int, steps: int | None) -> None:
+        self.source, self.steps = source, steps
+        # A generator can be walked once only: what it gives is kept for the other epochs.
+        once = hasattr(source, "__iter__") and iter(source) is source
+        self.kept: list[Any] | None = list(source) if once and epochs > 1 and steps is None else None
+
+    def __iter__(self) -> Iterator[Any]:
+        walked: Iterable[Any] = self.kept if self.kept is not None else self.source
+        if not hasattr(walked, "__iter__"):
+            walked = (self.source[k] for k in range(len(self.source)))
+        for k, batch in enumerate(walked):
+            yield batch
+            if self.steps is not None and k + 1 >= self.steps:
+                return
+
+    @property
+    def again(self) -> bool:
+        """Whether another walk gives the same batches."""
+        return self.kept is not None or not (hasattr(self.source, "__iter__") and iter(self.source) is self.source)
+
+
+def _parts(batch: Any) -> tuple[Any, Any, Any]:
+    if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+        raise DataError("an iterable of batches gives (x, y) or (x, y, sample_weight) for each")
+    return batch[0], batch[1], batch[2] if len(batch) == 3 else None
+
+
+class _Run:
+    """One call of ``fit``."""
+
+    def __init__(self, model: Any, batch_size: int, seed: int, shuffle: bool, class_weight: Any) -> None:
+        self.model, self.batch_size, self.seed, self.shuffle, self.class_weight = model, batch_size, seed, shuffle, class_weight
+        self.train: Prepared | None = None
+        self.batches: _Batches | None = None
+        self.held: Prepared | None = None
+        self.held_batches: _Batches | None = None
+
+    def epoch(self, callbacks: CallbackList, on_slice: Callable[..., None] | None) -> Logs:
+        """Train for one epoch."""
+        if self.batches is not None:
+            return self._stream(callbacks)
+        assert self.train is not None
+        data, model = self.train, self.model
+        program = model.program("train", data.kinds, data.feed.weight is not None)
+        order = epoch_order(len(data.feed), self.seed, model.epochs_done, self.shuffle)
+        if not callbacks.wants_batches:
+            first = model.optimizer.iterations
+            means = program.run(data.feed, order, self.batch_size, seed=self.seed, first_step=first, on_slice=on_slice)
+            return program.logs(means)
+        rows: list[tuple[int, list[float]]] = []
+        for k, start in enumerate(range(0, len(order), self.batch_size)):
+            rows.append(self._batch(callbacks, program, data.feed, order[start : start + self.batch_size], k))
+        return program.logs(weighted_mean(rows))
+
+    def _batch(self, callbacks: CallbackList, program: Program, feed: Feed, order: Array, k: int) -> tuple[int, list[float]]:
+        callbacks.call("on_train_batch_begin", k, {})
+        first = self.model.optimizer.iterations
+        means = program.run(feed, order, len(order), seed=self.seed, first_step=first)
+        callbacks.call("on_train_batch_end", k, program.logs(means))
+        return len(order), means
+
+    def _stream(self, callbacks: CallbackList) -> Logs:
+        assert self.batches is not None
+        rows: list[tuple[int, list[float]]] = []
+        program: Program | None = None
+        for k, batch in enumerate(self.batches):
+            x, y, weight = _parts(batch)
+            data = prepare(self.model, x, y, weight, self.class_weight)
+            self.model.make_weights(self.seed)
+            program = made = self.model.program("train", data.kinds, data.feed.weight is not None)
+            rows.append(self._batch(callbacks, made, data.feed, np.arange(len(data.feed), dtype=np.int64), k))
+        if program is None:
+            raise DataError("the iterable of batches is empty: give one that can be walked in every epoch, or steps_per_epoch")
+        return program.logs(weighted_mean(rows))
+
+    def measure(self, batch_size: int) -> Logs:
+        """The held-out samples in inference."""
+        if self.held_batches is not None:
+            return measure_batches(self.model, self.held_batches)
+        return {} if self.held is None else measure(self.model, self.held, batch_size)
+
+    def final(self, batch_size: int) -> Logs:
+        """The exact values of the weights that were kept."""
+        found: Logs = {}
+        if self.train is not None:
+            found = measure(self.model, self.train, batch_size)
+        elif self.batches is not None and self.batches.again:
+            found = measure_batches(self.model, self.batches)
+        return found | {f"val_{name}": value for name, value in self.measure(batch_size).items()}
+
+
+def measure(model: Any, data: Prepared, batch_size: int) -> Logs:
+    """The loss and the metrics on data, in inference."""
+    program = model.program("measure", data.kinds, data.feed.weight is not None)
+    return program.logs(program.run(data.feed, np.arange(len(data.feed), dtype=np.int64), batch_size))
+
+
+def measure_batches(model: Any, batches: Iterable[Any]) -> Logs:
+    """The loss and the metrics on an iterable of batches."""
+    rows: list[tuple[int, Sequence[float]]] = []
+    program: Program | None = None
+    for batch in batches:
+        x, y, weight = _parts(batch)
+        data = prepare(model, x, y, weight)
+        program = made = model.program("measure", data.kinds, data.feed.weight is not None)
+        rows.append((len(data.feed), made.run(data.feed, np.arange(len(data.feed), dtype=np.int64), len(data.feed))))
+    if program is None:
+        raise DataError("the iterable of batches is empty")
+    return program.logs(weighted_mean(rows))
+
+
+def fit_model(
+    model: Any,
+    x: Any = None,
+    y: Any = None,
+    *,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: Any = "auto",
+    callbacks: Any = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool = True,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int = 1,
+    seed: int = 0,
+) -> History:
+    """Train a model.
+
+    Args:
+        model: a compiled model.
+        x, y: the data, or in ``x`` an iterable of batches ``(x, y)`` or ``(x, y, sample_weight)``.
+        batch_size: 32 by default; the last batch may be smaller.
+        epochs: how often the data is gone through.
+        verbose: 0 prints nothing, else one line an epoch.
+        callbacks: objects of :class:`graphc.callbacks.Callback`.
+        validation_split: the share of the samples that is held out, drawn by ``seed``, class by class.
+        validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` instead, or an iterable of batches.
+        shuffle: whether each epoch has an order of its own.
+        class_weight: the weight of each class, by label.
+        sample_weight: the weight of each sample; weights count in the loss and in the metrics.
+        initial_epoch: the number of the first epoch.
+        steps_per_epoch: how many batches of an iterable make an epoch.
+        validation_batch_size: the size of the batches that measure.
+        validation_freq: how many epochs lie between two measurements.
+        seed: fixes the initial weights not made yet, the order, the split, and all noise.
+    """
+    size = _positive("batch_size", 32 if batch_size is None else batch_size)
+    _positive("epochs", epochs)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise DeclarationError(f"seed={seed!r} of fit: it is a whole number of 0 or more")
+    run = _Run(model, size, int(seed), shuffle, class_weight)
+    model.seed = int(seed)
+    if y is None and is_batches(x):
+        run.batches = _Batches(x, epochs - initial_epoch, steps_per_epoch)
+    else:
+        run.train = prepare(model, x, y, sample_weight, class_weight)
+    _hold_out(run, validation_split, validation_data)
+    if run.train is not None:
+        model.make_weights(int(seed))
+    wide = validation_batch_size or max(size, 256)
+    return _loop(run, epochs, initial_epoch, _loudness(verbose), callbacks, wide, validation_freq)
+
+
+def _positive(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 1:
+        raise DeclarationError(f"{name}={value!r} of fit: it is a whole number of 1 or more")
+    return int(value)
+
+
+def _loudness(verbose: Any) -> int:
+    return 1 if verbose in ("auto", True, None) else int(verbose)
+
+
+def _hold_out(run: _Run, split: float, given: Any) -> None:
+    if given is not None:
+        if is_batches(given) and not (isinstance(given, tuple) and len(given) in (2, 3)):
+            run.held_batches = _Batches(given, 2, None)
+            return
+        xv, yv, wv = _parts(given)
+        run.held = prepare(run.model, xv, yv, wv)
+    elif split:
+        if run.train is None:
+            raise DataError("validation_split cannot divide an iterable of batches: give validation_data")
+        data = run.train
+        kept, held = holdout(len(data.feed), split, run.seed, data.labels)
+        run.train, run.held = data.take(kept), data.take(held)
+
+
+def _loop(run: _Run, epochs: int, initial: int, loud: int, given: Any, wide: int, every: int) -> History:
+    model = run.model
+    history = History()
+    listed = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
+    steps = None if run.train is None else -(-len(run.train.feed) // run.batch_size)
+    callbacks = CallbackList([*listed, history], model, {"epochs": epochs, "steps": steps, "verbose": loud})
+    model.history, model.stop_training = history, False
+    callbacks.call("on_train_begin", {})
+    try:
+        for epoch in range(initial, epochs):
+            callbacks.call("on_epoch_begin", epoch, {})
+            logs = run.epoch(callbacks, _progress(epoch, epochs) if loud == 1 else None)
+            model.epochs_done += 1
+            if (epoch + 1) % every == 0:
+                logs |= {f"val_{name}": value for name, value in run.measure(wide).items()}
+            if loud:
+                print(_line(epoch, epochs, logs), flush=True)
+            callbacks.call("on_epoch_end", epoch, logs)
+            if model.stop_training:
+                break
+    except KeyboardInterrupt:
+        if loud:
+            print("Interrupted: the history so far is returned", flush=True)
+    callbacks.call("on_train_end", {})
+    if history.epoch:
+        history.final = run.final(wide)
+    return history
+
+
+def _line(epoch: int, epochs: int, logs: Logs) -> str:
+    # On a terminal the line takes the place of the progress that stood there.
+    start = "\r\x1b[K" if _terminal() else ""
+    return f"{start}Epoch {epoch + 1}/{epochs} - {_numbers(logs)}"
+
+
+def _numbers(logs: Logs) -> str:
+    return " - ".join(f"{name}: {_number(value)}" for name, value in logs.items())
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.4e}"
+
+
+def _terminal() -> bool:
+    return bool(getattr(sys.stdout, "isatty", lambda: False)())
+
+
+def _progress(epoch: int, epochs: int) -> Callable[..., None] | None:
+    """What a terminal shows within an epoch; nothing elsewhere."""
+    if not _terminal():
+        return None
+
+    def show(done: int, total: int, means: Sequence[float]) -> None:
+        bar = "━" * (20 * done // max(total, 1))
+        loss = f" - loss: {_number(float(means[0]))}" if means else ""
+        print(f"\r\x1b[KEpoch {epoch + 1}/{epochs} {bar:<20} {done}/{total}{loss}", end="", flush=True)
+
+    return show
+
+
+def evaluate_model(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    batch_size: int | None = None,
+    verbose: Any = "auto",
+    sample_weight: Any = None,
+    steps: int | None = None,
+    return_dict: bool = False,
+) -> Any:
+    """The loss and the metrics on data, in inference.
+
+    Args:
+        model: a compiled model.
+        x, y: as for :func:`fit_model`.
+        batch_size: how many samples are measured at once; the result does not depend on it.
+        verbose: 0 prints nothing.
+        sample_weight: the weight of each sample.
+        steps: how many batches of an iterable are measured.
+        return_dict: whether to give the numbers by name.
+    """
+    if y is None and is_batches(x):
+        logs = measure_batches(model, _Batches(x, 1, steps))
+    else:
+        data = prepare(model, x, y, sample_weight)
+        model.make_weights(model.seed)
+        logs = measure(model, data, batch_size or 256)
+    if _loudness(verbose):
+        print(_numbers(logs), flush=True)
+    return logs if return_dict else _as_keras(logs)
+
+
+def _as_keras(logs: Logs) -> Any:
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def train_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
+    """One step of training on one batch."""
+    data = prepare(model, x, y, sample_weight, class_weight)
+    model.make_weights(model.seed)
+    program = model.program("train", data.kinds, data.feed.weight is not None)
+    count = len(data.feed)
+    means = program.run(data.feed, np.arange(count, dtype=np.int64), count, seed=model.seed, first_step=model.optimizer.iterations)
+    logs = program.logs(means)
+    return logs if return_dict else _as_keras(logs)

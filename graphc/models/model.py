@@ -1,0 +1,216 @@
+"""Models: inputs and outputs of any expression, with Keras's methods around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import losses, metrics, optimizers
+from graphc.callbacks import History
+from graphc.errors import DeclarationError
+from graphc.expr.dims import Extent
+from graphc.expr.tensor import METHODS, Tensor
+from graphc.models.feeding import Feed, TargetKind, features, fit_input
+from graphc.models.fitting import evaluate_model, fit_model, train_batch
+from graphc.models.program import Loss, Measured, Program, measured, measurer, predictor, trainer
+from graphc.models.structure import Structure
+from graphc.models.target import loss_list
+
+__all__ = ["Model"]
+
+Array = np.ndarray[Any, Any]
+
+
+class Model(Structure):
+    """A model: from inputs to outputs, with its weights.
+
+    Args:
+        inputs: a tensor or a list of them; the first axis of each is the batch.
+        outputs: tensors computed from the inputs by layers or by any expression.
+        name: by default ``model``.
+
+    A subclass may leave out both and give ``call(self, x)`` instead; it is built when it first sees data.
+
+    Example:
+        >>> import graphc as gx
+        >>> x = gx.layers.Input((30,))
+        >>> model = gx.models.Model(x, gx.layers.Dense(1)(x))
+        >>> model.count_params()
+        31
+    """
+
+    def _reset(self) -> None:
+        super()._reset()
+        self.optimizer: Any = None
+        self.stop_training = False
+        self.history: History | None = None
+        self.epochs_done = 0
+        self._programs: dict[Any, Any] = {}
+        self._losses_given: Any = None
+        self._metrics_given: Any = None
+        self._shares: Any = None
+        self._target, self.float_type = "cpu", "float32"
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        target: str = "cpu",
+        dtype: str = "float32",
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+    ) -> None:
+        """Choose how the model is trained; nothing is compiled before data is there.
+
+        Args:
+            optimizer: a name or an optimizer.
+            loss: a name, a function ``(y_true, y_pred) -> tensor``, or one for each output.
+            loss_weights: the share of each output's loss.
+            metrics, weighted_metrics: names or functions; one list, or one for each output.
+            target: ``"cpu"``, ``"cuda"`` or ``"numpy"``.
+            dtype: ``"float32"`` or ``"float64"``.
+            run_eagerly, steps_per_execution, jit_compile: taken for Keras's sake; graphc always compiles whole epochs.
+        """
+        self.optimizer = optimizers.get(optimizer)
+        self._losses_given = _checked_losses(loss)
+        self._metrics_given = [*_as_list(metrics), *_as_list(weighted_metrics)] if not isinstance(metrics, dict) else metrics
+        self._shares = loss_weights
+        self._target, self.float_type = target, dtype
+        if dtype not in ("float32", "float64"):
+            raise DeclarationError(f"dtype={dtype!r} of model.compile: it is 'float32' or 'float64'")
+        for metric in self._metrics_given if isinstance(self._metrics_given, list) else ():
+            _ = metric if isinstance(metric, list | tuple | dict) else _metric(metric)
+        self._programs = {}
+
+    @property
+    def objectives(self) -> list[Loss]:
+        """The loss, its share and the metrics of each output."""
+        if self.optimizer is None:
+            raise DeclarationError(f"{self.name} is not compiled: call model.compile(optimizer='adam', loss='mse') first")
+        return loss_list(self._outputs, self._losses_given, self._shares, self._metrics_given, _metric)
+
+    def measured(self, kinds: Sequence[TargetKind], weighted: bool) -> Measured:
+        """The loss and the metrics as tensors, for targets of some kinds."""
+        key = ("measured", tuple((dtype, tuple(map(str, shape))) for dtype, shape in kinds), weighted)
+        if key not in self._programs:
+            self._programs[key] = measured(self._outputs, self.objectives, self.losses, kinds, weighted)
+        return self._programs[key]
+
+    def program(self, what: str, kinds: Sequence[TargetKind] = (), weighted: bool = False) -> Program:
+        """The compiled program for training, measuring or predicting; made once."""
+        trained = tuple(w.name for w in self.trainable_weights) if what == "train" else ()
+        key = (what, tuple((dtype, tuple(map(str, shape))) for dtype, shape in kinds), weighted, trained)
+        if key not in self._programs:
+            self._programs[key] = self._compiled(what, kinds, weighted)
+        return self._programs[key]
+
+    def _compiled(self, what: str, kinds: Sequence[TargetKind], weighted: bool) -> Program:
+        if what == "predict":
+            return predictor(self._inputs, self._outputs, self._target, self.float_type)
+        plan = self.measured(kinds, weighted)
+        if what == "measure":
+            return measurer(plan, self._inputs, self._target, self.float_type)
+        trained = self.trainable_weights
+        if not trained:
+            raise DeclarationError(f"{self.name} has no trainable weights: nothing can be fitted")
+        updates = self.optimizer.updates(plan.loss, trained, name=self.optimizer.name)
+        return trainer(plan, self._inputs, updates, self._target, self.float_type)
+
+    def fit(self, x: Any = None, y: Any = None, **options: Any) -> History:
+        """Train the model; see :func:`graphc.models.fitting.fit_model` for the options, which are Keras's and ``seed``.
+
+        Args:
+            x, y: arrays, lists, frames; or in ``x`` an iterable of batches ``(x, y)``.
+            options: ``batch_size epochs verbose callbacks validation_split validation_data shuffle class_weight
+                sample_weight initial_epoch steps_per_epoch validation_batch_size validation_freq seed``.
+
+        Returns:
+            The history of the run; after Ctrl-C that of the epochs so far.
+        """
+        return fit_model(self, x, y, **options)
+
+    def evaluate(self, x: Any = None, y: Any = None, **options: Any) -> Any:
+        """The loss and the metrics on data, in inference: a number, or a list of numbers where there are metrics.
+
+        Args:
+            x, y: as for :meth:`fit`.
+            options: ``batch_size verbose sample_weight return_dict``.
+        """
+        return evaluate_model(self, x, y, **options)
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None) -> Any:
+        """The outputs for data, in inference."""
+        self.build_from(x)
+        self.make_weights(self.seed)
+        feed = Feed(self.fit_inputs(x))
+        results = self.program("predict").map(feed, batch_size or 256)
+        return results if self._several else results[0]
+
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
+        """One step of training on one batch: its loss, or a list of loss and metrics."""
+        return train_batch(self, x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """The loss and the metrics on one batch, in inference."""
+        return evaluate_model(self, x, y, sample_weight=sample_weight, return_dict=return_dict, verbose=0)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch."""
+        return self.predict(x)
+
+    def fit_inputs(self, x: Any) -> tuple[Array, ...]:
+        """Arrays for the model's inputs, checked and converted.
+
+        Raises:
+            DataError: for what does not fit.
+        """
+        columns = features(x, [t.name for t in self._inputs])
+        return tuple(fit_input(t, c, np.dtype(self.float_type)) for t, c in zip(self._inputs, columns, strict=True))
+
+    def snapshot(self) -> Any:
+        """The weights and the optimizer's state at this moment."""
+        tensors = [*self.weights, *([] if self.optimizer is None else self.optimizer.variables)]
+        return [(t, t.value) for t in tensors], self.epochs_done
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a moment that :meth:`snapshot` kept."""
+        values, self.epochs_done = snapshot
+        for t, value in values:
+            t.value = value
+
+    def objective(self) -> Tensor:
+        """The loss in training as a tensor, with ``y`` for the targets: to derive, draw or compile."""
+        kinds: list[TargetKind] = []
+        for loss, output in zip(self.objectives, self._outputs, strict=True):
+            labels = getattr(loss.function, "targets", None) == "labels"
+            shape: tuple[Extent, ...] = output.shape[:-1] if labels else output.shape
+            kinds.append(("int" if labels else "float", shape))
+        return self.measured(kinds, False).loss
+
+    def derive(self, wrt: Any, **options: Any) -> Any:
+        """The derivation of the loss's gradient by a weight: ``model.derive("dense/kernel")``."""
+        self._require_built("derivative")
+        return METHODS["derive"](self.objective(), wrt, **options)
+
+
+def _metric(metric: Any) -> metrics.Metric:
+    return metrics.get(metric)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _checked_losses(loss: Any) -> Any:
+    """The losses, looked up at once, so that a misspelt name is told on the line that has it."""
+    if isinstance(loss, Mapping):
+        return {name: losses.get(one) for name, one in loss.items()}
+    if isinstance(loss, list | tuple):
+        return [losses.get(one) for one in loss]
+    return None if loss is None else losses.get(loss)

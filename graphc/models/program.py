@@ -1,0 +1,169 @@
+"""The compiled programs of a model: one for a step of training, one for measuring, one for predicting.
+
+This is the only place where models meet the compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.expr.dims import Extent
+from graphc.expr.graph import leaves, resolve_phase
+from graphc.expr.tensor import DType, Tensor
+from graphc.losses.base import as_tensor, entries_of, reduce_entries
+from graphc.metrics import Metric
+from graphc.models.feeding import Feed
+from graphc.ops.state import tensor
+
+__all__ = ["Measured", "Program", "measured", "predictor"]
+
+Array = np.ndarray[Any, Any]
+Logs = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a model minimises for one output: the loss, its share of the whole, the metrics beside it."""
+
+    function: Any
+    share: float
+    metrics: tuple[Metric, ...]
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model's loss and metrics as tensors: ``scalars`` are averaged over the batches, ``finish`` makes the logs of them."""
+
+    targets: tuple[Tensor, ...]
+    weight: Tensor | None
+    scalars: tuple[Tensor, ...]
+    finish: Callable[[Sequence[float]], Logs]
+
+    @property
+    def loss(self) -> Tensor:
+        """What training minimises."""
+        return self.scalars[0]
+
+
+def measured(
+    outputs: Sequence[Tensor],
+    losses: Sequence[Loss],
+    penalties: Sequence[Tensor],
+    kinds: Sequence[tuple[DType, tuple[Extent, ...]]],
+    weighted: bool,
+) -> Measured:
+    """The loss and the metrics of a model, for targets of the given kinds."""
+    taken = set(leaves([*outputs, *penalties]))
+    targets = tuple(tensor(_free("y", taken), shape, dtype=dtype) for dtype, shape in kinds)
+    weight = tensor(_free("sample_weight", taken), (outputs[0].shape[0],)) if weighted else None
+    scalars: list[Tensor] = []
+    readers: list[tuple[str, Callable[[Sequence[float]], float]]] = []
+
+    def add(name: str, values: Sequence[Tensor], result: Callable[..., float], over_weight: bool) -> None:
+        start = len(scalars)
+        scalars.extend(values)
+        stop = len(scalars)
+
+        def read(means: Sequence[float]) -> float:
+            share = means[1] if over_weight and weight is not None else 1.0
+            return float(result(*(m / share if share else m for m in means[start:stop])))
+
+        readers.append((name, read))
+
+    total: Tensor | None = None
+    single: list[tuple[str, Tensor]] = []
+    for loss, y, output in zip(losses, targets, outputs, strict=True):
+        entries = as_tensor(entries_of(loss.function)(y, output))
+        value = reduce_entries(entries, weight, getattr(loss.function, "reduction", "sum_over_batch_size"))
+        value = reduce_entries(value)
+        single.append((f"{loss.prefix}loss", value))
+        value = value if loss.share == 1.0 else loss.share * value
+        total = value if total is None else total + value
+    for penalty in penalties:
+        total = penalty if total is None else total + penalty
+    assert total is not None
+    add("loss", [total.named(_free("loss", taken))], lambda m: m, False)
+    if weight is not None:
+        scalars.append(reduce_entries(weight))
+    if len(losses) > 1:
+        for name, value in single:
+            add(name, [value], lambda m: m, False)
+    for loss, y, output in zip(losses, targets, outputs, strict=True):
+        for metric in loss.metrics:
+            parts = [reduce_entries(part, weight) for part in metric.parts(y, output)]
+            add(f"{loss.prefix}{metric.name}", parts, metric.result, True)
+    return Measured(targets, weight, tuple(scalars), lambda means: {name: read(means) for name, read in readers})
+
+
+def _free(name: str, taken: set[str]) -> str:
+    number, found = 0, name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found
+
+
+class Program:
+    """A compiled program over batches."""
+
+    def __init__(self, what: Measured | None, inputs: Sequence[Tensor], outputs: Sequence[Tensor], target: str, dtype: str) -> None:
+        from graphc.runtime import compile as compile_
+
+        self.what = what
+        self.inputs = tuple(inputs)
+        targets = () if what is None else what.targets
+        self.weight = None if what is None else what.weight
+        given = [*inputs, *targets, *([] if self.weight is None else [self.weight])]
+        self.compiled = compile_(list(outputs), given, target=target, dtype=dtype)
+
+    def _feeds(self, feed: Feed) -> dict[Tensor, Array]:
+        targets = () if self.what is None else self.what.targets
+        found = dict(zip((*self.inputs, *targets), (*feed.inputs, *feed.targets), strict=False))
+        if self.weight is not None:
+            assert feed.weight is not None
+            found[self.weight] = feed.weight
+        return found
+
+    def run(
+        self, feed: Feed, order: Array, batch_size: int, *, seed: int = 0, first_step: int = 0, on_slice: Callable[..., None] | None = None
+    ) -> list[float]:
+        """All batches in one go; the means of the measured numbers, each batch weighted by its size."""
+        assert self.what is not None
+        means = self.compiled.run(batched=self._feeds(feed), order=order, batch_size=batch_size, seed=seed, first_step=first_step, on_slice=on_slice)
+        return [float(m) for m in means[: len(self.what.scalars)]]
+
+    def map(self, feed: Feed, batch_size: int, seed: int = 0) -> list[Array]:
+        """The outputs for all samples."""
+        return list(self.compiled.map(self._feeds(feed), batch_size=batch_size, seed=seed))
+
+    def logs(self, means: Sequence[float]) -> Logs:
+        """The measured numbers by name."""
+        assert self.what is not None
+        return self.what.finish(means)
+
+
+def trainer(what: Measured, inputs: Sequence[Tensor], updates: Sequence[Tensor], target: str, dtype: str) -> Program:
+    """The program of a step of training: it measures, and it updates."""
+    return Program(what, inputs, [*what.scalars, *updates], target, dtype)
+
+
+def measurer(what: Measured, inputs: Sequence[Tensor], target: str, dtype: str) -> Program:
+    """The program that measures in inference."""
+    return Program(what, inputs, resolve_phase(what.scalars, 1), target, dtype)
+
+
+def predictor(inputs: Sequence[Tensor], outputs: Sequence[Tensor], target: str, dtype: str) -> Program:
+    """The program that gives the outputs in inference."""
+    return Program(None, inputs, resolve_phase(outputs, 1), target, dtype)
+
+
+def weighted_mean(rows: Sequence[tuple[int, Sequence[float]]]) -> list[float]:
+    """The means of several runs, each weighted by its number of samples."""
+    total = sum(size for size, _ in rows)
+    return [sum(size * means[k] for size, means in rows) / total for k in range(len(rows[0][1]))] if rows else []

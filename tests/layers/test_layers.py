@@ -1,0 +1,169 @@
+"""Layers: formulas, shapes, names, weights, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import graphc as gx
+from graphc import layers as K
+from graphc.errors import DeclarationError, ShapeError
+from graphc.layers.base import layers_of, snake_case
+
+rng = np.random.default_rng(2)
+X = rng.normal(size=(5, 4))
+
+
+def test_dense_is_its_formula():
+    x = K.Input((4,))
+    layer = K.Dense(3, activation="tanh", bias_initializer="ones")
+    y = layer(x)
+    kernel, bias = layer.get_weights()
+    assert kernel.shape == (4, 3)
+    assert bias.tolist() == [1.0, 1.0, 1.0]
+    np.testing.assert_allclose(gx.evaluate(y, {x: X}), np.tanh(X @ kernel + bias))
+    assert [str(e) for e in y.shape] == ["n", "3"]
+    assert [w.name for w in layer.weights] == ["dense/kernel", "dense/bias"]
+    assert layer.count_params() == 15
+
+
+def test_dense_on_sequences_and_without_bias():
+    x = K.Input((7, 4))
+    layer = K.Dense(3, use_bias=False)
+    data = rng.normal(size=(2, 7, 4))
+    np.testing.assert_allclose(gx.evaluate(layer(x), {x: data}), data @ layer.get_weights()[0])
+
+
+def test_a_layer_used_twice_shares_its_weights():
+    x, z = K.Input((4,), name="a"), K.Input((4,), name="b")
+    layer = K.Dense(2)
+    y = layer(x) + layer(z)
+    assert sorted(gx.leaves(y)) == ["a", "b", "dense/bias", "dense/kernel"]
+
+
+def test_layers_in_a_graph_get_names_of_their_own():
+    x = K.Input((4,))
+    y = K.Dense(1)(K.Dense(2, name="first")(K.Dense(3)(x)))
+    assert [layer.name for layer in layers_of([y])] == ["dense", "first", "dense_1"]
+
+
+def test_dropout_in_both_readings():
+    x = K.Input((50,))
+    y = K.Dropout(0.4)(x)
+    data = np.ones((200, 50))
+    np.testing.assert_array_equal(gx.evaluate(gx.inference(y), {x: data}), data)
+    dropped = gx.evaluate(y, {x: data}, seed=3)
+    assert set(np.unique(dropped.round(9))) == {0.0, round(1 / 0.6, 9)}
+    assert dropped.mean() == pytest.approx(1.0, abs=0.02)
+    assert not np.array_equal(dropped, gx.evaluate(y, {x: data}, seed=4))
+
+
+def test_dropout_of_whole_columns():
+    x = K.Input((50,))
+    dropped = gx.evaluate(K.Dropout(0.5, noise_shape=(1, None))(x), {x: np.ones((20, 50))})
+    np.testing.assert_array_equal(dropped, np.broadcast_to(dropped[:1], dropped.shape))
+    assert 10 < (dropped[0] == 0).sum() < 40
+
+
+def test_flatten_and_reshape():
+    x = K.Input((2, 3, 4))
+    data = rng.normal(size=(5, 2, 3, 4))
+    np.testing.assert_array_equal(gx.evaluate(K.Flatten()(x), {x: data}), data.reshape(5, 24))
+    np.testing.assert_array_equal(gx.evaluate(K.Reshape((4, -1))(x), {x: data}), data.reshape(5, 4, 6))
+    assert K.Flatten()(x).shape[1] == 24
+
+
+SLOPES = {
+    "ReLU": (K.ReLU(max_value=1.0), np.clip(X, 0, 1)),
+    "LeakyReLU": (K.LeakyReLU(negative_slope=0.1), np.where(X > 0, X, 0.1 * X)),
+    "LeakyReLU default": (K.LeakyReLU(), np.where(X > 0, X, 0.3 * X)),
+    "PReLU": (K.PReLU(alpha_initializer=0.25), np.where(X > 0, X, 0.25 * X)),
+    "ELU": (K.ELU(alpha=2.0), np.where(X > 0, X, 2 * np.expm1(X))),
+    "RReLU": (K.RReLU(), np.where(X > 0, X, (1 / 8 + 1 / 3) / 2 * X)),
+    "Softmax": (K.Softmax(), np.exp(X) / np.exp(X).sum(1, keepdims=True)),
+    "Activation": (K.Activation("sigmoid"), 1 / (1 + np.exp(-X))),
+}
+
+
+@pytest.mark.parametrize("row", SLOPES)
+def test_activation_layers(row):
+    layer, expected = SLOPES[row]
+    x = K.Input((4,))
+    np.testing.assert_allclose(gx.evaluate(gx.inference(layer(x)), {x: X}), expected, rtol=1e-12)
+
+
+def test_random_slopes_in_training():
+    x = K.Input((1000,))
+    slopes = -gx.evaluate(K.RReLU(lower=0.1, upper=0.3)(x), {x: -np.ones((1, 1000))})
+    assert slopes.min() >= 0.1
+    assert slopes.max() < 0.3
+    assert slopes.mean() == pytest.approx(0.2, abs=0.01)
+
+
+class Scale(K.Layer):
+    def __init__(self, factor, **options):
+        super().__init__(**options)
+        self.factor = factor
+        self.inner = K.Dense(2)
+
+    def build(self, input_shape):
+        self.gain = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="gain", regularizer="l2")
+        self.seen = self.add_weight(shape=(), initializer=0.0, trainable=False, name="seen")
+
+    def call(self, x):
+        return self.inner(x * self.gain * self.factor)
+
+
+def test_a_layer_of_ones_own():
+    x = K.Input((4,))
+    layer = Scale(2.0, name="mine")
+    y = layer(x)
+    kernel = layer.inner.get_weights()[0]
+    np.testing.assert_allclose(gx.evaluate(y, {x: X}), 2 * X @ kernel)
+    layer.rename("mine")
+    assert [w.name for w in layer.weights] == ["mine/gain", "mine/seen", "mine/dense/kernel", "mine/dense/bias"]
+    assert [w.name for w in layer.trainable_weights] == ["mine/gain", "mine/dense/kernel", "mine/dense/bias"]
+    assert [w.name for w in layer.non_trainable_weights] == ["mine/seen"]
+    assert len(layer.losses) == 1
+    assert gx.evaluate(layer.losses[0], {}) == pytest.approx(0.04)
+    layer.trainable = False
+    assert layer.trainable_weights == []
+
+
+def test_set_weights():
+    layer = K.Dense(2)
+    layer(K.Input((4,)))
+    layer.set_weights([np.arange(8).reshape(4, 2), [1, 2]])
+    assert layer.get_weights()[0][3, 1] == 7
+    with pytest.raises(DeclarationError, match=r"has 2 weights, and 1 arrays.*dense/kernel\(4, 2\)"):
+        layer.set_weights([np.zeros((4, 2))])
+    with pytest.raises(DeclarationError, match=r"dense/bias.*shape \(3,\)"):
+        layer.set_weights([np.zeros((4, 2)), np.zeros(3)])
+
+
+def test_errors_name_what_is_wrong():
+    with pytest.raises(DeclarationError, match=r"Dense\(units=0\)"):
+        K.Dense(0)
+    with pytest.raises(DeclarationError, match=r"Dropout\(rate=1\)"):
+        K.Dropout(1)
+    with pytest.raises(DeclarationError, match=r"last axis of its input is t"):
+        K.Dense(3)(K.Input(("t",)))
+    layer = K.Dense(2)
+    layer(K.Input((4,)))
+    with pytest.raises(ShapeError, match=r"dense/kernel"):
+        layer(K.Input((5,)))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Dense", "dense"),
+        ("BatchNormalization", "batch_normalization"),
+        ("Conv2D", "conv2d"),
+        ("LSTM", "lstm"),
+        ("PReLU", "p_re_lu"),
+        ("MyDense", "my_dense"),
+    ],
+)
+def test_automatic_names_are_those_of_keras(name, expected):
+    assert snake_case(name) == expected
