@@ -17,7 +17,7 @@ from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, operand, stage
 from graphc.expr.dims import Dim, DimSymbol, Extent, as_extent
-from graphc.expr.extents import check_inside, infer_extents
+from graphc.expr.extents import check_inside, infer_extents, joint_extents
 from graphc.expr.origin import caller
 from graphc.expr.scalar import normalise
 from graphc.expr.scope import scoped
@@ -148,11 +148,12 @@ def _formula(body: Any, name: str = "") -> Any:
 class _Body:
     """One body on its way to a stage: indices numbered, accesses turned into reads, inner reducers lifted."""
 
-    def __init__(self, order: tuple[Index, ...], outside: float | None, given: Mapping[Index, Extent]) -> None:
+    def __init__(self, order: tuple[Index, ...], outside: float | None, given: Mapping[Index, Extent], known: Mapping[Index, Extent]) -> None:
         self.order = order
         self.number = {index: k for k, index in enumerate(order)}
         self.outside = outside
         self.given = given
+        self.known = known
         self.reads: list[Access] = []
         self.symbols: dict[Any, Any] = {index_: index_symbol(k) for index_, k in self.number.items()}
 
@@ -178,7 +179,7 @@ class _Body:
         """An inner reducer as a stage over the indices of ours that it uses."""
         bound = set(atom.bound)
         used = tuple(i for i in self.order if i in _free_indices(atom.body) - bound)
-        inner = _stage(used, atom, self.outside, self.given)
+        inner = _stage(used, atom, self.outside, self.given, self.known)
         self.reads.append((inner, tuple(Affine.variable(self.number[i]) for i in used)))
         return len(self.reads) - 1
 
@@ -212,6 +213,30 @@ class _Body:
         return Affine.collect(terms, offset)
 
 
+class _Survey(_Body):
+    """All accesses of a formula, those under its reducers included, every bound index with a number of its own."""
+
+    def __init__(self, outputs: tuple[Index, ...], outside: float | None, given: Mapping[Index, Extent]) -> None:
+        super().__init__(outputs, outside, given, {})
+        self.fixed = {k: given[index] for k, index in enumerate(outputs) if index in given}
+        self.count = len(outputs)
+
+    def _lift(self, atom: Reduction) -> int:
+        around = self.number
+        self.number = around | {b: self.count + k for k, b in enumerate(atom.bound)}
+        self.symbols |= {b: index_symbol(self.number[b]) for b in atom.bound}
+        self.fixed |= {self.number[b]: self.given[b] for b in atom.bound if b in self.given}
+        self.count += len(atom.bound)
+        self.add(atom.body)
+        self.number = around
+        return 0
+
+    def extents(self) -> dict[Index, Extent]:
+        """The extents of the output indices, as far as the formula as a whole tells."""
+        found = joint_extents(self.reads, self.fixed, self.count, self.outside is not None)
+        return {index: found[k] for k, index in enumerate(self.order) if k in found}
+
+
 def _free_indices(body: Any) -> set[Index]:
     found: set[Index] = set(body.atoms(Index))
     for atom in body.atoms(AccessAtom):
@@ -222,7 +247,9 @@ def _free_indices(body: Any) -> set[Index]:
     return found
 
 
-def _stage(outputs: tuple[Index, ...], body: Any, outside: float | None, given: Mapping[Index, Extent], name: str = "") -> Tensor:
+def _stage(
+    outputs: tuple[Index, ...], body: Any, outside: float | None, given: Mapping[Index, Extent], known: Mapping[Index, Extent], name: str = ""
+) -> Tensor:
     """The stage of one body; a reducer that is the whole body is the stage's own."""
     reducer: Reducer | None = None
     bound: tuple[Index, ...] = ()
@@ -232,11 +259,12 @@ def _stage(outputs: tuple[Index, ...], body: Any, outside: float | None, given: 
         if clash:
             raise DeclarationError(f"{', '.join(clash)} is an output index and reduced too: reduce over an index of another name")
     order = (*outputs, *bound)
-    parts = _Body(order, outside, given)
+    parts = _Body(order, outside, given, known)
     formula = parts.add(body)
     labels = [str(i) for i in order]
     fixed = {k: given[i] for k, i in enumerate(order) if i in given}
-    extents, guards = infer_extents(parts.reads, labels, fixed, outside is not None)
+    elsewhere = {k: known[i] for k, i in enumerate(outputs) if i in known}
+    extents, guards = infer_extents(parts.reads, labels, fixed, outside is not None, elsewhere)
     found: list[Guard] = [*guards]
     if outside is None:
         found += check_inside(parts.reads, extents, labels)
@@ -287,7 +315,10 @@ def define(
         raise DeclarationError(f"the extents of {name} are given as {extents!r}: give them by the indices of gx.indices, such as {{i: 28}}")
     given = {index: as_extent(e) for index, e in (extents or {}).items()}
     formula = _formula(operand_formula(body), name)
-    return _stage(outs, formula, None if outside is None else 0.0, given, scoped(name))
+    fill = None if outside is None else 0.0
+    survey = _Survey(outs, fill, given)
+    survey.add(formula)
+    return _stage(outs, formula, fill, given, survey.extents(), scoped(name))
 
 
 def operand_formula(body: Any) -> Any:

@@ -11,14 +11,27 @@ from graphc.expr.dims import Dim, Extent, provably_at_least
 from graphc.expr.origin import caller
 from graphc.expr.tensor import Guard, Tensor
 
-__all__ = ["check_inside", "infer_extents"]
+__all__ = ["check_inside", "infer_extents", "joint_extents"]
 
 
-def infer_extents(reads: Sequence[Access], labels: Sequence[str], given: Mapping[int, Extent], guarded: bool) -> tuple[list[Extent], list[Guard]]:
+def joint_extents(reads: Sequence[Access], given: Mapping[int, Extent], count: int, guarded: bool) -> dict[int, Extent]:
+    """What can be said about the extents of ``count`` indices from accesses that different stages will make."""
+    extents: dict[int, Extent] = dict(given)
+    for tensor, axis, place in _axes(reads):
+        if place.bare is not None:
+            extents.setdefault(place.bare, tensor.shape[axis])
+    if not guarded:
+        _fit(reads, extents, count)
+    return extents
+
+
+def infer_extents(
+    reads: Sequence[Access], labels: Sequence[str], given: Mapping[int, Extent], guarded: bool, elsewhere: Mapping[int, Extent]
+) -> tuple[list[Extent], list[Guard]]:
     """The extent of every index, numbered as in ``labels``.
 
-    A bare index takes its axis's extent; otherwise it gets the largest extent that keeps every access inside, unless
-    accesses may leave their tensors (``guarded``).
+    A bare index takes its axis's extent, then what is known of it ``elsewhere`` in the formula; otherwise it gets the
+    largest extent that keeps every access inside, unless accesses may leave their tensors (``guarded``).
 
     Raises:
         ShapeError: where a bare index stands on axes that certainly differ.
@@ -44,6 +57,8 @@ def infer_extents(reads: Sequence[Access], labels: Sequence[str], given: Mapping
         )
         if guard is not None:
             guards.append(guard)
+    for index, extent in elsewhere.items():
+        extents.setdefault(index, extent)
     if not guarded:
         _fit(reads, extents, len(labels))
     missing = [labels[k] for k in range(len(labels)) if k not in extents]

@@ -119,6 +119,9 @@ NESTED = [
     row("an inner index of the same name", (Arg((3,)), Arg((4,))), (), lambda x, y: gx.Sum(x[k] * gx.Sum(y[k], k), k), lambda x, y: x.sum() * y.sum()),
     row("a product of a sum and a maximum", (Arg((3, 4), apart=0.02),), (i,), lambda x: gx.Sum(x[i, k], k) * gx.Max(x[i, k], k), lambda x: x.sum(axis=1) * x.max(axis=1)),
     row("a variance", (Arg((5, 2)),), (j,), lambda x: gx.Sum((x[i, j] - gx.Sum(x[k, j], k) / 5) ** 2, i) / 5, lambda x: x.var(axis=0)),
+    row("two windows of unequal length", (Arg((9,)), Arg((3,)), Arg((5,))), (i,), lambda x, w, y: gx.Sum(x[i + u] * w[u], u) + gx.Sum(x[i + v] * y[v], v), lambda x, w, y: loop((5,), lambda p: x[p : p + 3] @ w + x[p : p + 5] @ y)),
+    row("a window beside a bare index", (Arg((9,)), Arg((3,)), Arg((4,))), (i,), lambda x, w, b: gx.Sum(x[i + u] * w[u], u) * b[i], lambda x, w, b: loop((4,), lambda p: x[p : p + 3] @ w * b[p])),
+    row("a padded window beside a bare index", (Arg((4,)), Arg((3,))), (i,), lambda x, w: gx.Sum(x[i + u - 1] * w[u], u) - x[i], lambda x, w: np.convolve(np.pad(x, 1), w[::-1], "valid") - x, outside=0),
     row("two sums of one index", (Arg((3,)), Arg((4,))), (), lambda x, y: gx.Sum(x[k], k) + gx.Sum(y[k], k), lambda x, y: x.sum() + y.sum()),
     row("a power of a sum", (Arg((3, 2), 0.5, 1.5),), (i,), lambda x: gx.Sum(x[i, k], k) ** sympy.Rational(3, 2), lambda x: x.sum(axis=1) ** 1.5),
 ]
