@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 
 from graphc.expr.scalar import Expm1, Floor, IsFinite, Maximum, Select, Sigmoid, Softplus
-from graphc.stable.form import Form, Poly, Term
+from graphc.stable.form import Form, Poly, Term, is_positive_poly
 
 __all__ = ["log_of", "shift_of", "value_of"]
 
@@ -46,10 +46,6 @@ def _value_term(t: Term, shift: Any) -> Any:
     return result
 
 
-def _is_positive(p: Poly, positive: Positive) -> bool:
-    return all(t.coefficient > 0 and all(positive(a) for a, _ in t.atoms) for t in p)
-
-
 def _others(p: Poly) -> list[Term]:
     """The terms beside the leading 1."""
     lead = Term(ONE, ZERO)
@@ -81,8 +77,8 @@ def _split(f: Form, positive: Positive) -> tuple[list[tuple[Poly, Any]], list[tu
         if rest.get(twin, ZERO) == -k and k.is_Integer:  # (1 - e^u)/(1 + e^u) = tanh(-u/2)
             tangents = tangents * sympy.tanh(-u / 2) ** k
             del rest[p], rest[twin]
-    good = [(p, k) for p, k in rest.items() if _is_positive(p, positive)]
-    return good, [(p, k) for p, k in rest.items() if not _is_positive(p, positive)], tangents
+    good = [(p, k) for p, k in rest.items() if is_positive_poly(p, positive)]
+    return good, [(p, k) for p, k in rest.items() if not is_positive_poly(p, positive)], tangents
 
 
 def _log_poly(p: Poly) -> Any:

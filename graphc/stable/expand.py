@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,23 +17,15 @@ from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Reshape, Tensor, make
 from graphc.stable import form as forms
 from graphc.stable.complement import StableSum, complement
-from graphc.stable.emit import log_of, shift_of
+from graphc.stable.emit import log_of
 from graphc.stable.form import Form
 from graphc.stable.frame import Frame
 from graphc.stable.reach import Facts, Lookup, Reach
+from graphc.stable.reductions import Located, product_of, sum_of
 
 __all__ = ["Expander", "Located"]
 
 ONE, ZERO = sympy.Integer(1), sympy.Integer(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A tensor's normal form in an index space of its own, and which of its indices are the tensor's axes."""
-
-    frame: Frame
-    form: Form
-    axes: tuple[int, ...]
 
 
 class Expander:
@@ -44,6 +35,7 @@ class Expander:
         made: what became of the tensors of the graph so far.
         rewrite: the rewriting of a formula that stays an atom.
         fresh: the stable sums that were made.
+        certain: tensors whose entries are certainly positive.
         sums: what is known of sums of shifted exponentials.
     """
 
@@ -51,7 +43,7 @@ class Expander:
         self.reach, self.made, self.rewrite = reach, made, rewrite
         self.fresh: set[Tensor] = set()
         self.sums: dict[Tensor, StableSum] = {}
-        self._positive: set[Tensor] = set()
+        self.certain: set[Tensor] = set()
         self._located: dict[Tensor, Located | None] = {}
         self._known: dict[Any, Tensor] = {}
 
@@ -59,6 +51,7 @@ class Expander:
 
     def lookup(self, frame: Frame) -> Lookup:
         """The tensors behind the symbols of an index space, where these may be looked through."""
+
         def find(symbol: Any) -> Tensor | None:
             access = frame.access(symbol)
             return None if access is None or access[2] is not None else access[0]
@@ -71,12 +64,13 @@ class Expander:
 
     def positive(self, frame: Frame) -> Callable[[Any], bool]:
         """Which atoms are certainly positive."""
+
         def test(a: Any) -> bool:
             if a.is_number:
                 return bool(a.is_positive)
             if isinstance(a, sympy.Symbol):
                 access = frame.access(a)
-                return isinstance(a, DimSymbol) or (access is not None and access[0] in self._positive)
+                return isinstance(a, DimSymbol) or (access is not None and access[0] in self.certain)
             return isinstance(a, Softplus)
 
         return test
@@ -164,7 +158,6 @@ class Expander:
     def _exp(self, expr: Any, frame: Frame) -> Form | None:
         return forms.exponential(self.exponent(expr.args[0], frame))
 
-
     def _combination(self, expr: Any, frame: Frame, plus: tuple[tuple[Any, int], ...]) -> Form | None:
         """A sum of ``c * exp(k * e)`` for the exponent ``e`` of a function."""
         e = self.exponent(expr.args[0], frame)
@@ -199,7 +192,7 @@ class Expander:
     def is_positive(self, symbol: Any, frame: Frame) -> bool:
         """Whether a symbol reads a sum of exponentials."""
         access = frame.access(symbol) if isinstance(symbol, sympy.Symbol) else None
-        return access is not None and access[0] in self._positive
+        return access is not None and access[0] in self.certain
 
     def is_plain_sum(self, expr: Any, frame: Frame) -> bool:
         """Whether a sum is a positive number plus fractions: nothing overflows or cancels, and it is exact as it is."""
@@ -245,87 +238,7 @@ class Expander:
         found = self.of(op.body.xreplace(op.dim_values()).xreplace(maps), frame)
         if op.reducer is None:
             return Located(frame, found, op.free)
-        return self._sum(tensor, op, frame, found) if op.reducer == "sum" else self._product(op, frame, found)
-
-    def _outer(self, op: Stage, frame: Frame, found: Form) -> tuple[Frame, Form, tuple[int, ...]]:
-        """A result of a reduction in the index space of its axes."""
-        assert op.free is not None
-        outer = Frame(op.shape)
-        outer.guards.update(frame.guards)
-        maps = outer.adopt(frame.accesses, {i: Affine.variable(axis) for axis, i in enumerate(op.free)})
-        return outer, found.replaced(maps), tuple(range(len(op.shape)))
-
-    def _sum(self, tensor: Tensor, op: Stage, frame: Frame, found: Form) -> Located | None:
-        test = self.positive(frame)
-        certain = _certain(found, test)
-        facts = self.reach.tensor(tensor)
-        if facts.stable:
-            if certain:
-                self._positive.add(tensor)
-                self._recognise(tensor, op, frame, found)
-            return None
-        if not found.exponential or not (certain or facts.grows):
-            return None
-        inner, constant = self._apart(found, frame, set(op.reduced))
-        weight = sympy.Mul(*(a**k for a, k in inner.term.atoms if not test(a)))
-        logs = Form(
-            forms.Term(ONE, inner.term.exponent, tuple((a, k) for a, k in inner.term.atoms if test(a))),
-            inner.polys if certain else (),
-        )
-        if not certain:
-            for p, k in inner.polys:
-                weight = weight * sympy.Add(*(_plain(t) for t in p)) ** k
-        exponent = log_of(logs, test)
-        if not frame.variables(exponent) & set(op.reduced):
-            return None
-        top = self.build(frame, exponent, op, "max")
-        here = tuple(Affine.variable(k) for k in range(len(op.shape)))
-        shift = self.unique(stage(op.shape, [(top, here)], shift_of(read_symbol(0)), dtype="float"))
-        below = frame.read(shift, op.write)
-        total = self.build(frame, weight * sympy.exp(exponent - below), op, "sum")
-        self.fresh.add(total)
-        if certain:
-            self._positive.add(total)
-            if weight == 1:
-                self.sums[total] = StableSum(frame, exponent, op, top, shift)
-        outer, constant, axes = self._outer(op, frame, constant)
-        value = forms.multiply(forms.exponential(outer.read(shift, here)), forms.atom(outer.read(total, here)))
-        return Located(outer, forms.multiply(constant, value), axes)
-
-    def _recognise(self, tensor: Tensor, op: Stage, frame: Frame, found: Form) -> None:
-        """A sum of shifted exponentials that was stable before."""
-        for t in sympy.Add.make_args(found.term.exponent):
-            access = frame.access(-t) if isinstance(-t, sympy.Symbol) else None
-            if access is not None and self.reach.tensor(access[0]).floor and access[0].inputs and not found.polys and not found.term.atoms:
-                top = access[0].inputs[0]
-                if isinstance(top.op, Stage) and top.op.reducer == "max" and found.term.coefficient == 1:
-                    self.sums[tensor] = StableSum(frame, found.term.exponent - t, op, self.made.get(top, top), self.made.get(access[0], access[0]))
-
-    def _product(self, op: Stage, frame: Frame, found: Form) -> Located | None:
-        test = self.positive(frame)
-        if not _certain(found, test):
-            return None
-        logs = self.build(frame, log_of(found, test), op, "sum")
-        outer = Frame(op.shape)
-        outer.guards.update(frame.guards)
-        axes = tuple(range(len(op.shape)))
-        return Located(outer, forms.exponential(outer.read(logs, [Affine.variable(k) for k in axes])), axes)
-
-    def _apart(self, found: Form, frame: Frame, reduced: set[int]) -> tuple[Form, Form]:
-        """What depends on the reduced indices, and what does not."""
-        def varies(e: Any) -> bool:
-            return bool(frame.variables(e) & reduced)
-
-        terms = sympy.Add.make_args(found.term.exponent)
-        moving = sympy.Add(*(t for t in terms if varies(t)))
-        inside = [(p, k) for p, k in found.polys if any(varies(t.exponent) or any(varies(a) for a, _ in t.atoms) for t in p)]
-        atoms = found.term.atoms
-        inner = Form(forms.Term(ONE, moving, tuple(a for a in atoms if varies(a[0]))), tuple(inside))
-        outer = Form(
-            forms.Term(found.term.coefficient, found.term.exponent - moving, tuple(a for a in atoms if not varies(a[0]))),
-            tuple(p for p in found.polys if p not in inside),
-        )
-        return inner, outer
+        return (sum_of if op.reducer == "sum" else product_of)(self, tensor, frame, found)
 
     def build(self, frame: Frame, body: Any, op: Stage, reducer: Any) -> Tensor:
         """A reduction over the same indices as ``op``, of another formula."""
@@ -371,13 +284,9 @@ class Expander:
         flat = self.unique(stage(inner.frame.extents, reads, part, write=write, shape=source.shape, dtype="float"))
         view = make(Reshape(tensor.shape), (flat,), tensor.shape, "float", guards=tensor.node.guards, origin=tensor.origin)
         view = self.unique(view)
-        if flat in self._positive or self.positive(inner.frame)(part):
-            self._positive.add(view)
+        if flat in self.certain or self.positive(inner.frame)(part):
+            self.certain.add(view)
         return frame.read(view, [Affine.variable(k) for k in range(tensor.ndim)])
-
-
-def _plain(t: forms.Term) -> Any:
-    return t.coefficient * sympy.exp(t.exponent) * sympy.Mul(*(a**k for a, k in t.atoms))
 
 
 def _parts(f: Form) -> list[Any]:
@@ -393,23 +302,17 @@ def _mapped(f: Form, maps: dict[Any, Any]) -> Form:
     return Form(one(f.term), tuple((tuple(one(t) for t in p), k) for p, k in f.polys))
 
 
-def _certain(f: Form, test: Callable[[Any], bool]) -> bool:
-    """Whether a form is certainly positive."""
-    terms = [f.term, *(t for p, _ in f.polys for t in p)]
-    return all(t.coefficient > 0 and all(test(a) for a, _ in t.atoms) for t in terms)
-
-
 def _merged(f: Form, test: Callable[[Any], bool]) -> Form:
     """A form with its polynomials as part of the exponent, where they are positive."""
     polys = Form(forms.Term(ONE, f.term.exponent), f.polys)
-    if not f.polys or not _certain(polys, test):
+    if not f.polys or not forms.is_positive(polys, test):
         return f
     return Form(forms.Term(f.term.coefficient, log_of(polys, test), f.term.atoms))
 
 
 def _bounded(f: Form, test: Callable[[Any], bool]) -> bool:
     """Whether a form is a positive fraction with one of the terms of its denominator on top."""
-    if not _certain(f, test):
+    if not forms.is_positive(f, test):
         return False
     if not f.polys:
         below = [a for a, k in f.term.atoms if k < 0]

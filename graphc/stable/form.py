@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy
 
-__all__ = ["Form", "Poly", "Term", "add", "atom", "exponential", "multiply", "number", "power"]
+__all__ = ["Form", "Poly", "Term", "add", "atom", "exponential", "is_positive", "is_positive_poly", "multiply", "number", "power"]
 
 ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
 _MOST_TERMS = 12
@@ -45,6 +45,7 @@ class Form:
 
     def replaced(self, rule: dict[Any, Any]) -> Form:
         """The form with symbols replaced."""
+
         def one(t: Term) -> Term:
             return Term(t.coefficient, t.exponent.xreplace(rule), _sorted({a.xreplace(rule): k for a, k in t.atoms}))
 
@@ -94,7 +95,7 @@ def power(f: Form, k: Any, positive: Callable[[Any], bool]) -> Form | None:
     if k.is_Integer:
         atoms: Atoms = tuple((a, p * k) for a, p in f.term.atoms)
         return Form(Term(coefficient**k, f.term.exponent * k, atoms), tuple((p, q * k) for p, q in f.polys))
-    if not k.is_Rational or any(not _positive_poly(p, positive) for p, _ in f.polys):
+    if not k.is_Rational or any(not is_positive_poly(p, positive) for p, _ in f.polys):
         return None
     for a, p in f.term.atoms:
         if positive(a):
@@ -115,8 +116,15 @@ def power(f: Form, k: Any, positive: Callable[[Any], bool]) -> Form | None:
     return Form(Term(coefficient, sympy.expand_mul(f.term.exponent * k), _sorted(kept)), tuple((p, q * k) for p, q in f.polys))
 
 
-def _positive_poly(p: Poly, positive: Callable[[Any], bool]) -> bool:
+def is_positive_poly(p: Poly, positive: Callable[[Any], bool]) -> bool:
+    """Whether a polynomial is certainly positive."""
     return all(t.coefficient > 0 and all(positive(a) for a, _ in t.atoms) for t in p)
+
+
+def is_positive(f: Form, positive: Callable[[Any], bool]) -> bool:
+    """Whether a form is certainly positive."""
+    lead = f.term.coefficient > 0 and all(positive(a) for a, _ in f.term.atoms)
+    return bool(lead) and all(is_positive_poly(p, positive) for p, _ in f.polys)
 
 
 def add(forms: Sequence[Form], positive: Callable[[Any], bool]) -> Form | None:

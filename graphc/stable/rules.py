@@ -126,7 +126,8 @@ class Rules:
         parts = [(a, self.expander.facts(a, frame)) for a in sympy.Mul.make_args(expr)]
         divided = [p for a, p in parts if p.quotient]
         own = any(self._divides(a, frame) for a, _ in parts)
-        if not own and not (divided and any(p.grows for _, p in parts)):
+        growing = sum(p.grows for _, p in parts)
+        if not own and growing < 2 and not (divided and growing):
             return None
         test = self.expander.positive(frame)
         found = self.expander.known(expr, frame)
@@ -280,9 +281,7 @@ def _floors(tensor: Tensor) -> bool:
 def _is_weight(factor: Any) -> bool:
     """A positive number, or dimensions to some power."""
     base = factor.base if isinstance(factor, sympy.Pow) else factor
-    return isinstance(base, DimSymbol) or factor.is_number and bool(factor.is_positive)
-
-
+    return isinstance(base, DimSymbol) or (factor.is_number and bool(factor.is_positive))
 
 
 _RULES: dict[Any, Callable[[Rules, Any, Frame], Any]] = {
