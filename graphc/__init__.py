@@ -100,6 +100,8 @@ from graphc.ops.linear import trace as trace
 from graphc.ops.parse import parse as parse
 from graphc.ops.picking import one_hot as one_hot
 from graphc.ops.picking import take as take
+from graphc.ops.recurrence import cumsum as cumsum
+from graphc.ops.recurrence import scan as scan
 from graphc.ops.reduction import argmax as argmax
 from graphc.ops.reduction import argmin as argmin
 from graphc.ops.reduction import log_softmax as log_softmax

@@ -7,13 +7,14 @@ from typing import Any
 
 import sympy
 
+from graphc.autodiff.scan_rule import scan_adjoints
 from graphc.autodiff.stage_rule import stage_adjoints
 from graphc.errors import DeclarationError, DerivationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
 from graphc.expr.graph import topological
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Reshape, Tensor, make
+from graphc.expr.tensor import Alias, Assign, Leaf, Node, Reshape, Scan, Tensor, make
 from graphc.stable import stabilise_keeping
 
 __all__ = ["grad", "vjp"]
@@ -72,7 +73,7 @@ def _gradients(y: Tensor, wrt: Any, seed: Tensor, unconnected: str) -> Any:
         if v.dtype != "float":
             raise DerivationError(f"{v.describe()} holds {v.dtype} values, and derivatives are by floats: declare it with dtype='float'")
     stable, places = stabilise_keeping([y], variables)
-    adjoints = _sweep(stable[0], places, seed)
+    adjoints = _sweep([(stable[0], seed)], places)
     results = [_result(y, v, adjoints.get(p), _reaches(stable[0], p), unconnected) for v, p in zip(variables, places, strict=True)]
     return results if many else results[0]
 
@@ -101,28 +102,37 @@ def _symmetric(gradient: Tensor) -> Tensor:
     return stage(gradient.shape, [(gradient, (i, j)), (gradient, (j, i))], (read_symbol(0) + read_symbol(1)) / 2)
 
 
-def _sweep(y: Tensor, variables: Sequence[Tensor], seed: Tensor) -> dict[Tensor, Tensor]:
-    """The adjoints of the variables that ``y`` depends on."""
-    order = topological([y])
+def _sweep(seeds: Sequence[tuple[Tensor, Tensor]], variables: Sequence[Tensor]) -> dict[Tensor, Tensor]:
+    """The adjoints of the variables that the seeded tensors depend on.
+
+    Args:
+        seeds: tensors with what their adjoints start from; a tensor may stand there more than once.
+    """
+    order = topological([y for y, _ in seeds])
     wanted: set[Tensor] = set(variables)
-    for node in order:  # everything between the variables and y
+    for node in order:  # everything between the variables and the seeds
         if any(t in wanted for t in node.inputs) and not isinstance(node.op, Leaf):
             wanted.update(t for t in node.outputs if t.dtype == "float")
-    parts: dict[Tensor, list[Tensor]] = {y: [seed]}
+    parts: dict[Tensor, list[Tensor]] = {}
+    for y, seed in seeds:
+        parts.setdefault(y, []).append(seed)
     adjoints: dict[Tensor, Tensor] = {}
     for node in reversed(order):
-        out = node.outputs[0]
-        if out not in parts or out not in wanted:
+        reached = [t for t in node.outputs if t in parts and t in wanted]
+        if not reached:
             continue
-        adjoint = adjoints[out] = _total(parts.pop(out))
-        for source, contribution in _contributions(node, adjoint, wanted):
+        adjoints.update((t, _total(parts.pop(t))) for t in reached)
+        for source, contribution in _contributions(node, adjoints, wanted):
             parts.setdefault(source, []).append(contribution)
     return adjoints
 
 
-def _contributions(node: Node, adjoint: Tensor, wanted: set[Tensor]) -> list[tuple[Tensor, Tensor]]:
+def _contributions(node: Node, adjoints: dict[Tensor, Tensor], wanted: set[Tensor]) -> list[tuple[Tensor, Tensor]]:
     """What a node adds to the adjoints of its inputs; a rule for each primitive."""
     op = node.op
+    if isinstance(op, Scan):
+        return scan_adjoints(node, {t: adjoints[t] for t in node.outputs if t in adjoints}, wanted, _sweep)
+    adjoint = adjoints[node.outputs[0]]
     if isinstance(op, Stage):
         return stage_adjoints(node, adjoint, [t for t in node.inputs if t in wanted])
     source = node.inputs[1] if isinstance(op, Assign) else node.inputs[0] if node.inputs else None

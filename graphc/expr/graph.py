@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from graphc.errors import DeclarationError
-from graphc.expr.dims import Dim, product
+from graphc.expr.dims import Dim
 from graphc.expr.stage import Stage
-from graphc.expr.tensor import Alias, Assign, Call, Guard, Leaf, Node, Phase, Random, Tensor
+from graphc.expr.tensor import Alias, Assign, Call, Guard, Leaf, Node, Phase, Random, Scan, Tensor
 
 __all__ = [
     "assigns",
     "drop_aliases", "free_dimensions", "guards", "inference", "leaves", "random_numbers", "rebuild", "replace_inputs",
-    "resolve_phase", "substitute", "topological", "training", "unalias",
+    "resolve_phase", "substitute", "topological", "training", "unalias", "with_body",
 ]  # fmt: skip
 
 
@@ -92,6 +93,16 @@ def replace_inputs(node: Node, inputs: Sequence[Tensor], shown: Mapping[Tensor, 
     return copy
 
 
+def with_body(node: Node, inputs: Sequence[Tensor], results: Sequence[Tensor]) -> Sequence[Tensor] | None:
+    """A scan on other inputs, with a body of other results over the same parameters; ``None`` where nothing changes."""
+    assert isinstance(node.op, Scan)
+    if tuple(inputs) == node.inputs and tuple(results) == node.op.results:
+        return None
+    copy = Node(replace(node.op, results=tuple(results)), inputs, node.guards, node.origin)
+    copy.outputs = tuple(Tensor(copy, t.shape, t.dtype, t.name, t.call, t.output) for t in node.outputs)
+    return copy.outputs
+
+
 def substitute(outputs: Sequence[Tensor], replacements: dict[Tensor, Tensor]) -> list[Tensor]:
     """The outputs with some tensors replaced by others of the same shape."""
 
@@ -106,7 +117,13 @@ def substitute(outputs: Sequence[Tensor], replacements: dict[Tensor, Tensor]) ->
 
 def resolve_phase(outputs: Sequence[Tensor], branch: int) -> list[Tensor]:
     """The outputs with every ``by_phase`` replaced by one of its branches: 0 training, 1 inference."""
-    return rebuild(outputs, lambda node, inputs: [inputs[branch]] if isinstance(node.op, Phase) else None)
+
+    def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
+        if isinstance(node.op, Scan):
+            return with_body(node, inputs, resolve_phase(node.op.results, branch))
+        return [inputs[branch]] if isinstance(node.op, Phase) else None
+
+    return rebuild(outputs, change)
 
 
 def training(outputs: Sequence[Tensor]) -> list[Tensor]:
@@ -136,7 +153,13 @@ def unalias(tensor: Tensor) -> Tensor:
 
 def drop_aliases(outputs: Sequence[Tensor]) -> list[Tensor]:
     """The outputs without names and without the primals that gradients remember: what is to be computed."""
-    return rebuild(outputs, lambda node, inputs: [inputs[0]] if isinstance(node.op, Alias) else None)
+
+    def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
+        if isinstance(node.op, Scan):
+            return with_body(node, inputs, drop_aliases(node.op.results))
+        return [inputs[0]] if isinstance(node.op, Alias) else None
+
+    return rebuild(outputs, change)
 
 
 def assigns(outputs: Sequence[Tensor]) -> list[Tensor]:
@@ -179,7 +202,7 @@ def random_numbers(outputs: Sequence[Tensor]) -> dict[Node, int]:
     A node's number is its rank of creation among those that the outputs, and the primal of every gradient, can reach;
     so what else was declared does not matter, and a gradient sees the draws of its primal. ``key=`` pins a number.
     """
-    nodes = sorted((n for n in topological(outputs) if isinstance(n.op, Random)), key=lambda n: n.serial)
+    nodes = sorted(_random_nodes(outputs), key=lambda n: n.serial)
     numbers: dict[Node, int] = {}
     rank = 0
     for node in nodes:
@@ -192,6 +215,12 @@ def random_numbers(outputs: Sequence[Tensor]) -> dict[Node, int]:
     return numbers
 
 
-def size(tensor: Tensor) -> object:
-    """The number of entries."""
-    return product(tensor.shape)
+def _random_nodes(outputs: Sequence[Tensor]) -> list[Node]:
+    """The random nodes of a graph and of the bodies in it, each once."""
+    found: dict[Node, None] = {}
+    for node in topological(outputs):
+        if isinstance(node.op, Random):
+            found[node] = None
+        elif isinstance(node.op, Scan):
+            found.update(dict.fromkeys(_random_nodes(node.op.results)))
+    return list(found)

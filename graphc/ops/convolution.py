@@ -113,15 +113,11 @@ def conv2d_transpose(x: Any, kernel: Any, strides: Any = 1, padding: Any = "vali
     """
     x, k = operand(x), operand(kernel)
     if x.ndim != 4 or k.ndim != 4:
-        raise ShapeError(
-            f"conv2d_transpose of {x.describe()} and {k.describe()}: they are (n, height, width, in) and (height, width, out, in)"
-        )
+        raise ShapeError(f"conv2d_transpose of {x.describe()} and {k.describe()}: they are (n, height, width, in) and (height, width, out, in)")
     if padding not in ("valid", "same"):
         raise DeclarationError(f"padding={padding!r} of conv2d_transpose: it is 'valid' or 'same'")
     steps = numbers(strides, 2, "strides")
-    guard = same_extent(
-        x.shape[3], k.shape[3], f"conv2d_transpose of {x.describe()} and {k.describe()}: {x.shape[3]} channels, not {k.shape[3]}"
-    )
+    guard = same_extent(x.shape[3], k.shape[3], f"conv2d_transpose of {x.describe()} and {k.describe()}: {x.shape[3]} channels, not {k.shape[3]}")
     sizes: list[Extent] = []
     places: list[Affine] = []
     for axis, stride in enumerate(steps):

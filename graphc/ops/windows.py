@@ -89,6 +89,4 @@ def _same(size: Extent, reach: Extent, stride: int, what: str) -> int:
         return max((-(-size // stride) - 1) * stride + reach - size, 0)
     if stride == 1:
         return reach - 1
-    raise ShapeError(
-        f"{what}: padding='same' with a stride of {stride} needs an axis whose size is a number, not {size}: pad by numbers"
-    )
+    raise ShapeError(f"{what}: padding='same' with a stride of {stride} needs an axis whose size is a number, not {size}: pad by numbers")

@@ -6,6 +6,7 @@ It knows index sets, accesses, bodies and reducers, and no operation by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from graphc.expr.dims import evaluate_extent
 from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, numpy_dtype
 from graphc.expr.graph import drop_aliases, random_numbers, substitute, topological, training
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
-from graphc.expr.tensor import Assign, Leaf, Node, Random, Reshape, Tensor, make
+from graphc.expr.tensor import Assign, Leaf, Node, Random, Reshape, Scan, Tensor, make
 from graphc.reference.philox import uniform
 from graphc.reference.scalars import body_value
 
@@ -28,6 +29,16 @@ _BOX = 1 << 22  # entries of an index box that are computed at once
 _COMBINE: dict[str, tuple[Any, Any]] = {
     "sum": (np.add, 0), "prod": (np.multiply, 1), "max": (np.maximum, -np.inf), "min": (np.minimum, np.inf),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """What random numbers are a function of, besides their place."""
+
+    seed: int
+    step: int
+    numbers: Mapping[Node, int]
+    iteration: int = 0
 
 
 def evaluate(
@@ -92,7 +103,7 @@ def evaluate_all(
         for node in nodes:
             missing = [t for t in node.outputs if t not in values]
             if missing:
-                results = _apply(node, [values[t] for t in node.inputs], sizes, floats, (seed, step, numbers))
+                results = _apply(node, [values[t] for t in node.inputs], sizes, floats, _Draw(seed, step, numbers))
                 values.update(zip(node.outputs, results, strict=True))
     return [values[t].copy() for t in outputs]
 
@@ -109,18 +120,45 @@ def _leaf_value(leaf: Tensor, floats: Any) -> Array:
     return as_array(leaf, leaf.value, floats)
 
 
-def _apply(node: Node, inputs: list[Array], sizes: Mapping[str, int], floats: Any, draw: tuple[int, int, dict[Node, int]]) -> list[Array]:
+def _apply(node: Node, inputs: list[Array], sizes: Mapping[str, int], floats: Any, draw: _Draw) -> list[Array]:
     op, out = node.op, node.outputs[0]
     if isinstance(op, Stage):
         return evaluate_stage(op, inputs, sizes, numpy_dtype(out.dtype, floats), [t.label for t in node.inputs])
+    if isinstance(op, Scan):
+        return _scan(op, inputs, sizes, floats, draw)
     shape = tuple(extent_value(e, sizes, out) for e in out.shape)
     if isinstance(op, Reshape):
         return [inputs[0].reshape(shape)]
     if isinstance(op, Random):
-        seed, step, numbers = draw
-        return [uniform(shape, seed, step, numbers[node]).astype(floats)]
+        return [uniform(shape, draw.seed, draw.step, draw.numbers[node], draw.iteration).astype(floats)]
     assert isinstance(op, Assign), op
     return [inputs[1]]
+
+
+def _scan(op: Scan, inputs: list[Array], sizes: Mapping[str, int], floats: Any, draw: _Draw) -> list[Array]:
+    """The body, once for each item."""
+    carries, sequences = inputs[: op.carries], inputs[op.carries : op.carries + op.sequences]
+    invariants = inputs[op.carries + op.sequences :]
+    length = evaluate_extent(op.length, sizes)
+    nodes = [n for n in topological(op.results) if n.outputs[0] not in op.parameters]
+    rows: list[list[Array]] = [[] for _ in range(len(op.results))]  # outputs, then the carries before each iteration
+    for t in reversed(range(length)) if op.reverse else range(length):
+        values = dict(zip(op.parameters, [*carries, *(s[t] for s in sequences), *invariants], strict=True))
+        for node in nodes:
+            if isinstance(node.op, Leaf):
+                values[node.outputs[0]] = _leaf_value(node.outputs[0], floats)
+            else:
+                results = _apply(node, [values[i] for i in node.inputs], sizes, floats, replace(draw, iteration=t))
+                values.update(zip(node.outputs, results, strict=True))
+        results = [values[r] for r in op.results]
+        for row, value in zip(rows, [*results[op.carries :], *carries], strict=True):
+            row.append(value)
+        carries = results[: op.carries]
+    stacked = [np.array(row[::-1] if op.reverse else row) for row in rows]
+    if not length:
+        of = [*op.results[op.carries :], *op.results[: op.carries]]
+        stacked = [np.zeros((0, *(evaluate_extent(e, sizes) for e in t.shape)), numpy_dtype(t.dtype, floats)) for t in of]
+    return [*carries, *stacked]
 
 
 def evaluate_stage(stage: Stage, inputs: Sequence[Array], sizes: Mapping[str, int], dtype: Any, labels: Sequence[str]) -> list[Array]:

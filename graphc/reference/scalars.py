@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -84,23 +84,36 @@ _TABLE: dict[type, Callable[..., Any]] = {
 }
 
 
-def body_value(body: Any, values: Mapping[Any, Any]) -> Any:
-    """``body`` with its symbols replaced by arrays that broadcast, iteratively and each subformula once."""
-    memo: dict[Any, Any] = dict(values)
+@lru_cache(maxsize=4096)
+def _program(body: Any) -> tuple[tuple[Any, Callable[..., Any] | None, Any], ...]:
+    """A body as steps: the formula, its function (``None`` for a number or a symbol), its arguments or its number."""
+    steps: dict[Any, tuple[Any, Callable[..., Any] | None, Any]] = {}
     parts: Any = sympy.postorder_traversal(body)
     for part in parts:
-        if part in memo:
+        if part in steps:
             continue
         if part in (sympy.true, sympy.false):
-            memo[part] = bool(part)
+            steps[part] = (part, None, bool(part))
         elif part.is_Integer:
-            memo[part] = int(part)
-        elif (part.is_number and not part.args) or part.is_Rational:
-            memo[part] = float(part)
+            steps[part] = (part, None, int(part))
+        elif part.is_Rational or (part.is_number and not part.args):
+            steps[part] = (part, None, float(part))
+        elif part.is_Symbol:
+            steps[part] = (part, None, None)
+        elif part.func in _TABLE:
+            steps[part] = (part, _TABLE[part.func], part.args)
         else:
-            function = _TABLE.get(part.func)
-            if function is None:
-                raise CompileError(f"the function {part.func.__name__} has no value: it is abstract, or unknown to the evaluator")
-            with np.errstate(all="ignore"):
-                memo[part] = function(*(memo[a] for a in part.args))
+            raise CompileError(f"the function {part.func.__name__} has no value: it is abstract, or unknown to the evaluator")
+    return tuple(steps.values())
+
+
+def body_value(body: Any, values: Mapping[Any, Any]) -> Any:
+    """``body`` with its symbols replaced by arrays that broadcast; each subformula is computed once."""
+    memo: dict[Any, Any] = dict(values)
+    with np.errstate(all="ignore"):
+        for part, function, given in _program(body):
+            if function is not None:
+                memo[part] = function(*(memo[a] for a in given))
+            elif given is not None:
+                memo[part] = given
     return memo[body]

@@ -1,0 +1,182 @@
+"""Recurrences: a step repeated along a sequence, traced once whatever the length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import sympy
+
+from graphc.errors import DeclarationError, ShapeError
+from graphc.expr.affine import Affine
+from graphc.expr.build import operand, same_extent, stage
+from graphc.expr.graph import substitute, topological
+from graphc.expr.origin import caller
+from graphc.expr.stage import read_symbol
+from graphc.expr.tensor import Assign, Call, Guard, Leaf, Node, Random, Scan, Tensor, make, make_scan
+
+__all__ = ["cumsum", "scan"]
+
+
+def scan(step: Callable[[Any, Any], tuple[Any, Any]], sequences: Any, initial: Any, reverse: bool = False) -> tuple[Any, Any]:
+    """A recurrence over the leading axis of sequences.
+
+    Args:
+        step: ``(carry, item) -> (next carry, output)``, called once with symbolic tensors; it may use any tensor from
+            outside. Random nodes made in it draw anew in every iteration.
+        sequences: a tensor, or a tuple of tensors of equal length, whose slices along the first axis are the items.
+        initial: the first carry: a tensor, or a tuple.
+        reverse: walk from last to first; ``outputs[t]`` still belongs to ``sequences[t]``.
+
+    Returns:
+        The last carry, and the outputs stacked along a new first axis; tuples where ``initial`` or the output are.
+
+    Raises:
+        ShapeError: where the sequences' lengths differ, or the next carry has another shape than the carry.
+
+    Example:
+        >>> import graphc as gx
+        >>> x = gx.tensor("x", ("t",))
+        >>> total, sums = gx.scan(lambda s, item: (s + item, s + item), x, 0.0)
+        >>> gx.evaluate(sums, {x: [1.0, 2.0, 3.0]})
+        array([1., 3., 6.])
+    """
+    items, pack_items = _flat(sequences, "the sequences")
+    starts, pack_carries = _flat(initial, "the initial carry")
+    guards = _one_length(items)
+    body = _trace(step, items, starts, pack_items, pack_carries)
+    if any(before.dtype != after.dtype for before, after in zip(starts, body.carries, strict=True)):
+        starts = [_as(before, after.dtype) for before, after in zip(starts, body.carries, strict=True)]
+        body = _trace(step, items, starts, pack_items, pack_carries)
+    for before, after in zip(starts, body.carries, strict=True):
+        guards += _same_shape(before, after)
+    return body.close(items, starts, reverse, guards)
+
+
+Pack = Callable[[Sequence[Any]], Any]
+
+
+def _flat(value: Any, what: str) -> tuple[list[Tensor], Pack]:
+    """A tensor or a tuple of tensors as a list, and how to put such a list together again."""
+    if isinstance(value, tuple | list):
+        if not value:
+            raise DeclarationError(f"{what} of gx.scan is an empty tuple: give a tensor or several")
+        return [operand(v) for v in value], tuple
+    return [operand(value)], lambda parts: parts[0]
+
+
+def _one_length(items: Sequence[Tensor]) -> list[Guard]:
+    guards: list[Guard] = []
+    for item in items:
+        if not item.ndim:
+            raise ShapeError(f"gx.scan walks along the first axis of its sequences, and {item.describe()} has none")
+        text = f"gx.scan: the sequences {items[0].describe()} and {item.describe()} differ in length"
+        guard = same_extent(items[0].shape[0], item.shape[0], text)
+        guards += [guard] if guard else []
+    return guards
+
+
+def _same_shape(before: Tensor, after: Tensor) -> list[Guard]:
+    text = f"gx.scan: the carry has the shape {before.shape} and the next one {after.shape}: broadcast the initial carry to that shape"
+    if before.ndim != after.ndim:
+        raise ShapeError(text)
+    found = [same_extent(a, b, text) for a, b in zip(before.shape, after.shape, strict=True)]
+    return [g for g in found if g]
+
+
+def _as(tensor: Tensor, dtype: Any) -> Tensor:
+    here = tuple(Affine.variable(k) for k in range(tensor.ndim))
+    return stage(tensor.shape, [(tensor, here)], read_symbol(0), dtype=dtype, name=tensor.name)
+
+
+class _Body:
+    """A traced body: its own leaves, what it computes, and the tensors from outside that it uses."""
+
+    def __init__(
+        self, leaves: list[Tensor], carries: list[Tensor], outputs: list[Tensor], pack_carries: Pack, pack_outputs: Pack, since: int
+    ) -> None:
+        self.leaves, self.carries, self.outputs = leaves, carries, outputs
+        self.pack_carries, self.pack_outputs = pack_carries, pack_outputs
+        self.since = since
+
+    def close(self, items: Sequence[Tensor], starts: Sequence[Tensor], reverse: bool, guards: Sequence[Guard]) -> tuple[Any, Any]:
+        """The scan: what does not change from iteration to iteration is computed outside and handed in."""
+        results = [*self.carries, *self.outputs]
+        invariants = _invariants(results, self.leaves, self.since)
+        inner = [make(Leaf("input"), (), t.shape, t.dtype, name=t.name) for t in invariants]
+        results = substitute(results, dict(zip(invariants, inner, strict=True)))
+        op = Scan((*self.leaves, *inner), tuple(results), len(starts), len(items), items[0].shape[0], reverse)
+        node = make_scan(op, [*starts, *items, *invariants], guards, caller())
+        call = Call("scan", (*starts, *items, *invariants))
+        for tensor in node.outputs:
+            tensor.call = call
+        last, stacked = node.outputs[: len(starts)], node.outputs[len(starts) : len(results)]
+        return self.pack_carries(last), self.pack_outputs(stacked)
+
+
+def _trace(step: Any, items: Sequence[Tensor], starts: Sequence[Tensor], pack_items: Pack, pack_carries: Pack) -> _Body:
+    carries = [make(Leaf("input"), (), t.shape, t.dtype, name=t.name or "carry") for t in starts]
+    parts = [make(Leaf("input"), (), t.shape[1:], t.dtype, name=t.name or "item") for t in items]
+    since = parts[-1].node.serial
+    result = step(pack_carries(carries), pack_items(parts))
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise DeclarationError("the step of gx.scan returns a pair, (next carry, output)")
+    following, _ = _flat(result[0], "the next carry")
+    if len(following) != len(starts):
+        raise DeclarationError(f"the step of gx.scan returns {len(following)} carries, and {len(starts)} were given")
+    outputs, pack_outputs = _flat(result[1], "the output")
+    return _Body([*carries, *parts], following, outputs, pack_carries, pack_outputs, since)
+
+
+def _invariants(results: Iterable[Tensor], leaves: Sequence[Tensor], since: int) -> list[Tensor]:
+    """The tensors from outside that the body reads: the last ones on the way in that no iteration changes."""
+    changing: set[Tensor] = set(leaves)
+    plain: set[Tensor] = set()  # constants and what is made of them alone may stay inside
+    found: dict[Tensor, None] = {}
+    order = topological(results)
+    for node in order:
+        if _changes(node, changing, since):
+            changing.update(node.outputs)
+        elif (
+            all(t in plain for t in node.inputs)
+            and not (isinstance(node.op, Leaf) and node.op.kind != "constant")
+            and not isinstance(node.op, Random)
+        ):
+            plain.update(node.outputs)
+    for node in order:
+        if any(t in changing for t in node.outputs):
+            found.update(dict.fromkeys(t for t in node.inputs if t not in changing and t not in plain))
+    found.update(dict.fromkeys(t for t in results if t not in changing and t not in plain))
+    return list(found)
+
+
+def _constant(node: Node) -> bool:
+    return node.op.kind == "constant" if isinstance(node.op, Leaf) else not isinstance(node.op, Random)
+
+
+def _changes(node: Node, changing: set[Tensor], since: int) -> bool:
+    if isinstance(node.op, Assign) and node.serial > since:
+        raise DeclarationError(f"{node.inputs[0].label} is assigned to inside a gx.scan: carry it instead, and assign the last carry")
+    return any(t in changing for t in (*node.inputs, *node.outputs)) or (isinstance(node.op, Random) and node.serial > since)
+
+
+def cumsum(x: Any, axis: int | None = None) -> Tensor:
+    """The running sum along an axis; without one, over all entries in row-major order.
+
+    Example:
+        >>> import graphc as gx
+        >>> gx.evaluate(gx.cumsum(gx.constant([1.0, 2.0, 3.0])), {})
+        array([1., 3., 6.])
+    """
+    from graphc.ops.axes import axis_of
+    from graphc.ops.layout import reshape, transpose
+
+    x = operand(x)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    axis = axis_of(x, axis)
+    order = [axis, *(a for a in range(x.ndim) if a != axis)]
+    first = transpose(x, order)
+    zero = stage(first.shape[1:], (), sympy.Integer(0), dtype="int" if x.dtype in ("int", "bool") else "float")
+    _, sums = scan(lambda total, item: (total + item, total + item), first, zero)
+    return transpose(sums, [order.index(a) for a in range(x.ndim)]).called("cumsum", x)
