@@ -1,0 +1,278 @@
+"""Training: the loop by hand, seeds, weights, splits, logs, data in every form."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import graphc as gx
+from graphc import layers as K
+from graphc import losses, models, optimizers
+from graphc.data import epoch_order
+from graphc.errors import DataError, DeclarationError
+from tests.models.problems import LABELS, LINE, X, Y, classifier, line, numpy_descent, quiet, several
+
+
+def test_two_epochs_by_hand():
+    model = line(optimizers.SGD(0.05), dtype="float64")
+    kernel, bias = model.get_weights()
+    history = quiet(model, X, LINE, batch_size=16, epochs=2, seed=7)
+    expected = []
+    for epoch in range(2):
+        kernel, bias, loss = numpy_descent(X, LINE, kernel, bias, 0.05, epoch_order(60, 7, epoch), 16)
+        expected.append(loss)
+    np.testing.assert_allclose(history.history["loss"], expected, rtol=1e-10)
+    np.testing.assert_allclose(model.get_weights()[0], kernel, rtol=1e-10)
+    np.testing.assert_allclose(model.get_weights()[1], bias, rtol=1e-10)
+    assert model.optimizer.iterations == 8
+    assert history.epoch == [0, 1]
+    np.testing.assert_allclose(history.final["loss"], np.mean((X @ kernel[:, 0] + bias - LINE) ** 2), rtol=1e-10)
+
+
+def test_weights_of_samples_count_in_loss_and_metrics():
+    weight = np.random.default_rng(1).uniform(0, 2, 60)
+    model = line(optimizers.SGD(0.05), dtype="float64", metrics=["mae"])
+    kernel, bias = model.get_weights()
+    history = quiet(model, X, LINE, batch_size=25, sample_weight=weight, shuffle=False)
+    new, offset, loss = numpy_descent(X, LINE, kernel, bias, 0.05, np.arange(60), 25, weight)
+    np.testing.assert_allclose(model.get_weights()[0], new, rtol=1e-10)
+    np.testing.assert_allclose(history.history["loss"], [loss], rtol=1e-10)
+    error = X @ new[:, 0] + offset - LINE
+    found = model.evaluate(X, LINE, sample_weight=weight, verbose=0)
+    np.testing.assert_allclose(found, [np.mean(weight * error**2), np.average(np.abs(error), weights=weight)], rtol=1e-10)
+
+
+def test_weights_of_classes_are_weights_of_samples():
+    a, b = classifier(dtype="float64"), classifier(dtype="float64")
+    quiet(a, class_weight={0: 0.5, 1: 3.0}, epochs=2)
+    quiet(b, sample_weight=np.where(Y == 1, 3.0, 0.5), epochs=2)
+    for mine, other in zip(a.get_weights(), b.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_one_seed_fixes_everything():
+    def run(seed, **options):
+        model = classifier(dropout=0.4)
+        history = quiet(model, epochs=3, seed=seed, **options)
+        return history.history["loss"], model.predict(X)
+
+    first, again, other = run(5), run(5), run(6)
+    assert first[0] == again[0]
+    np.testing.assert_array_equal(first[1], again[1])
+    assert first[0] != other[0]
+    held = run(5, validation_data=(X, Y))
+    assert held[0] == first[0]
+
+
+def test_orders_go_on_in_a_second_fit():
+    a, b = classifier(dropout=0.3), classifier(dropout=0.3)
+    whole = quiet(a, epochs=4, seed=3).history["loss"]
+    parts = quiet(b, epochs=2, seed=3).history["loss"] + quiet(b, epochs=2, seed=3).history["loss"]
+    assert whole == parts
+
+
+def test_a_second_fit_compiles_nothing():
+    model = classifier()
+    quiet(model, epochs=2, validation_split=0.2)
+    before = dict(model._programs)
+    quiet(model, X[:31], Y[:31], epochs=3, batch_size=7, validation_split=0.3, shuffle=False, seed=4)
+    model.set_weights(model.get_weights())
+    model.evaluate(X, Y, verbose=0)
+    assert model._programs == before
+
+
+def test_the_split_is_drawn_by_the_seed_class_by_class():
+    y = np.repeat([0, 1], [48, 12])
+    model = classifier()
+    history = quiet(model, X, y, validation_split=0.25)
+    prepared = model.fit_inputs(X)
+    assert len(prepared[0]) == 60
+    assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert set(history.final) == set(history.history)
+
+
+def test_validation_loss_is_that_of_evaluate():
+    model = classifier(dropout=0.5)
+    history = quiet(model, epochs=2, validation_data=(X[:20], Y[:20]))
+    np.testing.assert_allclose(model.evaluate(X[:20], Y[:20], verbose=0)[0], history.history["val_loss"][-1], rtol=1e-5)
+    np.testing.assert_allclose(history.final["val_loss"], history.history["val_loss"][-1], rtol=1e-6)
+
+
+def test_training_loss_is_that_of_training_mode():
+    model = classifier(dropout=0.5, optimizer=optimizers.SGD(0.0))
+    history = quiet(model, batch_size=60)
+    assert abs(history.history["loss"][0] - model.evaluate(X, Y, verbose=0)[0]) > 1e-3
+
+
+@pytest.mark.parametrize("y", [Y, Y[:, None], Y.astype(float), Y.astype(bool), Y.tolist()], ids=["ints", "column", "floats", "bools", "list"])
+def test_targets_in_any_form(y):
+    model = classifier(dtype="float64")
+    expected = quiet(classifier(dtype="float64"), X, Y.astype(float), epochs=2).history["loss"]
+    assert quiet(model, X, y, epochs=2).history["loss"] == expected
+
+
+@pytest.mark.parametrize(
+    "x",
+    [X.tolist(), np.asfortranarray(X), X.astype(">f8"), np.repeat(X, 2, axis=0)[::2], X[::-1][::-1]],
+    ids=["lists", "Fortran", "byte-swapped", "strided", "negative strides"],
+)
+def test_inputs_in_any_form(x):
+    expected = quiet(classifier(dtype="float64"), X, Y, epochs=1).history["loss"]
+    assert quiet(classifier(dtype="float64"), x, Y, epochs=1).history["loss"] == expected
+
+
+def test_frames():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=["a", "b", "c", "d"])
+    expected = quiet(classifier(), X, Y).history["loss"]
+    assert quiet(classifier(), frame, pandas.Series(Y)).history["loss"] == expected
+    frame.loc[3, "c"] = np.nan
+    with pytest.raises(DataError, match=r"x is NaN in the column 'c' \(row 3\)"):
+        quiet(classifier(), frame, Y)
+
+
+def test_batches():
+    batches = [(X[k : k + 16], Y[k : k + 16]) for k in range(0, 60, 16)]
+    expected = quiet(classifier(), X, Y, epochs=2, batch_size=16, shuffle=False).history["loss"]
+    np.testing.assert_allclose(classifier().fit(batches, epochs=2, verbose=0).history["loss"], expected, rtol=1e-5)
+    np.testing.assert_allclose(classifier().fit((b for b in batches), epochs=2, verbose=0).history["loss"], expected, rtol=1e-5)
+
+    def endless():
+        while True:
+            yield from batches
+
+    found = classifier().fit(endless(), epochs=2, steps_per_epoch=4, verbose=0, validation_data=(X, Y))
+    np.testing.assert_allclose(found.history["loss"], expected, rtol=1e-5)
+    assert len(found.history["val_loss"]) == 2
+    model = classifier()
+    quiet(model)
+    np.testing.assert_allclose(model.evaluate(batches, verbose=0), model.evaluate(X, Y, verbose=0), rtol=1e-5)
+
+
+def test_class_labels_and_one_hot_agree():
+    labels = several(dtype="float64")
+    one_hot = several(dtype="float64", loss="categorical_crossentropy")
+    a = quiet(labels, X, LABELS, epochs=2).history
+    b = quiet(one_hot, X, np.eye(3)[LABELS], epochs=2).history
+    np.testing.assert_allclose(a["loss"], b["loss"], rtol=1e-10)
+    assert a["accuracy"] == b["accuracy"]
+
+
+def test_own_loss_metric_and_optimizer():
+    def cubed(y_true, y_pred):
+        return gx.abs(y_true - y_pred) ** 3
+
+    def bias(y_true, y_pred):
+        return y_pred - y_true
+
+    descent = optimizers.rule(lambda p, g, state, t, lr: (p - lr * g, {"m": state["m"] + g}), state={"m": 0.0}, learning_rate=0.01)
+    model = line(descent, loss=cubed, metrics=[bias], dtype="float64")
+    history = quiet(model, X, LINE, epochs=5)
+    error = model.predict(X)[:, 0] - LINE
+    np.testing.assert_allclose(model.evaluate(X, LINE, verbose=0), [np.mean(np.abs(error) ** 3), error.mean()], rtol=1e-6)
+    assert history.history["loss"][-1] < history.history["loss"][0]
+    with pytest.raises(DeclarationError, match=r"already averaged"):
+        quiet(line(loss=lambda y, p: gx.mean((y - p) ** 2)), X, LINE, sample_weight=np.ones(60))
+
+
+def test_penalties_and_added_losses_count():
+    x = K.Input((4,))
+    layer = K.Dense(1, kernel_regularizer=gx.regularizers.L2(0.1) if hasattr(gx, "regularizers") else "l2")
+    model = models.Model(x, layer(x))
+    model.add_loss(gx.sum(gx.abs(layer.bias)) + 2.0)
+    model.compile(optimizers.SGD(0.0), "mse", dtype="float64", metrics=["mse"])
+    loss, mse = model.evaluate(X, LINE, verbose=0)
+    kernel, bias = model.get_weights()
+    np.testing.assert_allclose(loss - mse, 0.1 * np.sum(kernel**2) + np.abs(bias).sum() + 2, rtol=1e-9)
+
+
+def test_several_outputs():
+    x = K.Input((4,))
+    h = K.Dense(5, activation="tanh")(x)
+    model = models.Model(x, [K.Dense(1, activation="sigmoid", name="sign")(h), K.Dense(1, name="line")(h)])
+    model.compile("adam", {"sign": "binary_crossentropy", "line": "mse"}, loss_weights={"sign": 1.0, "line": 0.5}, metrics={"sign": ["accuracy"]})
+    history = quiet(model, X, [Y, LINE], epochs=2)
+    assert list(history.history) == ["loss", "sign_loss", "line_loss", "sign_accuracy"]
+    h = history.history
+    np.testing.assert_allclose(h["loss"], np.array(h["sign_loss"]) + 0.5 * np.array(h["line_loss"]), rtol=1e-5)
+    assert [p.shape for p in model.predict(X)] == [(60, 1), (60, 1)]
+    quiet(model, X, {"sign": Y, "line": LINE})
+
+
+def test_train_on_batch():
+    model = line(optimizers.SGD(0.05), dtype="float64")
+    kernel, bias = model.get_weights()
+    loss = model.train_on_batch(X, LINE)
+    new, _, expected = numpy_descent(X, LINE, kernel, bias, 0.05, np.arange(60), 60)
+    np.testing.assert_allclose(loss, expected, rtol=1e-10)
+    np.testing.assert_allclose(model.get_weights()[0], new, rtol=1e-10)
+    assert isinstance(classifier().train_on_batch(X, Y), list)
+
+
+def test_frozen_weights_stay():
+    model = models.Sequential([K.Input((4,)), K.Dense(3, trainable=False), K.Dense(1)])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    quiet(model, X, LINE)
+    after = model.get_weights()
+    np.testing.assert_array_equal(before[0], after[0])
+    assert not np.array_equal(before[2], after[2])
+
+
+def test_one_line_an_epoch_without_control_characters(capsys):
+    classifier().fit(X, Y, epochs=3, validation_data=(X, Y))
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 3
+    for k, text in enumerate(out):
+        assert re.fullmatch(rf"Epoch {k + 1}/3 - loss: [\d.]+ - accuracy: [\d.]+ - val_loss: [\d.]+ - val_accuracy: [\d.]+", text)
+    model = classifier()
+    quiet(model)
+    model.evaluate(X, Y, verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+BAD = {
+    "lengths": (lambda: quiet(classifier(), X, Y[:59]), r"x has 60 samples and y has 59"),
+    "width": (lambda: quiet(line(), X[:, :3], LINE), r"x has 3 columns, and the model's input x\(n, 4\) wants 4"),
+    "NaN": (lambda: quiet(line(), np.where(X > 2, np.nan, X), LINE), r"x is NaN in the column"),
+    "NaN in y": (lambda: quiet(line(), X, np.where(LINE > 2, np.nan, LINE)), r"y is NaN in row"),
+    "labels": (lambda: quiet(several(), X, LABELS + 1), r"y has the class 3 in row \d+, and the model has 3 classes, 0 to 2"),
+    "negative labels": (lambda: quiet(several(), X, LABELS - 1), r"y has the class -1"),
+    "binary": (lambda: quiet(classifier(), X, Y + 1), r"y has 2 in row \d+, and binary targets lie between 0 and 1"),
+    "signs": (lambda: quiet(classifier(), X, 2 * Y - 1), r"y has -1 in row"),
+    "strings": (lambda: quiet(classifier(), X, np.where(Y, "yes", "no")), r"y has entries of type <U3"),
+    "one-hot": (lambda: quiet(several(), X, np.eye(3)[LABELS]), r"take the loss categorical_crossentropy"),
+    "columns": (lambda: quiet(line(), X, X), r"y has 4 columns and the model gives 1"),
+    "labels for one-hot": (lambda: quiet(several(loss="categorical_crossentropy"), X, LABELS), r"take the loss sparse_categorical_crossentropy"),
+    "weights": (lambda: quiet(line(), X, LINE, sample_weight=np.ones(3)), r"sample_weight has the shape \(3,\), and there are 60"),
+    "class weights": (lambda: quiet(classifier(), class_weight={0: 1.0}), r"no weight for the class 1"),
+    "no targets": (lambda: quiet(line(), X, None), r"y is missing"),
+    "nothing": (lambda: quiet(line(), X[:0], LINE[:0]), r"x has no samples"),
+    "split": (lambda: quiet(line(), X, LINE, validation_split=1.5), r"validation_split=1.5"),
+    "empty batches": (lambda: line().fit(iter([]), verbose=0), r"batches is empty"),
+    "validation": (lambda: quiet(classifier(), validation_data=(X, Y[:3])), r"x has 60 samples and y has 3"),
+}
+
+
+@pytest.mark.parametrize("row", BAD)
+def test_data_that_does_not_fit_is_named(row):
+    run, message = BAD[row]
+    with pytest.raises(DataError, match=message):
+        run()
+
+
+def test_arguments_that_do_not_fit():
+    for options in ({"epochs": 0}, {"batch_size": -1}, {"seed": -1}, {"seed": 0.5}):
+        with pytest.raises(DeclarationError, match=rf"{next(iter(options))}="):
+            quiet(line(), X, LINE, **options)
+
+
+def test_a_regression_in_one_variable_takes_vectors():
+    model = models.Sequential([K.Dense(1)])
+    model.compile(optimizers.SGD(0.1), losses.MeanSquaredError())
+    x = np.linspace(-1, 1, 40)
+    quiet(model, x, 3 * x + 1, epochs=60, batch_size=8)
+    kernel, bias = model.get_weights()
+    np.testing.assert_allclose([kernel[0, 0], bias[0]], [3, 1], atol=0.02)
