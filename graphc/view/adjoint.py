@@ -1,0 +1,169 @@
+"""The adjoint of one argument through one step, as LaTeX: what the backward pass multiplies an incoming gradient with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from graphc.autodiff import grad, vjp
+from graphc.errors import GraphcError
+from graphc.expr.affine import Affine
+from graphc.expr.build import stage
+from graphc.expr.compose import accesses, inlinable, inline
+from graphc.expr.graph import rebuild, substitute, training, unalias
+from graphc.expr.stage import Stage, read_symbol
+from graphc.expr.tensor import Alias, Leaf, Tensor, make
+from graphc.view.stage_latex import body_latex, stage_latex
+
+__all__ = ["Contribution", "contribution"]
+
+Contribution = tuple[str, tuple[Tensor, ...]]  # the LaTeX, and the arguments whose values it reads
+
+
+def contribution(step: Tensor, arguments: tuple[Tensor, ...], source: Tensor, incoming: str | None, names: dict[Tensor, str]) -> Contribution | None:
+    """What ``step`` adds to the adjoint of ``source``, given its own adjoint ``incoming`` (none: the number 1); ``None`` where that is nothing."""
+    if source.dtype != "float":
+        return None
+    fresh = {t: make(Leaf("input"), (), t.shape, t.dtype, name=t.name or f"v{k}") for k, t in enumerate(arguments)}
+    back = {f: t for t, f in fresh.items()}
+    [copy] = rebuild(training(substitute([step], fresh)), lambda node, inputs: [inputs[0]] if isinstance(node.op, Alias) else None)
+    cotangent = make(Leaf("input"), (), step.shape, "float", name="cotangent")
+    known = {f: names[t] for f, t in back.items()} | {cotangent: incoming or "1"}
+    slope = rf"\frac{{\partial {names[step]}}}{{\partial {names[source]}}}"
+    general = slope if incoming is None else rf"\left({slope}\right)^{{\!\top}} {incoming}"
+    try:
+        adjoint = _joined(unalias(grad(copy, fresh[source]) if incoming is None else vjp(copy, fresh[source], cotangent)))
+    except GraphcError:
+        return None
+    if adjoint is cotangent:
+        return incoming or "1", ()
+    if adjoint in back:
+        return names[back[adjoint]], (back[adjoint],)
+    if not isinstance(adjoint.op, Stage) or any(not isinstance(t.op, Leaf) for t in adjoint.inputs):
+        return general, (source,)
+    if adjoint.op.body == 0:
+        return None
+    own, adjoint = _folded(copy, adjoint)
+    if own is not None:
+        known[own], back[own] = names[step], step
+    saved = tuple(back[t] for t in adjoint.inputs if t in back)
+    return _printed(adjoint, known) or general, saved
+
+
+def _folded(step: Tensor, adjoint: Tensor) -> tuple[Tensor | None, Tensor]:
+    """The adjoint with the step's own result in place of its formula: ``1 - h²`` instead of ``1 - tanh²(z)``."""
+    forward, back = step.op, adjoint.op
+    if not isinstance(forward, Stage) or not isinstance(back, Stage) or not forward.elementwise or not back.elementwise or forward.body.is_Symbol:
+        return None, adjoint
+    reads = accesses(adjoint)
+    same = {}
+    for k, (tensor, places, _) in enumerate((step.inputs[r.operand], r.coords, r.outside) for r in forward.reads):
+        at = next((n for n, found in enumerate(reads) if found[0] is tensor and found[1] == places), None)
+        if at is None:
+            return None, adjoint
+        same[read_symbol(k)] = read_symbol(at)
+    own = make(Leaf("input"), (), step.shape, step.dtype, name="own")
+    body = back.body.xreplace(back.dim_values())
+    folded = body.subs(forward.body.xreplace(forward.dim_values()).xreplace(same), read_symbol(len(reads)))
+    if read_symbol(len(reads)) not in folded.free_symbols or sympy.count_ops(folded) >= sympy.count_ops(body):
+        return None, adjoint
+    here = tuple(Affine.variable(k) for k in back.free or ())
+    return own, stage(back.extents, [*reads, (own, here)], folded, outputs=len(back.shape), dtype="float")
+
+
+def _joined(tensor: Tensor) -> Tensor:
+    """A stage with what it reads put into it as far as that goes."""
+    for _ in range(32):
+        op = tensor.op
+        if not isinstance(op, Stage):
+            return tensor
+        read = next((k for k, r in enumerate(op.reads) if inlinable(op, k, tensor.inputs[r.operand])), None)
+        if read is None:
+            return _passed(tensor)
+        tensor = inline(tensor, read)
+    return tensor
+
+
+def _passed(tensor: Tensor) -> Tensor:
+    """The operand itself where a stage only copies it."""
+    op = tensor.op
+    if isinstance(op, Stage) and op.elementwise and op.body == read_symbol(0) and [p.bare for p in op.reads[0].coords] == list(op.free or ()):
+        return tensor.inputs[0]
+    return tensor
+
+
+def _printed(tensor: Tensor, known: dict[Tensor, str]) -> str:
+    """A stage in matrix notation where it is element-wise or one product; in index notation otherwise."""
+    op = tensor.op
+    assert isinstance(op, Stage)
+    labels = [known.get(t, "") for t in tensor.inputs]
+    if not all(labels):
+        constants = {t: f"{t.value.item():.4g}" for t in tensor.inputs if t.kind == "constant" and t.ndim == 0}
+        if any(t not in known and t not in constants for t in tensor.inputs):
+            return ""
+        known = known | constants
+    return (
+        _elementwise(tensor, op, known)
+        or _product(tensor, op, known)
+        or stage_latex(tensor, lambda t: f"({known[t]})" if "frac" in known[t] else known[t])
+    )
+
+
+def _elementwise(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
+    if not op.elementwise:
+        return ""
+    axes = list(op.free or ())
+    for read in op.reads:
+        places = [p.bare for p in read.coords]
+        if places and places != axes[-len(places) :]:
+            return ""
+    if any(s.name.startswith("i") for s in op.body.free_symbols):
+        return ""
+    names = {read_symbol(k): known[tensor.inputs[r.operand]] for k, r in enumerate(op.reads)}
+    names |= {d: str(v) for d, v in op.dim_values().items()}
+    arrays = {read_symbol(k) for k, r in enumerate(op.reads) if r.coords}
+    factors = [f for f in sympy.Mul.make_args(op.body)]
+    if not arrays or any(f.is_Add and not f.free_symbols for f in factors):
+        return body_latex(op.body, names)
+    scale = sympy.Mul(*[f for f in factors if not f.free_symbols & arrays])
+    rest = [f for f in factors if f.free_symbols & arrays]
+    # The incoming gradient leads, as one reads it: ∂L/∂h ⊙ (1 − h²).
+    rest.sort(key=lambda f: (not (f.is_Symbol and "partial" in names[f]), sympy.default_sort_key(f)))
+    below = [f for f in rest if f.is_Pow and f.exp.is_number and f.exp.is_negative]
+    words = [f"\\left({body_latex(f, names)}\\right)" if f.is_Add else body_latex(f, names) for f in rest if f not in below]
+    text = r" \odot ".join(words)
+    if below:
+        text = rf"\frac{{{text or 1}}}{{{body_latex(1 / sympy.Mul(*below), names)}}}"
+    if scale == 1:
+        return text
+    if scale == -1:
+        return f"-{text}"
+    return rf"{body_latex(scale, names)} \, {text}"
+
+
+def _product(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
+    """``X Y``, ``Xᵀ Y``, ... for one sum over one index of a product of two reads; ``1ᵀ G`` for a sum over rows."""
+    free, reduced = op.free, op.reduced
+    if free is None or op.reducer != "sum" or any(len(r.coords) > 2 for r in op.reads):
+        return ""
+    places: list[list[Any]] = [[p.bare for p in r.coords] for r in op.reads]
+    words = [known[tensor.inputs[r.operand]] for r in op.reads]
+    if op.body == read_symbol(0) and len(reduced) == 1 and places[0] == [reduced[0], *free]:
+        return rf"\mathbf{{1}}^{{\top}} {words[0]}"
+    if op.body != read_symbol(0) * read_symbol(1) or len(reduced) != 1 or len(free) != 2 or any(len(p) != 2 for p in places):
+        return ""
+    k = reduced[0]
+    left = next((n for n in (0, 1) if free[0] in places[n]), None)
+    if left is None or free[1] not in places[1 - left]:
+        return ""
+    right = 1 - left
+    if sorted(places[left]) != sorted([free[0], k]) or sorted(places[right]) != sorted([k, free[1]]):
+        return ""
+    first = words[left] if places[left] == [free[0], k] else rf"{_grouped(words[left])}^{{\top}}"
+    second = words[right] if places[right] == [k, free[1]] else rf"{_grouped(words[right])}^{{\top}}"
+    return rf"{first} \, {second}"
+
+
+def _grouped(word: str) -> str:
+    return rf"\left({word}\right)" if "frac" in word else f"{{{word}}}"

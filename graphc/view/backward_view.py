@@ -1,0 +1,157 @@
+"""The backward graph beside the forward one: for every variable its adjoint, its formula, and the values that it reads."""
+
+from __future__ import annotations
+
+from graphc.errors import GraphcError
+from graphc.expr.tensor import Tensor
+from graphc.view.adjoint import contribution
+from graphc.view.annotate import scalar_target
+from graphc.view.formula import item_formula
+from graphc.view.names import Text, name_text, shape_text, slug
+from graphc.view.op_view import spoken_name
+from graphc.view.outline import Arrow, Identifiers, Outline, Vertex
+from graphc.view.reading import Item, Reading
+
+__all__ = ["backward_outline"]
+
+LONGEST = 5  # operations in one formula; a longer one gets a name of its own in between
+MOST = 120
+
+
+class _Steps:
+    """The reading reduced to named steps: an unnamed tensor with one user is put into that user's formula."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        users = reading.users()
+        self.names: dict[Tensor, str] = {}
+        self.plain: dict[Tensor, str] = {}
+        taken = {item.name for item in reading.items.values()}
+        count = 0
+        size: dict[Tensor, int] = {}
+        for tensor, item in reading.items.items():
+            if item.name:
+                text = name_text(item.name.rpartition("/")[2])
+                self.names[tensor], self.plain[tensor] = text.latex or rf"\text{{{_letters(text.plain)}}}", item.name
+                continue
+            size[tensor] = 1 + sum(size.get(t, 0) for t in item.inputs)
+            if item.kind != "value" or tensor in reading.targets or len(users[tensor]) != 1 or size[tensor] >= LONGEST:
+                if item.kind == "constant":
+                    self.names[tensor], self.plain[tensor] = item.operator.latex, item.operator.plain
+                    continue
+                count += 1
+                while f"v{count}" in taken:
+                    count += 1
+                self.names[tensor], self.plain[tensor] = f"v_{{{count}}}", f"v{count}"
+                size.pop(tensor)
+        self.arguments = {t: self._arguments(t) for t in self.names}
+
+    def _arguments(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        found: dict[Tensor, None] = {}
+        stack = list(reversed(self.reading.items[tensor].inputs))
+        while stack:
+            t = stack.pop()
+            if t in self.names:
+                found[t] = None
+            else:
+                stack.extend(reversed(self.reading.items[t].inputs))
+        return tuple(found)
+
+    def formula(self, item: Item) -> str:
+        return item_formula(self.reading, item, lambda t: self.names.get(t, ""))
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text if c.isalnum() or c in " .,-") or "?"
+
+
+def backward_outline(reading: Reading) -> Outline:
+    """Forward above, backward below, a column for each variable."""
+    target = scalar_target(reading)
+    steps = _Steps(reading)
+    if len(steps.names) > MOST:
+        raise GraphcError(
+            f"the backward graph of {target.label} has {len(steps.names)} variables, more than {MOST} cannot be read: draw it with values, "
+            "at={...}, or draw a part of the graph"
+        )
+    ids = Identifiers()
+    forward = {t: _forward(steps, reading.items[t], t is target, ids) for t in steps.names}
+    arrows = [
+        Arrow(forward[s].id, forward[t].id, title=f"{steps.plain[s]} goes into {steps.plain[t]}") for t in steps.names for s in steps.arguments[t]
+    ]
+    wanted = _wanted(reading, steps, target)
+    backward: dict[Tensor, Vertex] = {}
+    back_arrows: list[Arrow] = []
+    for tensor in reversed(list(steps.names)):
+        if tensor not in wanted:
+            continue
+        made = _adjoint(steps, reading, tensor, target, wanted, forward, backward, ids)
+        if made is not None:
+            backward[tensor] = made[0]
+            back_arrows += made[1]
+    vertices = [*forward.values(), *backward.values()]
+    title = f"Forward and backward graph of {spoken_name(reading.items[target])}"
+    formulas = " ".join(f"{v.title}." for v in backward.values())
+    return Outline(vertices, [*arrows, *back_arrows], title, f"{title}. {formulas}", roomy=True, top="forward")
+
+
+def _wanted(reading: Reading, steps: _Steps, target: Tensor) -> set[Tensor]:
+    """Whose adjoints are drawn: what depends on a parameter; everything where there is none."""
+    floats = [t for t in steps.names if t.dtype == "float" and reading.items[t].kind not in ("constant", "random", "state")]
+    parameters = {t for t in floats if reading.items[t].kind == "parameter"}
+    reached: set[Tensor] = set(parameters)
+    for t in steps.names:
+        if any(s in reached for s in steps.arguments[t]):
+            reached.add(t)
+    return {t for t in floats if t in reached or not parameters} | {target}
+
+
+def _forward(steps: _Steps, item: Item, is_target: bool, ids: Identifiers) -> Vertex:
+    tensor = item.tensor
+    name, plain, shape = steps.names[tensor], steps.plain[tensor], shape_text(item.tensor.shape)
+    role = "output" if is_target else item.kind
+    if item.kind == "value":
+        label = Text(f"{plain} = {item.operator.plain}(…)", f"{name} = {{{steps.formula(item)}}}")
+    else:
+        label = item.text if item.name else item.operator
+    return Vertex(ids.new(slug(plain)), role, label, shape, ("forward",), title=f"{item.kind} {plain}", rank=plain, small=True)
+
+
+def _adjoint(
+    steps: _Steps, reading: Reading, tensor: Tensor, target: Tensor, wanted: set[Tensor],
+    forward: dict[Tensor, Vertex], backward: dict[Tensor, Vertex], ids: Identifiers,
+) -> tuple[Vertex, list[Arrow]] | None:  # fmt: skip
+    symbol, plain = _symbol(steps, target, tensor), f"∂{steps.plain[target]}/∂{steps.plain[tensor]}"
+    vertex = Vertex(ids.new(f"grad-{slug(steps.plain[tensor])}"), "adjoint", Text(plain), "", ("backward",), rank=steps.plain[tensor], small=True)
+    if tensor is target:
+        vertex.label, vertex.title = Text(f"{plain} = 1", f"{symbol} = 1"), f"{plain} is 1"
+        return vertex, []
+    terms: list[str] = []
+    arrows: list[Arrow] = []
+    read: dict[Tensor, None] = {}
+    for user in steps.names:
+        if tensor not in steps.arguments[user] or user not in backward:
+            continue
+        made = contribution(user, steps.arguments[user], tensor, None if user is target else _symbol(steps, target, user), steps.names)
+        if made is None:
+            continue
+        terms.append(made[0])
+        read.update(dict.fromkeys(made[1]))
+        arrows.append(
+            Arrow(backward[user].id, vertex.id, "backward", title=f"{plain} needs ∂{steps.plain[target]}/∂{steps.plain[user]}", constraint=False)
+        )
+    if not terms:
+        return None
+    right = terms[0] + "".join(t if t.startswith("-") else f" + {t}" for t in terms[1:])
+    vertex.label = Text(f"{plain} = …", f"{symbol} = {{{right}}}")
+    vertex.title = (
+        f"{plain}, from {', '.join('∂' + steps.plain[target] + '/∂' + steps.plain[u] for u in steps.names if tensor in steps.arguments[u])}"
+    )
+    for value in read:
+        if reading.items[value].kind != "constant":
+            arrows.append(Arrow(forward[value].id, vertex.id, "saved", title=f"{plain} reads {steps.plain[value]}", constraint=False))
+    return vertex, arrows
+
+
+def _symbol(steps: _Steps, target: Tensor, tensor: Tensor) -> str:
+    return rf"\frac{{\partial {steps.names[target]}}}{{\partial {steps.names[tensor]}}}"

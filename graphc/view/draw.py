@@ -1,0 +1,100 @@
+"""``gx.draw``: from a tensor, several, or a model to a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.errors import DeclarationError, GraphcError
+from graphc.expr.tensor import Tensor
+from graphc.view.annotate import checked_feeds, gradients, scalar_target, values, write_gradients, write_locals, write_values
+from graphc.view.backward_view import backward_outline
+from graphc.view.compose import compose
+from graphc.view.fold import fold
+from graphc.view.layer_view import layer_outline
+from graphc.view.neuron_view import neuron_outline, neuron_scene
+from graphc.view.op_view import op_outline
+from graphc.view.outline import Outline
+from graphc.view.picture import Picture
+from graphc.view.reading import Reading, read
+from graphc.view.styles import choose, style_named
+
+__all__ = ["VIEWS", "draw", "targets_of"]
+
+VIEWS = ("op", "layer", "neuron")
+FOLD, REFUSE = 60, 2000
+
+
+def targets_of(target: Any) -> list[Tensor]:
+    """The tensors that a picture is asked of: a tensor, a list of them, or a model's outputs.
+
+    Raises:
+        DeclarationError: for anything else.
+    """
+    if isinstance(target, Tensor):
+        return [target]
+    if isinstance(target, list | tuple) and target and all(isinstance(t, Tensor) for t in target):
+        return list(target)
+    outputs = getattr(target, "outputs", None)
+    if isinstance(outputs, Tensor):
+        return [outputs]
+    if isinstance(outputs, list | tuple) and outputs and all(isinstance(t, Tensor) for t in outputs):
+        return list(outputs)
+    if hasattr(target, "outputs"):
+        raise DeclarationError("this model has no outputs yet: build it, by model.build or by calling it on an input, before it is drawn")
+    raise DeclarationError(f"{target!r} cannot be drawn: give a tensor, a list of tensors, or a model")
+
+
+def draw(target: Any, backward: bool = False, at: Any = None, view: str = "op", style: str = "default") -> Picture:
+    """A picture of the graph that computes ``target``.
+
+    Args:
+        target: a tensor, a list of tensors, or a model.
+        backward: gradients too. With ``at``, their values below the nodes and, where all is scalar, local derivatives
+            on the edges; without it, the backward graph beside the forward one.
+        at: ``{x: array, ...}``: values to write on the nodes; parameters and states stand at their current value.
+        view: ``"op"`` for every operation, ``"layer"`` for one box a scope, ``"neuron"`` for circles and lines.
+        style: ``"default"`` (light or dark as the reader's page), ``"light"``, ``"dark"``, ``"paper"``, ``"contrast"``.
+
+    Raises:
+        DeclarationError: for an unknown view or style, or a target that is none.
+        DataError: for an input without a value in ``at``.
+        GraphcError: for a graph too large to be read.
+
+    Example:
+        >>> import graphc as gx
+        >>> a, b = gx.scalars("a b")
+        >>> gx.draw((a + b) * (b + 1), backward=True, at={a: 2, b: 1}).svg[:4]
+        '<svg'
+    """
+    chosen = style_named(style)
+    choose("the view", view, VIEWS)
+    reading = read(targets_of(target))
+    if view == "neuron":
+        return Picture(neuron_scene(reading, at), chosen, neuron_outline(reading))
+    outline = _outline(reading, backward, at, view)
+    return Picture(compose(outline), chosen, outline)
+
+
+def _outline(reading: Reading, backward: bool, at: Any, view: str) -> Outline:
+    if len(reading.items) > REFUSE and view != "layer":
+        raise GraphcError(
+            f"the graph of {reading.targets[0].label} has {len(reading.items)} nodes, more than {REFUSE} cannot be read: "
+            "draw it with view='layer', or draw an intermediate tensor"
+        )
+    if view == "layer":
+        return layer_outline(reading)
+    if backward:
+        scalar_target(reading)
+    if backward and at is None:
+        return backward_outline(reading)
+    outline, drawn = op_outline(reading)
+    if at is not None:
+        feeds = checked_feeds(at, reading)
+        found = values(reading, feeds)
+        write_values(reading, drawn, found)
+        if backward:
+            write_gradients(reading, drawn, gradients(reading, feeds))
+            write_locals(outline, reading, drawn, found)
+    if len(outline.vertices) > FOLD:
+        return fold(outline, reading)
+    return outline

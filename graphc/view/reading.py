@@ -1,0 +1,246 @@
+"""The graph as the user wrote it: names, operations and their arguments, instead of stages and aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.expr.graph import leaves
+from graphc.expr.stage import Stage
+from graphc.expr.tensor import Alias, Leaf, Phase, Reshape, Tensor
+from graphc.view.names import Text, filled, name_text, operator_text, split_scope
+from graphc.view.stage_latex import is_part, stage_latex
+
+__all__ = ["Item", "Reading", "read", "source_of"]
+
+_INFIX = frozenset("+−-⊙×÷@·⊗<>≤≥=≠∧∨")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One tensor of the user's: how it is called, and what makes it out of which others.
+
+    Attributes:
+        tensor: the tensor; names given to it later are in ``name``.
+        kind: input, parameter, state, constant, random or value.
+        arguments: what the user gave to the operation; plain numbers as text.
+        inputs: the tensors among them, as the reading knows them.
+        operator: what the operation's node shows.
+        pattern: the operation as LaTeX with ``{0}``, ``{1}`` for the arguments.
+    """
+
+    tensor: Tensor
+    name: str
+    kind: str
+    arguments: tuple[Tensor | str, ...]
+    inputs: tuple[Tensor, ...]
+    operator: Text
+    pattern: str
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The scopes that its name lies in."""
+        return split_scope(self.name)[0] if self.name else ()
+
+    @property
+    def text(self) -> Text:
+        """Its own name, without its scopes."""
+        return name_text(split_scope(self.name)[1]) if self.name else Text("")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All items that the targets reach, arguments before their users, and the targets among them."""
+
+    items: dict[Tensor, Item]
+    targets: tuple[Tensor, ...]
+    sources: dict[Tensor, Tensor]
+
+    def users(self) -> dict[Tensor, list[Tensor]]:
+        """Of each item the items that it is an argument of."""
+        found: dict[Tensor, list[Tensor]] = {t: [] for t in self.items}
+        for tensor, item in self.items.items():
+            for source in dict.fromkeys(item.inputs):
+                found[source].append(tensor)
+        return found
+
+
+def read(targets: Sequence[Tensor]) -> Reading:
+    """The reading of the graph that computes ``targets``.
+
+    Raises:
+        DeclarationError: where two different leaves share a name.
+    """
+    leaves(list(targets))
+    names, sources = _names(targets)
+    items: dict[Tensor, Item] = {}
+    for tensor in _ordered([sources[t] for t in targets], sources):
+        items[tensor] = _item(tensor, names.get(tensor, ""), sources)
+    return Reading(_numbered(items), tuple(dict.fromkeys(sources[t] for t in targets)), sources)
+
+
+def source_of(tensor: Tensor) -> Tensor:
+    """The tensor behind aliases that give no name."""
+    while isinstance(tensor.op, Alias) and not tensor.name:
+        tensor = tensor.inputs[0]
+    return tensor
+
+
+def _arguments(tensor: Tensor) -> tuple[Tensor, ...]:
+    """What stands in the user's call, inner reducers of a formula opened; a stage's inputs where nobody called."""
+    if isinstance(tensor.op, Leaf):
+        return ()
+    if isinstance(tensor.op, Alias):
+        return tensor.inputs[:1]
+    if tensor.call is None:
+        return tensor.inputs
+    found: dict[Tensor, None] = {}
+    plain = tensor.call.symbol != ""
+    pending = list(reversed(tensor.call.inputs))
+    if plain:
+        return tensor.call.inputs
+    while pending:
+        t = pending.pop()
+        if is_part(t) and t.call is not None:
+            pending.extend(reversed(t.call.inputs))
+        else:
+            found[t] = None
+    return tuple(found)
+
+
+def _names(targets: Sequence[Tensor]) -> tuple[dict[Tensor, str], dict[Tensor, Tensor]]:
+    """The name of each item, and the item that each tensor belongs to: an alias names what had no name."""
+    names: dict[Tensor, str] = {}
+    sources: dict[Tensor, Tensor] = {}
+    for tensor in _ordered(targets, None):
+        if isinstance(tensor.op, Alias):
+            behind = sources[tensor.inputs[0]]
+            if not tensor.name:
+                sources[tensor] = behind
+                continue
+            if behind not in names:
+                names[behind] = tensor.name
+                sources[tensor] = behind
+                continue
+        sources[tensor] = tensor
+        if tensor.name:
+            names[tensor] = tensor.name
+    return names, sources
+
+
+def _ordered(targets: Iterable[Tensor], sources: dict[Tensor, Tensor] | None) -> list[Tensor]:
+    """Every tensor that the targets reach through arguments, arguments first."""
+    order: list[Tensor] = []
+    seen: set[Tensor] = set()
+    stack = [(t, False) for t in reversed(list(targets))]
+    while stack:
+        tensor, done = stack.pop()
+        if done:
+            order.append(tensor)
+        elif tensor not in seen:
+            seen.add(tensor)
+            stack.append((tensor, True))
+            inputs = _arguments(tensor)
+            if sources is not None:
+                inputs = tuple(sources[t] for t in inputs if not _is_number(t))
+            stack.extend((t, False) for t in reversed(inputs))
+    return order
+
+
+def _is_number(tensor: Tensor) -> bool:
+    """Whether a tensor is a plain number that the user wrote: it is drawn inside the operation."""
+    return tensor.kind == "constant" and not tensor.name and tensor.ndim == 0
+
+
+def _number(tensor: Tensor) -> str:
+    return f"{np.asarray(tensor.value).item():.4g}" if tensor.dtype != "bool" else str(bool(tensor.value))
+
+
+def _item(tensor: Tensor, name: str, sources: dict[Tensor, Tensor]) -> Item:
+    if isinstance(tensor.op, Leaf) and (name or tensor.kind != "constant"):
+        return Item(tensor, name, tensor.kind, (), (), name_text(name), "")
+    if isinstance(tensor.op, Leaf):
+        return Item(tensor, "", "constant", (), (), _constant_text(tensor), "")
+    given = _arguments(tensor)
+    arguments = tuple(_number(t) if _is_number(t) else sources[t] for t in given)
+    inputs = tuple(a for a in arguments if isinstance(a, Tensor))
+    operator, pattern = _operator(tensor, arguments)
+    drawn = tensor.call is not None and not given and tensor.call.latex != ""
+    return Item(tensor, name, "random" if drawn else "value", arguments, inputs, operator, pattern)
+
+
+def _constant_text(tensor: Tensor) -> Text:
+    array: Any = tensor.value
+    if array.ndim == 0:
+        number = _number(tensor)
+        return Text(number, number)
+    if array.ndim <= 2 and array.size <= 6:
+        rows = np.atleast_2d(array)
+        cells = r" \\ ".join(" & ".join(f"{v:.4g}" for v in row) for row in rows.tolist())
+        return Text(str(array.tolist()), rf"\begin{{bmatrix}}{cells}\end{{bmatrix}}")
+    return Text("constant", r"\mathrm{const}")
+
+
+def _operator(tensor: Tensor, arguments: tuple[Tensor | str, ...]) -> tuple[Text, str]:
+    call, op = tensor.call, tensor.op
+    if isinstance(op, Alias):
+        return Text("=", "="), "{0}"
+    if call is not None and call.symbol:
+        return _called(call.symbol, call.latex, tensor, arguments)
+    if isinstance(op, Stage):
+        formula = stage_latex(tensor)
+        if not op.reads and not op.extents and op.body.is_number:
+            return Text(str(op.body), formula), formula
+        return Text(_spoken_stage(tensor), formula), formula
+    word = "reshape" if isinstance(op, Reshape) else "by phase" if isinstance(op, Phase) else type(op).__name__.lower()
+    return operator_text(word), "{0}"
+
+
+def _spoken_stage(tensor: Tensor) -> str:
+    op = tensor.op
+    assert isinstance(op, Stage)
+    return f"{op.reducer} over {len(op.reduced)} indices" if op.reducer else "formula"
+
+
+def _called(symbol: str, latex: str, tensor: Tensor, arguments: tuple[Tensor | str, ...]) -> tuple[Text, str]:
+    if symbol == "⊙" and tensor.ndim == 0:
+        symbol, latex = "×", r"{0} \, {1}"
+    text = operator_text(symbol)
+    if not arguments and latex:  # a random draw: nothing but itself
+        return Text(symbol, latex.replace("{{", "{").replace("}}", "}")), latex
+    pattern = latex or f"{text.latex or 'f'}({', '.join(f'{{{k}}}' for k in range(len(arguments)))})"
+    numbers = {k: a for k, a in enumerate(arguments) if isinstance(a, str)}
+    if not numbers:
+        return text, pattern
+    (k, number), *more = numbers.items()
+    if symbol in _INFIX and len(arguments) == 2 and not more:
+        shown = f"{{{text.latex}}}\\,{number}" if k == 1 else f"{number}\\,{{{text.latex}}}"
+        return Text(f"{symbol} {number}" if k == 1 else f"{number} {symbol}", shown), pattern
+    if symbol == "^" and not more:
+        return Text(
+            f"to the power {number}" if k == 1 else f"{number} to the power", rf"(\cdot)^{{{number}}}" if k == 1 else rf"{number}^{{(\cdot)}}"
+        ), pattern
+    shown = filled(pattern, [a if isinstance(a, str) else r"\cdot" for a in arguments])
+    return Text(f"{symbol} with {', '.join(numbers.values())}", shown), pattern
+
+
+def _numbered(items: dict[Tensor, Item]) -> dict[Tensor, Item]:
+    """Repeated names of intermediate results numbered: ``h``, ``h_1``."""
+    taken = {item.name for item in items.values() if item.name}
+    count: dict[str, int] = {}
+    result: dict[Tensor, Item] = {}
+    for tensor, item in items.items():
+        name = item.name
+        if name and name in count:
+            k = count[name]
+            while f"{name}_{k}" in taken:
+                k += 1
+            count[name], name = k + 1, f"{name}_{k}"
+            item = Item(tensor, name, item.kind, item.arguments, item.inputs, item.operator, item.pattern)
+        elif name:
+            count[name] = 1
+        result[tensor] = item
+    return result
