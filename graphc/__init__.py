@@ -10,6 +10,10 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from graphc import ops as ops
 from graphc.autodiff import grad as grad
 from graphc.autodiff import hessian as hessian
@@ -35,6 +39,7 @@ from graphc.expr.graph import leaves as leaves
 from graphc.expr.scope import scope as scope
 from graphc.expr.tensor import METHODS as _METHODS
 from graphc.expr.tensor import Tensor as Tensor
+from graphc.initializers import initialise as _initialise
 from graphc.ops import nn as nn
 from graphc.ops import random as random
 from graphc.ops.arithmetic import abs as abs
@@ -128,6 +133,57 @@ from graphc.reference import evaluate as evaluate
 
 __version__ = "0.1.0"
 
-# What tensors, optimizers and notebooks reach without importing upwards.
-_METHODS["grad"] = grad
-_METHODS["evaluate"] = evaluate
+if TYPE_CHECKING:
+    from graphc import activations as activations
+    from graphc import callbacks as callbacks
+    from graphc import data as data
+    from graphc import initializers as initializers
+    from graphc import layers as layers
+    from graphc import losses as losses
+    from graphc import metrics as metrics
+    from graphc import models as models
+    from graphc import optimizers as optimizers
+    from graphc import regularizers as regularizers
+    from graphc import schedules as schedules
+    from graphc.formula import Derivation as Derivation
+    from graphc.formula import derive as derive
+    from graphc.models import Model as Model
+    from graphc.models import Sequential as Sequential
+    from graphc.runtime import Compiled as Compiled
+    from graphc.runtime import compile as compile
+    from graphc.view import Picture as Picture
+    from graphc.view import draw as draw
+
+# What is imported when it is first used, so that `import graphc` stays quick: name -> where it lives.
+_LATER = {
+    "Compiled": "graphc.runtime", "compile": "graphc.runtime",
+    "Derivation": "graphc.formula", "derive": "graphc.formula",
+    "Model": "graphc.models", "Sequential": "graphc.models",
+    "Picture": "graphc.view", "draw": "graphc.view",
+}  # fmt: skip
+_NAMESPACES = (
+    "activations", "callbacks", "data", "initializers", "layers", "losses", "metrics", "models", "optimizers", "regularizers", "schedules",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMESPACES:
+        return import_module(f"graphc.{name}")
+    if name in _LATER:
+        value = getattr(import_module(_LATER[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'graphc' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER, *_NAMESPACES})
+
+
+def _later(name: str) -> Callable[..., Any]:
+    return lambda *args, **options: __getattr__(name)(*args, **options)
+
+
+# What tensors, models and optimizers reach without importing upwards.
+_METHODS.update(grad=grad, evaluate=evaluate, initialise=_initialise, draw=_later("draw"), derive=_later("derive"))
+_METHODS["mimebundle"] = lambda tensor: __getattr__("draw")(tensor)._repr_mimebundle_()
