@@ -7,8 +7,7 @@ sum, without the largest entry, serves all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy
 
@@ -18,66 +17,46 @@ from graphc.expr.dims import dim_symbol
 from graphc.expr.scalar import Log1p, Minimum, Select
 from graphc.expr.stage import Stage, affine_formula, index_symbol, read_symbol
 from graphc.expr.tensor import Tensor
+from graphc.stable.context import Context, StableSum
 from graphc.stable.emit import shift_of
 from graphc.stable.form import Form, Poly, Term
 from graphc.stable.frame import Frame
 
-if TYPE_CHECKING:
-    from graphc.stable.expand import Expander
-
-__all__ = ["StableSum", "complement"]
+__all__ = ["complement"]
 
 ONE, ZERO = sympy.Integer(1), sympy.Integer(0)
 _MOST = sympy.Rational(3, 4)  # shares other than the largest are at most 1/2
 
 
-@dataclass(frozen=True, slots=True)
-class StableSum:
-    """``sum(exp(exponent - shift))`` over the reduced indices of ``op``.
-
-    Attributes:
-        frame: the index space of ``exponent``.
-        op: a stage with the same indices.
-        top: the largest exponent.
-        shift: what is subtracted from the exponents.
-    """
-
-    frame: Frame
-    exponent: Any
-    op: Stage
-    top: Tensor
-    shift: Tensor
-
-
-def complement(expander: Expander, frame: Frame, poly: Poly) -> Form | None:
+def complement(context: Context, frame: Frame, poly: Poly) -> Form | None:
     """A polynomial that is ``1 - share`` as the exponential of its logarithm; ``None`` for any other."""
     part = next((t for t in poly if t.coefficient == -1), None)
     if len(poly) != 2 or part is None or Term(ONE, ZERO) not in poly or len(part.atoms) != 1:
         return None
     symbol, k = part.atoms[0]
     if k == 1:  # 1 - 1/share = -(1 - share)/share
-        logarithm = _logarithm(expander, frame, symbol, -part.exponent)
+        logarithm = _logarithm(context, frame, symbol, -part.exponent)
         return None if logarithm is None else Form(Term(-ONE, logarithm + part.exponent, ((symbol, ONE),)))
-    logarithm = _logarithm(expander, frame, symbol, part.exponent) if k == -1 else None
+    logarithm = _logarithm(context, frame, symbol, part.exponent) if k == -1 else None
     return None if logarithm is None else Form(Term(ONE, logarithm))
 
 
-def _logarithm(expander: Expander, frame: Frame, symbol: Any, exponent: Any) -> Any:
+def _logarithm(context: Context, frame: Frame, symbol: Any, exponent: Any) -> Any:
     """``log(1 - share)`` of the share ``exp(exponent) / symbol``."""
     access = frame.access(symbol) if isinstance(symbol, sympy.Symbol) else None
-    known = expander.sums.get(access[0]) if access is not None else None
+    known = context.sums.get(access[0]) if access is not None else None
     if access is None or known is None:
         return None
     below = frame.read(known.shift, access[1])
     places = _place(known, frame, access[1], exponent + below)
     if places is None:
         return None
-    rest, shift = _without_largest(expander, known)
+    rest, shift = _without_largest(context, known)
     winner = frame.read(known.top.node.outputs[1], access[1])
     largest = frame.read(shift, access[1]) - below + sympy.log(frame.read(rest, access[1])) - sympy.log(symbol)
     at = {k: affine_formula(p) for k, p in places.items()}
-    other = Log1p(-Minimum(sympy.exp(exponent) / symbol, _MOST))
-    return Select(sympy.Eq(_flat(known.op, at), winner), largest, other)
+    share: Any = Minimum(sympy.exp(exponent) / symbol, _MOST)
+    return Select(sympy.Eq(_flat(known.op, at), winner), largest, Log1p(-share))
 
 
 def _flat(op: Stage, at: dict[int, Any]) -> Any:
@@ -121,14 +100,14 @@ def _candidates(known: StableSum, frame: Frame, index: int, exponent: Any) -> li
     return list(found)
 
 
-def _without_largest(expander: Expander, known: StableSum) -> tuple[Tensor, Tensor]:
+def _without_largest(context: Context, known: StableSum) -> tuple[Tensor, Tensor]:
     """The sum of the shifted exponentials but for the largest, and its shift."""
     frame, op = known.frame, known.op
     winner = frame.read(known.top.node.outputs[1], op.write)
     chosen = sympy.Eq(_flat(op, {k: index_symbol(k) for k in op.reduced}), winner)
-    least = expander.build(frame, known.exponent, op, "min")
-    second = expander.build(frame, Select(chosen, frame.read(least, op.write), known.exponent), op, "max")
+    least = context.build(frame, known.exponent, op, "min")
+    second = context.build(frame, Select(chosen, frame.read(least, op.write), known.exponent), op, "max")
     here = tuple(Affine.variable(k) for k in range(len(op.shape)))
-    shift = expander.unique(stage(op.shape, [(second, here)], shift_of(read_symbol(0)), dtype="float"))
+    shift = context.unique(stage(op.shape, [(second, here)], shift_of(read_symbol(0)), dtype="float"))
     body = Select(chosen, ZERO, sympy.exp(known.exponent - frame.read(shift, op.write)))
-    return expander.build(frame, body, op, "sum"), shift
+    return context.build(frame, body, op, "sum"), shift

@@ -12,6 +12,10 @@ from graphc.stable.form import Form, Poly, Term, is_positive_poly
 
 __all__ = ["log_of", "shift_of", "value_of"]
 
+# SymPy's type stubs take an application of one of our functions for a class.
+expm1: Any = Expm1
+sigmoid: Any = Sigmoid
+softplus: Any = Softplus
 ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
 Positive = Callable[[Any], bool]
 _PLAIN = 10**6
@@ -87,9 +91,9 @@ def _log_poly(p: Poly) -> Any:
     if len(logs) > 2:
         shift, total = _shifted(p)
         return shift + sympy.log(total)
-    result = Softplus(logs[0])
+    result = softplus(logs[0])
     for u in logs[1:]:
-        result = result + Softplus(u - result)
+        result = result + softplus(u - result)
     return result
 
 
@@ -110,7 +114,8 @@ def _signed(polys: Sequence[tuple[Poly, Any]]) -> tuple[Any, Any]:
         u = _pair(p)
         if u is not None:
             exponent = exponent + k * Maximum(u, ZERO)
-            rest = rest * Select(sympy.Gt(u, 0), Expm1(-u), -Expm1(u)) ** k
+            scaled: Any = Select(sympy.Gt(u, 0), expm1(-u), -expm1(u))
+            rest = rest * scaled**k
         elif all(t.exponent == 0 for t in p):
             rest = rest * sympy.Add(*(_value_term(t, ZERO) for t in p)) ** k
         else:
@@ -133,9 +138,9 @@ def log_of(f: Form, positive: Positive) -> Any:
         exponent, logs = exponent + step, logs + log
     c = f.term.coefficient
     if len(signed) == 1 and unknown == 1 and signed[0][1] == 1 and _pair(signed[0][0]) is not None:
-        u = _pair(signed[0][0])  # the sign of c says which of the two terms is the larger
+        u: Any = _pair(signed[0][0])  # the sign of c says which of the two terms is the larger
         exponent, u = (exponent, u) if c > 0 else (exponent + u, -u)
-        return exponent + logs + sympy.log(_plain(abs(c))) + sympy.log(-Expm1(u))
+        return exponent + logs + sympy.log(_plain(abs(c))) + sympy.log(-expm1(u))
     more, rest = _signed(signed)
     unknown = unknown * rest
     last = sympy.log(_plain(c) * unknown) if unknown != 1 or c < 0 else sympy.log(_plain(c))
@@ -147,7 +152,7 @@ def _log_power(exponent: Any, p: Poly, k: Any) -> tuple[Any, Any]:
     if len(p) == 2:
         u = _log_term(_others(p)[0])
         if _length(sympy.expand_mul(exponent + k * u)) < _length(exponent):
-            return k * u, k * Softplus(-u)
+            return k * u, k * softplus(-u)
     return ZERO, k * _log_poly(p)
 
 
@@ -177,5 +182,5 @@ def _logistic(exponent: Any, polys: Sequence[tuple[Poly, Any]]) -> tuple[Any, An
         u, n = _log_term(_others(p)[0]), int(-k)
         j = min(range(n + 1), key=lambda j: _length(sympy.expand_mul(exponent - j * u)))
         exponent = sympy.expand_mul(exponent - j * u)
-        product = product * Sigmoid(u) ** j * Sigmoid(-u) ** (n - j)
+        product = product * sigmoid(u) ** j * sigmoid(-u) ** (n - j)
     return exponent, product

@@ -12,68 +12,32 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.compose import accesses
 from graphc.expr.dims import DimSymbol
-from graphc.expr.scalar import Expm1, Floor, Power, Sigmoid, Softplus
+from graphc.expr.scalar import Expm1, Floor, Power, Sigmoid
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Reshape, Tensor, make
 from graphc.stable import form as forms
-from graphc.stable.complement import StableSum, complement
+from graphc.stable.complement import complement
+from graphc.stable.context import Context, Located
 from graphc.stable.emit import log_of
 from graphc.stable.form import Form
 from graphc.stable.frame import Frame
-from graphc.stable.reach import Facts, Lookup, Reach
-from graphc.stable.reductions import Located, product_of, sum_of
+from graphc.stable.reach import Reach
+from graphc.stable.reductions import product_of, sum_of
 
-__all__ = ["Expander", "Located"]
+__all__ = ["Expander"]
 
 ONE, ZERO = sympy.Integer(1), sympy.Integer(0)
 
 
-class Expander:
-    """Normal forms in one graph.
-
-    Attributes:
-        made: what became of the tensors of the graph so far.
-        rewrite: the rewriting of a formula that stays an atom.
-        fresh: the stable sums that were made.
-        certain: tensors whose entries are certainly positive.
-        sums: what is known of sums of shifted exponentials.
-    """
+class Expander(Context):
+    """Normal forms in one graph; ``rewrite`` is the rewriting of a formula that stays an atom."""
 
     def __init__(self, reach: Reach, made: Mapping[Tensor, Tensor], rewrite: Callable[[Any, Frame], Any]) -> None:
-        self.reach, self.made, self.rewrite = reach, made, rewrite
-        self.fresh: set[Tensor] = set()
-        self.sums: dict[Tensor, StableSum] = {}
-        self.certain: set[Tensor] = set()
+        super().__init__(reach, made)
+        self.rewrite = rewrite
         self._located: dict[Tensor, Located | None] = {}
-        self._known: dict[Any, Tensor] = {}
 
     # Formulas
-
-    def lookup(self, frame: Frame) -> Lookup:
-        """The tensors behind the symbols of an index space, where these may be looked through."""
-
-        def find(symbol: Any) -> Tensor | None:
-            access = frame.access(symbol)
-            return None if access is None or access[2] is not None else access[0]
-
-        return find
-
-    def facts(self, expr: Any, frame: Frame) -> Facts:
-        """What a formula is made of."""
-        return self.reach.body(expr, self.lookup(frame))
-
-    def positive(self, frame: Frame) -> Callable[[Any], bool]:
-        """Which atoms are certainly positive."""
-
-        def test(a: Any) -> bool:
-            if a.is_number:
-                return bool(a.is_positive)
-            if isinstance(a, sympy.Symbol):
-                access = frame.access(a)
-                return isinstance(a, DimSymbol) or (access is not None and access[0] in self.certain)
-            return isinstance(a, Softplus)
-
-        return test
 
     def of(self, expr: Any, frame: Frame) -> Form:
         """The normal form of a formula; an atom where nothing better is known."""
@@ -144,7 +108,7 @@ class Expander:
             return frame.read(tensor, access[1])
         if not isinstance(op, Stage) or not op.elementwise or op.free is None or not op.reads:
             return None
-        symbols = {read_symbol(k): r for k, r in enumerate(op.reads)}
+        symbols: dict[Any, Any] = {read_symbol(k): r for k, r in enumerate(op.reads)}
         terms = sympy.Add.make_args(op.body)
         if not all(t.as_coeff_Mul()[1] in symbols for t in terms) or any(r.outside is not None for r in op.reads):
             return None
@@ -155,24 +119,28 @@ class Expander:
         frame.guards.update(dict.fromkeys(tensor.node.guards))
         return op.body.xreplace(op.dim_values()).xreplace(maps)
 
-    def _exp(self, expr: Any, frame: Frame) -> Form | None:
+    def of_exp(self, expr: Any, frame: Frame) -> Form | None:
+        """An exponential."""
         return forms.exponential(self.exponent(expr.args[0], frame))
 
-    def _combination(self, expr: Any, frame: Frame, plus: tuple[tuple[Any, int], ...]) -> Form | None:
+    def of_combination(self, expr: Any, frame: Frame, plus: tuple[tuple[Any, int], ...]) -> Form | None:
         """A sum of ``c * exp(k * e)`` for the exponent ``e`` of a function."""
         e = self.exponent(expr.args[0], frame)
         return forms.add([Form(forms.Term(sympy.Rational(c), k * e)) for c, k in plus], self.positive(frame))
 
-    def _sigmoid(self, expr: Any, frame: Frame) -> Form | None:
-        bottom = self._combination(expr, frame, ((1, 0), (1, -1)))
+    def of_sigmoid(self, expr: Any, frame: Frame) -> Form | None:
+        """``1/(1 + exp(-e))``."""
+        bottom = self.of_combination(expr, frame, ((1, 0), (1, -1)))
         return forms.power(bottom, -ONE, self.positive(frame)) if bottom else None
 
-    def _tanh(self, expr: Any, frame: Frame) -> Form | None:
-        top, bottom = self._combination(expr, frame, ((1, 0), (-1, -2))), self._combination(expr, frame, ((1, 0), (1, -2)))
+    def of_tanh(self, expr: Any, frame: Frame) -> Form | None:
+        """``(1 - exp(-2*e))/(1 + exp(-2*e))``."""
+        top, bottom = self.of_combination(expr, frame, ((1, 0), (-1, -2))), self.of_combination(expr, frame, ((1, 0), (1, -2)))
         below = forms.power(bottom, -ONE, self.positive(frame)) if bottom else None
         return forms.multiply(top, below) if top and below else None
 
-    def _power(self, expr: Any, frame: Frame) -> Form | None:
+    def of_power(self, expr: Any, frame: Frame) -> Form | None:
+        """A power: of the form, or the exponential of an exponent times a logarithm."""
         base, k = expr.args
         inner = self.of(base, frame)
         if k.is_number:
@@ -184,15 +152,11 @@ class Expander:
             return forms.exponential(self.rewrite(k, frame) * log_of(inner, test))
         return None
 
-    def _add(self, expr: Any, frame: Frame) -> Form | None:
+    def of_add(self, expr: Any, frame: Frame) -> Form | None:
+        """A sum."""
         if any(isinstance(e, sympy.exp) and e.args[0].has(Floor) for a in expr.args for e in sympy.Mul.make_args(a)):
             return None  # shifted already
         return self.add([self.of(a, frame) for a in expr.args], frame)
-
-    def is_positive(self, symbol: Any, frame: Frame) -> bool:
-        """Whether a symbol reads a sum of exponentials."""
-        access = frame.access(symbol) if isinstance(symbol, sympy.Symbol) else None
-        return access is not None and access[0] in self.certain
 
     def is_plain_sum(self, expr: Any, frame: Frame) -> bool:
         """Whether a sum is a positive number plus fractions: nothing overflows or cancels, and it is exact as it is."""
@@ -240,25 +204,6 @@ class Expander:
             return Located(frame, found, op.free)
         return (sum_of if op.reducer == "sum" else product_of)(self, tensor, frame, found)
 
-    def build(self, frame: Frame, body: Any, op: Stage, reducer: Any) -> Tensor:
-        """A reduction over the same indices as ``op``, of another formula."""
-        reads = [(self.made.get(t, t), places, outside) for t, places, outside in frame.accesses]
-        return self.unique(stage(frame.extents, reads, body, write=op.write, shape=op.shape, reducer=reducer, dtype="float"))
-
-    def unique(self, tensor: Tensor) -> Tensor:
-        """One tensor for equal formulas."""
-        return self._known.setdefault((tensor.op, tensor.inputs), tensor)
-
-    def materialise(self, frame: Frame, expr: Any) -> Any:
-        """A formula as a tensor over the indices that it depends on; the symbol that reads it."""
-        used = sorted(frame.variables(expr))
-        number = {old: Affine.variable(new) for new, old in enumerate(used)}
-        inner = Frame([frame.extents[k] for k in used])
-        maps = inner.adopt(frame.accesses, number)
-        reads = [(self.made.get(t, t), places, outside) for t, places, outside in inner.accesses]
-        made = self.unique(stage(inner.extents, reads, expr.xreplace(maps), dtype="float", guards=tuple(frame.guards)))
-        return frame.read(made, [Affine.variable(k) for k in used])
-
     def _reshaped(self, tensor: Tensor) -> Located | None:
         source = tensor.inputs[0]
         inner = self.tensor(source)
@@ -274,11 +219,10 @@ class Expander:
             maps = frame.adopt(inner.frame.accesses, {i: at[axis] for axis, i in enumerate(inner.axes)})
             return Located(frame, inner.form.replaced(maps), tuple(range(tensor.ndim)))
         # Any other order of entries: the parts of the form become tensors, and these are reshaped.
-        whole = {k: e for k, e in enumerate(inner.frame.extents)}
-        maps = {part: self._moved(part, inner, source, tensor, frame, whole) for part in _parts(inner.form)}
+        maps = {part: self._moved(part, inner, source, tensor, frame) for part in _parts(inner.form)}
         return Located(frame, _mapped(inner.form, maps), tuple(range(tensor.ndim)))
 
-    def _moved(self, part: Any, inner: Located, source: Tensor, tensor: Tensor, frame: Frame, whole: dict[int, Any]) -> Any:
+    def _moved(self, part: Any, inner: Located, source: Tensor, tensor: Tensor, frame: Frame) -> Any:
         reads = [(self.made.get(t, t), places, outside) for t, places, outside in inner.frame.accesses]
         write = tuple(Affine.variable(i) for i in inner.axes)
         flat = self.unique(stage(inner.frame.extents, reads, part, write=write, shape=source.shape, dtype="float"))
@@ -323,13 +267,13 @@ def _bounded(f: Form, test: Callable[[Any], bool]) -> bool:
 
 
 _RULES: dict[Any, Callable[[Expander, Any, Frame], Form | None]] = {
-    sympy.exp: Expander._exp,
-    sympy.Pow: Expander._power,
-    Power: Expander._power,
-    sympy.Add: Expander._add,
-    Sigmoid: Expander._sigmoid,
-    sympy.tanh: Expander._tanh,
-    sympy.cosh: lambda self, e, frame: self._combination(e, frame, ((sympy.Rational(1, 2), 1), (sympy.Rational(1, 2), -1))),
-    sympy.sinh: lambda self, e, frame: self._combination(e, frame, ((sympy.Rational(1, 2), 1), (-sympy.Rational(1, 2), -1))),
-    Expm1: lambda self, e, frame: self._combination(e, frame, ((1, 1), (-1, 0))),
+    sympy.exp: Expander.of_exp,
+    sympy.Pow: Expander.of_power,
+    Power: Expander.of_power,
+    sympy.Add: Expander.of_add,
+    Sigmoid: Expander.of_sigmoid,
+    sympy.tanh: Expander.of_tanh,
+    sympy.cosh: lambda self, e, frame: self.of_combination(e, frame, ((sympy.Rational(1, 2), 1), (sympy.Rational(1, 2), -1))),
+    sympy.sinh: lambda self, e, frame: self.of_combination(e, frame, ((sympy.Rational(1, 2), 1), (-sympy.Rational(1, 2), -1))),
+    Expm1: lambda self, e, frame: self.of_combination(e, frame, ((1, 1), (-1, 0))),
 }

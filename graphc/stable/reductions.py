@@ -6,8 +6,7 @@ positive entries becomes the exponential of the sum of their logarithms.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy
 
@@ -17,39 +16,27 @@ from graphc.expr.dims import dim_symbol
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.stable import form as forms
-from graphc.stable.complement import StableSum
+from graphc.stable.context import Context, Located, StableSum
 from graphc.stable.emit import log_of, shift_of
 from graphc.stable.form import Form, Term
 from graphc.stable.frame import Frame
 
-if TYPE_CHECKING:
-    from graphc.stable.expand import Expander
-
-__all__ = ["Located", "product_of", "sum_of"]
+__all__ = ["product_of", "sum_of"]
 
 ONE, ZERO = sympy.Integer(1), sympy.Integer(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A tensor's normal form in an index space of its own, and which of its indices are the tensor's axes."""
-
-    frame: Frame
-    form: Form
-    axes: tuple[int, ...]
-
-
-def sum_of(expander: Expander, tensor: Tensor, frame: Frame, found: Form) -> Located | None:
+def sum_of(context: Context, tensor: Tensor, frame: Frame, found: Form) -> Located | None:
     """The normal form of a sum over axes whose body is ``found``; ``None`` where the sum is best left alone."""
     op = tensor.op
     assert isinstance(op, Stage)
-    test = expander.positive(frame)
+    test = context.positive(frame)
     certain = forms.is_positive(found, test)
-    facts = expander.reach.tensor(tensor)
+    facts = context.reach.tensor(tensor)
     if facts.stable:
         if certain:
-            expander.certain.add(tensor)
-            _recognise(expander, tensor, frame, found)
+            context.certain.add(tensor)
+            _recognise(context, tensor, frame, found)
         return None
     cancelled = not found.exponential and not found.term.atoms
     if not (found.exponential or cancelled) or not (certain or facts.grows):
@@ -62,29 +49,29 @@ def sum_of(expander: Expander, tensor: Tensor, frame: Frame, found: Form) -> Loc
         weight = weight * sympy.Mul(*(sympy.Add(*(_value(t) for t in p)) ** k for p, k in inner.polys))
     exponent = log_of(logs, test)
     if not frame.variables(exponent) & set(op.reduced):
-        return _even(expander, op, frame, weight, constant)
-    top = expander.build(frame, exponent, op, "max")
+        return _even(context, op, frame, weight, constant)
+    top = context.build(frame, exponent, op, "max")
     here = tuple(Affine.variable(k) for k in range(len(op.shape)))
-    shift = expander.unique(stage(op.shape, [(top, here)], shift_of(read_symbol(0)), dtype="float"))
-    total = expander.build(frame, weight * sympy.exp(exponent - frame.read(shift, op.write)), op, "sum")
-    expander.fresh.add(total)
+    shift = context.unique(stage(op.shape, [(top, here)], shift_of(read_symbol(0)), dtype="float"))
+    total = context.build(frame, weight * sympy.exp(exponent - frame.read(shift, op.write)), op, "sum")
+    context.fresh.add(total)
     if certain:
-        expander.certain.add(total)
+        context.certain.add(total)
         if weight == 1:
-            expander.sums[total] = StableSum(frame, exponent, op, top, shift)
+            context.sums[total] = StableSum(frame, exponent, op, top, shift)
     outer, constant, axes = _outer(op, frame, constant)
     value = forms.multiply(forms.exponential(outer.read(shift, here)), forms.atom(outer.read(total, here)))
     return Located(outer, forms.multiply(constant, value), axes)
 
 
-def product_of(expander: Expander, tensor: Tensor, frame: Frame, found: Form) -> Located | None:
+def product_of(context: Context, tensor: Tensor, frame: Frame, found: Form) -> Located | None:
     """The normal form of a product over axes of positive entries."""
     op = tensor.op
     assert isinstance(op, Stage)
-    test = expander.positive(frame)
+    test = context.positive(frame)
     if not forms.is_positive(found, test):
         return None
-    logs = expander.build(frame, log_of(found, test), op, "sum")
+    logs = context.build(frame, log_of(found, test), op, "sum")
     outer = Frame(op.shape)
     outer.guards.update(frame.guards)
     axes = tuple(range(len(op.shape)))
@@ -104,11 +91,11 @@ def _outer(op: Stage, frame: Frame, found: Form) -> tuple[Frame, Form, tuple[int
     return outer, found.replaced(maps), tuple(range(len(op.shape)))
 
 
-def _even(expander: Expander, op: Stage, frame: Frame, weight: Any, constant: Form) -> Located:
+def _even(context: Context, op: Stage, frame: Frame, weight: Any, constant: Form) -> Located:
     """A sum whose exponentials do not vary along it: they stand before the sum of what does, or before a count."""
     outer, found, axes = _outer(op, frame, constant)
     if weight != 1:
-        rest = expander.build(frame, weight, op, "sum")
+        rest = context.build(frame, weight, op, "sum")
         return Located(outer, forms.multiply(found, forms.atom(outer.read(rest, [Affine.variable(k) for k in axes]))), axes)
     for extent in (op.extents[k] for k in op.reduced):
         count = forms.number(sympy.Integer(extent)) if isinstance(extent, int) else forms.atom(dim_symbol(extent))
@@ -118,7 +105,7 @@ def _even(expander: Expander, op: Stage, frame: Frame, weight: Any, constant: Fo
     return Located(outer, found, axes)
 
 
-def _recognise(expander: Expander, tensor: Tensor, frame: Frame, found: Form) -> None:
+def _recognise(context: Context, tensor: Tensor, frame: Frame, found: Form) -> None:
     """A sum of shifted exponentials that was stable before."""
     op = tensor.op
     assert isinstance(op, Stage)
@@ -126,13 +113,13 @@ def _recognise(expander: Expander, tensor: Tensor, frame: Frame, found: Form) ->
         return
     for t in sympy.Add.make_args(found.term.exponent):
         access = frame.access(-t) if isinstance(-t, sympy.Symbol) else None
-        if access is None or not expander.reach.tensor(access[0]).floor or not access[0].inputs:
+        if access is None or not context.reach.tensor(access[0]).floor or not access[0].inputs:
             continue
         shift = access[0]
         top = shift.inputs[0]
         if isinstance(top.op, Stage) and top.op.reducer == "max":
-            made = expander.made
-            expander.sums[tensor] = StableSum(frame, found.term.exponent - t, op, made.get(top, top), made.get(shift, shift))
+            made = context.made
+            context.sums[tensor] = StableSum(frame, found.term.exponent - t, op, made.get(top, top), made.get(shift, shift))
 
 
 def _apart(found: Form, frame: Frame, reduced: set[int]) -> tuple[Form, Form]:

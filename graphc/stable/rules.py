@@ -45,7 +45,8 @@ class Rules:
         args = [self.rewrite(a, frame) for a in expr.args]
         return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
 
-    def _log(self, expr: Any, frame: Frame) -> Any:
+    def log(self, expr: Any, frame: Frame) -> Any:
+        """A logarithm of exponentials, or next to 1."""
         (inside,) = expr.args
         if self.expander.facts(inside, frame).family and not self._is_plain(inside, frame):
             known = self.expander.known(inside, frame)
@@ -55,7 +56,8 @@ class Rules:
         rest = self._beside_one(inside, frame)
         return None if rest is None else Log1p(self.rewrite(rest, frame))
 
-    def _log1p(self, expr: Any, frame: Frame) -> Any:
+    def log1p(self, expr: Any, frame: Frame) -> Any:
+        """``log(1 + x)`` of exponentials."""
         (inside,) = expr.args
         one = number(ONE)
         if one is None or not self.expander.facts(inside, frame).family:
@@ -121,10 +123,10 @@ class Rules:
         frame.guards.update(dict.fromkeys(tensor.node.guards))
         return op.body.xreplace(op.dim_values()).xreplace(maps)
 
-    def _product(self, expr: Any, frame: Frame) -> Any:
+    def product(self, expr: Any, frame: Frame) -> Any:
         """A quotient of exponentials, or of their sums."""
         parts = [(a, self.expander.facts(a, frame)) for a in sympy.Mul.make_args(expr)]
-        divided = [p for a, p in parts if p.quotient]
+        divided = any(p.quotient for _, p in parts)
         own = any(self._divides(a, frame) for a, _ in parts)
         growing = sum(p.grows for _, p in parts)
         if not own and growing < 2 and not (divided and growing):
@@ -141,7 +143,8 @@ class Rules:
         facts = self.expander.facts(factor.base, frame)
         return facts.grows or facts.cancels
 
-    def _sum(self, expr: Any, frame: Frame) -> Any:
+    def sum(self, expr: Any, frame: Frame) -> Any:
+        """A sum: with a logarithm that belongs to it, or ``exp(x) - 1``."""
         found = self._difference(expr, frame)
         return self._expm1(expr, frame) if found is None else found
 
@@ -215,11 +218,12 @@ class Rules:
                 return sympy.Add(c * Expm1(self.rewrite(body.args[0], frame)), *others)
         return None
 
-    def _power(self, expr: Any, frame: Frame) -> Any:
+    def power(self, expr: Any, frame: Frame) -> Any:
+        """A power: a root of squares, or a quotient."""
         base, k = expr.args
         if k == _HALF and self.is_squares(base, self.expander.lookup(frame)):
             return RootOfSquares(self.rewrite(base, frame))
-        return self._product(expr, frame)
+        return self.product(expr, frame)
 
     def is_squares(self, body: Any, lookup: Callable[[Any], Tensor | None], depth: int = 0) -> bool:
         """Whether a formula is a sum of squares with positive weights and no constant beside them."""
@@ -285,9 +289,9 @@ def _is_weight(factor: Any) -> bool:
 
 
 _RULES: dict[Any, Callable[[Rules, Any, Frame], Any]] = {
-    sympy.log: Rules._log,
-    Log1p: Rules._log1p,
-    sympy.Mul: Rules._product,
-    sympy.Pow: Rules._power,
-    sympy.Add: Rules._sum,
+    sympy.log: Rules.log,
+    Log1p: Rules.log1p,
+    sympy.Mul: Rules.product,
+    sympy.Pow: Rules.power,
+    sympy.Add: Rules.sum,
 }

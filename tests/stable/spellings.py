@@ -95,11 +95,17 @@ REST: dict[str, Spelling] = {
     "halves": lambda s: 0.5 - s + 0.5,
     "named": lambda s: (1 - s.named("p")).named("q"),
 }
+
+
+def _over_its_sum(e: Any) -> Any:
+    return e / gx.expand_dims(gx.sum(e, 1), 1)
+
+
 SOFTMAX: dict[str, Spelling] = {
     "softmax": gx.softmax,
     "written out": lambda z: gx.exp(z) / gx.sum(gx.exp(z), -1, keepdims=True),
     "shifted": lambda z: gx.exp(z - gx.max(z, -1, keepdims=True)) / gx.sum(gx.exp(z - gx.max(z, -1, keepdims=True)), 1, keepdims=True),
-    "shared powers": lambda z: (lambda e: e / gx.expand_dims(gx.sum(e, 1), 1))(gx.exp(z)),
+    "shared powers": lambda z: _over_its_sum(gx.exp(z)),
     "times reciprocal": lambda z: gx.exp(z) * gx.reciprocal(gx.sum(gx.exp(z), 1, keepdims=True)),
     "transposed": lambda z: (gx.exp(z.T) / gx.sum(gx.exp(z.T), 0)).T,
     "define": lambda z: gx.define("p", (n, k), sympy.exp(z[n, k]) / gx.Sum(sympy.exp(z[n, j]), j)),
@@ -229,7 +235,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family("tanh", _one(_TANH), lambda z, y: np.tanh(z), lambda z, y, w: w * 4 * _sigma(2 * z) * _sigma(-2 * z), points),
     Family(
-        "log of sum of exp", _crossed(lambda ln, t, e: lambda z, y: ln(t(e(z))), {x: LOG[x] for x in ("log", "define", "-log(1/t)", "named") if x in LOG}, _SUMS, EXP),
+        "log of sum of exp", _crossed(lambda ln, t, e: lambda z, y: ln(t(e(z))), {x: LOG[x] for x in ("log", "define", "-log(1/t)")}, _SUMS, EXP),
         lambda z, y: np.logaddexp.reduce(z, axis=1), lambda z, y, w: w[:, None] * _p(z), rows,
     ),
     Family("softmax", _one(SOFTMAX), lambda z, y: _p(z), lambda z, y, w: _p(z) * (w - (w * _p(z)).sum(1, keepdims=True)), rows),
@@ -238,7 +244,8 @@ FAMILIES: tuple[Family, ...] = (
         lambda z, y: _logp(z), lambda z, y, w: w - w.sum(1, keepdims=True) * _p(z), rows,
     ),
     Family(
-        "cross-entropy", _crossed(_cross, LOG, SOFTMAX) | {"one formula": _define_cross, "log_softmax": lambda z, y: -gx.sum(y * gx.log_softmax(z), 1)},
+        "cross-entropy",
+        _crossed(_cross, LOG, SOFTMAX) | {"one formula": _define_cross, "log_softmax": lambda z, y: -gx.sum(y * gx.log_softmax(z), 1)},
         lambda z, y: -(y * _logp(z)).sum(1), _cross_slope, rows,
     ),
     Family(
