@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -93,6 +94,10 @@ class StagePlaces:
             text += f"[{', '.join('::-1' if f else ':' for f in flips)}]"
         return Value(text, axes)
 
+    def is_slice(self, read: Read) -> bool:
+        """Whether an access is a slice of its tensor."""
+        return self._slices(read, self.inputs[read.operand][1]) is not None
+
     def aligned(self, value: Value) -> str:
         """The value with its axes in the box's order, and 1 for the rest, so that values broadcast."""
         kept = [k for k in self.order if k in value.axes]
@@ -144,7 +149,12 @@ class StagePlaces:
                     at[axis] = f"_checked({at[axis]}, {extent_text(shape[axis], self.names)})"
             return Value(f"{text}[{', '.join(at)}]", self.order)
         named = [a if a.isidentifier() else self.emit(a) for a in at]
-        return Value(f"_inside({text}, ({', '.join(named)}{',' if len(named) == 1 else ''}), {float(read.outside)!r})", self.order)
+        return Value(f"_inside({text}, ({', '.join(named)}{',' if len(named) == 1 else ''}), {_float(read.outside)})", self.order)
+
+
+def _float(value: float) -> str:
+    """A number as source; infinities by name."""
+    return repr(value) if math.isfinite(value) else f'float("{value}")'
 
 
 PLACE_HELPERS: dict[str, str] = {

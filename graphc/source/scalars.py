@@ -100,7 +100,7 @@ def _power(base: Any, exponent: Any, text_of: Callable[[Any], tuple[str, int]]) 
     if exponent == sympy.Rational(1, 2):
         return f"np.sqrt({text_of(base)[0]})", _ATOM
     if exponent.is_number and not exponent.is_negative:
-        return f"{_wrap(text_of(base), _ATOM)} ** {_wrap(text_of(exponent), _ATOM)}", _POWER
+        return f"{_wrap(text_of(base), _ATOM)} ** {_wrap(_number(exponent), _ATOM)}", _POWER
     return f"np.power({text_of(base)[0]}, {text_of(exponent)[0]})", _ATOM
 
 

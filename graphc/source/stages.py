@@ -91,7 +91,7 @@ class StageSource:
             return None
         if any(self.inputs[stage.reads[k].operand][2] == "bool" for k in reads):
             return None
-        values = [self._read(k) for k in reads]
+        values = [self._spanning(k) for k in reads]
         if {a for v in values for a in v.axes} != set(range(len(stage.extents))):
             return None
         letters = [_LETTERS[k] for k in range(len(stage.extents))]
@@ -101,6 +101,14 @@ class StageSource:
             dims = {dimension_symbol(k): extent_text(d, self.names, True) for k, d in enumerate(stage.dims)}
             text = f"{dims[number] if number in dims else body_text(number, {}, self.emit)} * {text}"
         return text
+
+    def _spanning(self, number: int) -> Value:
+        """A read's value with all the axes that it claims: what is picked by index arrays lacks those that they leave out."""
+        read, value = self.stage.reads[number], self._read(number)
+        if self.places.is_slice(read):
+            return value
+        sizes = [self.places.size(k) for k in self.places.order]
+        return Value(f"np.broadcast_to({value.text}, ({', '.join(sizes)}{',' if len(sizes) == 1 else ''}))", value.axes)
 
     def _body(self) -> str:
         """The body over the whole box, or broadcasting to it."""
