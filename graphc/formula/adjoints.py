@@ -15,7 +15,7 @@ import sympy
 
 from graphc.errors import DerivationError
 from graphc.expr.scalar import Select, derivative
-from graphc.formula.algebra import ONE, ZERO, extent_formula, tidy, total
+from graphc.formula.algebra import ONE, ZERO, extent_formula, outright, total
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, fresh_letters, letter, opened, outer_atoms
 from graphc.formula.fold import fold_rules, folded
 from graphc.formula.forward import Definition
@@ -114,15 +114,15 @@ def _gathered(entry: Entry, value: Any, letters: Sequence[Letter]) -> Any:
     """The sum of ``value`` over ``letters``, as a formula of the indices of the entry's own axes."""
     own = tuple(letter(k, e) for k, e in enumerate(entry.source.tensor.shape))
     left = list(letters)
-    for axis, place in enumerate(entry.places):
-        value, left = _solved(own[axis], place, value, left)
-        # A place solved for an index may stand in the places after it.
-        entry = Entry(entry.source, *(p.xreplace(_last(own[axis], place, letters)) for p in entry.places))
-    return total(tidy(value), left)
-
-
-def _last(target: Letter, place: Any, letters: Sequence[Letter]) -> dict[Any, Any]:
-    return {place: target} if isinstance(place, Letter) and place in letters and place.extent == target.extent else {}
+    places = list(entry.places)
+    for axis, target in enumerate(own):
+        place = places[axis]
+        value, rest = _solved(target, place, value, left)
+        if len(rest) < len(left):
+            # A place solved for an index may stand in the places after it.
+            places = [p.xreplace({place: target}) for p in places]
+        left = rest
+    return total(outright(value), left)
 
 
 def _solved(target: Letter, place: Any, value: Any, letters: list[Letter]) -> tuple[Any, list[Letter]]:

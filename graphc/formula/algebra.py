@@ -35,7 +35,7 @@ def total(body: Any, letters: Sequence[Any]) -> Any:
         if solved is not None:
             return total(solved, [k for k in left if k is not x])
     outside, inside = ONE, ONE
-    for factor in sympy.Mul.make_args(tidy(body)):
+    for factor in sympy.Mul.make_args(body):
         out, rest = _split(factor, set(left))
         outside, inside = outside * out, inside * rest
     if isinstance(inside, Reduced) and inside.kind == "sum":
@@ -106,7 +106,38 @@ def tidy(expr: Any) -> Any:
         expr = _bare_conditions(expr)
     if expr.has(sympy.exp):
         expr = _split_powers(expr)
-    return bare_logs(expr) if expr.has(sympy.log) else expr
+    if expr.has(sympy.log):
+        expr = bare_logs(expr)
+    return joined_powers(expr) if expr.has(sympy.exp) else expr
+
+
+def joined_powers(expr: Any) -> Any:
+    """``exp(a) exp(b)`` as ``exp(a + b)``."""
+    found: dict[Any, Any] = {}
+    for part in sorted(expr.atoms(sympy.Mul), key=size_of):
+        powers = [f for f in part.args if isinstance(f, sympy.exp)]
+        if len(powers) > 1:
+            rest = [f for f in part.args if not isinstance(f, sympy.exp)]
+            found[part] = sympy.Mul(sympy.exp(sympy.Add(*(f.args[0] for f in powers))), *rest)
+    return expr.xreplace(found) if found else expr
+
+
+def outright(expr: Any) -> Any:
+    """``a if c else 0`` as ``a`` times the condition's 0 or 1, where ``a`` is finite wherever its parts are."""
+    found: dict[Any, Any] = {}
+    for part in expr.atoms(Select):
+        condition, yes, no = part.args
+        if no == ZERO and yes != ONE and _polynomial(yes):
+            found[part] = yes * Select(condition, ONE, ZERO)
+    return expr.xreplace(found) if found else expr
+
+
+def _polynomial(expr: Any) -> bool:
+    if isinstance(expr, Entry) or expr.is_number or expr.is_Symbol:
+        return True
+    if isinstance(expr, sympy.Add | sympy.Mul):
+        return all(_polynomial(a) for a in expr.args)
+    return isinstance(expr, sympy.Pow) and expr.exp.is_Integer and expr.exp > 0 and _polynomial(expr.base)
 
 
 def size_of(expr: Any) -> int:
@@ -153,6 +184,9 @@ def _shortened(expr: Any) -> Any:
     if expr.is_number or expr.is_Symbol or size_of(expr) > 150:
         return expr
     found = [expr]
+    plain = _distributed(expr)
+    if plain != expr:
+        found += [plain, *([sympy.factor_terms(plain)] if isinstance(plain, sympy.Add) else [])]
     if isinstance(expr, sympy.Add):
         found.append(sympy.factor_terms(expr))
     if _fractions(expr) or any(isinstance(f.as_base_exp()[0], sympy.Add) for f in sympy.Mul.make_args(expr)) or isinstance(expr, sympy.Add):
@@ -175,12 +209,37 @@ def _outermost_sums(expr: Any) -> list[Any]:
 
 def _factored(expr: Any) -> list[Any]:
     """The formula over one denominator, its common factors cancelled."""
-    if expr.has(sympy.Piecewise) or len(expr.atoms(Entry)) > 10:
+    numbers = expr.atoms(sympy.Rational)
+    roots = any(not p.exp.is_Integer for p in expr.atoms(sympy.Pow))
+    if len(_generators(expr)) > 8 or size_of(expr) > 80 or roots or any(n.q > 1000 or abs(n.p) > 1000 for n in numbers) or expr.has(sympy.pi):
         return []
     try:
         return [sympy.factor(sympy.together(expr))]
     except (sympy.PolynomialError, NotImplementedError):
         return []
+
+
+def _generators(expr: Any) -> set[Any]:
+    """What polynomial algebra takes for variables."""
+    found: set[Any] = set()
+    stack = [expr]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, sympy.Add | sympy.Mul) or isinstance(part, sympy.Pow) and part.exp.is_Integer:
+            stack.extend(part.args)
+        elif not part.is_number:
+            found.add(part)
+    return found
+
+
+def _distributed(expr: Any) -> Any:
+    """Sums of sums, term by term, so that opposite ones cancel."""
+    found: dict[Any, Any] = {}
+    for part in _outermost_sums(expr):
+        if any(isinstance(f, sympy.Add) for f in sympy.Mul.make_args(part.body)) and size_of(part) < 60:
+            body, letters = opened(part)
+            found[part] = sympy.Add(*(total(t, letters) for t in sympy.Add.make_args(sympy.expand_mul(body))))
+    return sympy.expand_mul(expr.xreplace(found)) if found else expr
 
 
 def _turned(expr: Any) -> Any:
@@ -198,6 +257,9 @@ def _signs(expr: Any) -> Any:
     coefficient, rest = expr.as_coeff_Mul()
     factors = list(sympy.Mul.make_args(rest))
     for k, f in enumerate(factors):
+        if isinstance(f, sympy.Add):
+            shared, factors[k] = f.primitive()
+            coefficient, f = coefficient * shared, factors[k]
         base, power = f.as_base_exp()
         if _odd_difference(base, power) and any(t.is_number and t < 0 for t in base.args):
             factors[k], coefficient = _flipped(base, power), -coefficient

@@ -16,7 +16,7 @@ __all__ = ["Show", "add", "atom", "call", "fraction", "hadamard", "latex", "nega
 ADD, TOTAL, HADAMARD, PRODUCT, POWER, ATOM = 1.0, 2.0, 3.0, 3.5, 4.0, 5.0
 _BINDING = {
     "atom": ATOM, "add": ADD, "negative": ADD, "scale": HADAMARD, "hadamard": HADAMARD, "product": PRODUCT, "fraction": PRODUCT,
-    "power": POWER, "elementpower": POWER, "transpose": POWER, "root": ATOM, "call": ATOM, "total": TOTAL, "norm": ATOM,
+    "power": POWER, "elementpower": POWER, "transpose": POWER, "root": ATOM, "length": ATOM, "call": ATOM, "total": TOTAL, "norm": ATOM,
     "bracket": ATOM, "cases": ATOM, "compare": ADD, "and": ADD, "or": ADD, "not": ATOM, "prefix": PRODUCT,
 }  # fmt: skip
 _SUPERSCRIPTS = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
@@ -204,6 +204,7 @@ _TEXT: dict[str, Callable[[Show], str]] = {
     "elementpower": lambda s: _power_text(s) if s.parts[0].kind == "atom" and False else f"{_t(s.parts[0], ATOM)}^⊙{_t(s.parts[1], ATOM)}",
     "transpose": lambda s: (f"({text(s.parts[0])})" if s.parts[0].kind == "call" else _t(s.parts[0], ATOM)) + "ᵀ",
     "root": lambda s: "√" + _t(s.parts[0], ATOM),
+    "length": lambda s: f"‖{text(s.parts[0])}‖",
     "call": _call_text,
     "total": _total_text,
     "norm": lambda s: f"‖{text(s.parts[0])}‖²",
@@ -226,6 +227,7 @@ _LATEX: dict[str, Callable[[Show], str]] = {
     "elementpower": lambda s: rf"{_l(s.parts[0], ATOM)}^{{\odot {latex(s.parts[1])}}}",
     "transpose": lambda s: _l(s.parts[0], ATOM + (s.parts[0].kind == "call")) + r"^{\top}",
     "root": lambda s: rf"\sqrt{{{latex(s.parts[0])}}}",
+    "length": lambda s: rf"\lVert {latex(s.parts[0])} \rVert",
     "call": _call_latex,
     "total": lambda s: f"{s.tex} {_l(s.parts[0], TOTAL)}",
     "norm": lambda s: rf"\lVert {latex(s.parts[0])} \rVert^{{2}}",

@@ -19,7 +19,7 @@ from graphc.expr.stage import Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Tensor
 from graphc.formula.algebra import ONE, ZERO, extent_formula, size_of, tidy, total
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, fresh_letters, letter, reduced
-from graphc.formula.structure import automatic_names
+from graphc.formula.structure import automatic_names, random_only
 
 __all__ = ["Definition", "Forward", "axes"]
 
@@ -66,6 +66,7 @@ class Forward:
         self.positions = {node: k for k, node in enumerate(order)}
         self.names = _names(order)
         self.automatic = automatic_names(order, self.names) if automatic else {}
+        self.random = random_only(order)
         self.definitions: dict[Tensor, Definition] = {}
         self._inlined: dict[Tensor, Any] = {}
         for node in order:
@@ -79,7 +80,7 @@ class Forward:
         if number is not None:
             self._inlined[out] = number
             return
-        if isinstance(node.op, Leaf | Random):
+        if isinstance(node.op, Leaf | Random) or out in self.random and (name or out in self.automatic):
             self._keep(out, name or self.automatic.get(out, ""), None)
             return
         for output in node.outputs:

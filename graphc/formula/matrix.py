@@ -42,8 +42,6 @@ class MatrixSpeller:
             NoMatrixForm: where only index notation can say it.
         """
         if len(free) > 2:
-            if isinstance(expr, Entry) and expr.places == tuple(free):
-                return self.words.name(expr.source)
             return self._elements(expr, free)
         return self._spell(expr, tuple(free))
 
@@ -51,7 +49,8 @@ class MatrixSpeller:
         """An array of three and more axes, whose entries are functions of entries at the same place."""
         def one(part: Any) -> Show:
             if isinstance(part, Entry):
-                if part.places == tuple(free) or not part.places:
+                whole = all(isinstance(p, Letter) and p.extent == e for p, e in zip(part.places, part.source.tensor.shape, strict=True))
+                if part.places == tuple(free) and whole or not part.places:
                     return self.words.name(part.source)
                 raise NoMatrixForm
             if isinstance(part, Reduced | Letter):
@@ -66,16 +65,25 @@ class MatrixSpeller:
         if isinstance(expr, Letter):
             raise NoMatrixForm
         if isinstance(expr, Reduced):
-            return self._product(expr, free)
+            return self._product(expr, free) if expr.kind == "sum" else self._extreme(expr)
         if isinstance(expr, sympy.Add):
             return self._sum(expr, free)
         if isinstance(expr, sympy.Mul):
             return self._product(expr, free)
         if isinstance(expr, sympy.Pow) and not expr.is_number:
             return self._power(expr, free)
+        if isinstance(expr, Select) and expr.args[2] == ZERO and expr.args[1] != ONE and not self._diagonal(expr, free):
+            return hadamard([self._spell(Select(expr.args[0], ONE, ZERO), free), self._spell(expr.args[1], free)])
         if isinstance(expr, Select) and self._diagonal(expr, free):
             return call("diag", r"\operatorname{diag}", [self._spell(expr.args[1], free[:1])]) if expr.args[1] != ONE else atom("I", "I")
         return self._scalar_structure(expr, lambda e: self._spell(e, free))
+
+    def _extreme(self, expr: Reduced) -> Show:
+        """The largest or smallest entry of a whole array."""
+        body, bound = opened(expr)
+        if letters_of(expr) or len(bound) > 2:
+            raise NoMatrixForm
+        return call(expr.kind, {"max": r"\max", "min": r"\min", "prod": r"\prod"}.get(expr.kind, rf"\operatorname{{{expr.kind}}}"), [self._spell(body, bound)])
 
     def _diagonal(self, expr: Any, free: tuple[Any, ...]) -> bool:
         condition, _, no = expr.args
@@ -94,13 +102,14 @@ class MatrixSpeller:
         numbers = [f for f in factors if is_coefficient(f)]
         rest = ordered_factors([f for f in factors if f not in numbers], self.words)
         above, below = split_quotient(rest)
-        shown = _assemble(numbers, [], [again(f) for f in above], [again(f) for f in below])
+        shown = _assemble(numbers, [], [hadamard([again(f) for f in above])] if above else [], [hadamard([again(f) for f in below])] if below else [])
         return negative(shown) if minus else shown
 
     def _entry(self, expr: Entry, free: tuple[Any, ...]) -> Show:
         name = self.words.name(expr.source)
         places = expr.places
-        if any(not isinstance(p, Letter) and not p.is_Integer for p in places):
+        shape = expr.source.tensor.shape
+        if any(p.extent != e if isinstance(p, Letter) else not p.is_Integer for p, e in zip(places, shape, strict=True)):
             raise NoMatrixForm
         if all(isinstance(p, Letter) for p in places):
             if not places or places == free or places == free[:1] and len(free) == 1:
@@ -208,6 +217,8 @@ class MatrixSpeller:
         for f in factors:
             used = letters_of(f)
             groups.setdefault(tuple(x for x in free if x in used), []).append(f)
+        if len(groups) > 1 and any(split_quotient(fs)[1] and len(own) < len(free) for own, fs in groups.items()):
+            raise NoMatrixForm  # a division by rows or columns reads better with its indices
         shown = {own: self._elementwise(fs, own) for own, fs in groups.items()}
         if len(free) == 1 or free in shown and len(shown) == 1:
             return shown[free]
@@ -268,7 +279,9 @@ class _Network:
             elif len(used) == 1:
                 self.weights[used[0]] = [spell._elementwise(members, used)]
             else:
-                self.edges[used] = spell._elementwise(members, used)
+                both = [(way, spell._elementwise(members, way)) for way in (used, used[::-1])]
+                way, shown = min(both, key=lambda pair: _turns(pair[1]))
+                self.edges[way] = shown
 
     def result(self) -> Show:
         """The array over the free letters."""
@@ -357,6 +370,17 @@ class _Network:
             assert present is not None
             return product([present, transpose(_ONES)]) if left else product([_ONES, transpose(present)])
         return product([left, transpose(right)])
+
+
+def _turns(shown: Show) -> int:
+    """How many transposes a shown formula has."""
+    count = 0
+    stack = [shown]
+    while stack:
+        part = stack.pop()
+        count += part.kind == "transpose"
+        stack.extend(part.parts)
+    return count
 
 
 def _diag(vector: Show) -> Show:

@@ -125,11 +125,13 @@ class Program:
     def _entry(self, expr: Entry) -> Value:
         base = self._names(expr.source)
         places = expr.places
-        if all(isinstance(p, Letter) for p in places) and len(set(places)) == len(places):
+        shape = expr.source.tensor.shape
+        whole = all(not isinstance(p, Letter) or p.extent == e for p, e in zip(places, shape, strict=True))
+        if whole and all(isinstance(p, Letter) for p in places) and len(set(places)) == len(places):
             return Value(base.array, places)  # type: ignore[arg-type]
         letters = tuple(dict.fromkeys(p for p in places if isinstance(p, Letter)))
         bare = [p for p in places if isinstance(p, Letter)]
-        if len(bare) == len(letters) and all(isinstance(p, Letter) or p.is_Integer for p in places):
+        if whole and len(bare) == len(letters) and all(isinstance(p, Letter) or p.is_Integer for p in places):
             marks = ", ".join(":" if isinstance(p, Letter) else str(p) for p in places)
             return self.make("view", f"{{}}[{marks}]", (base,), letters)
         at = [self(p) for p in places]

@@ -198,6 +198,8 @@ def spelled(expr: Any, again: Callable[[Any], Show], words: Vocabulary) -> Show:
     """The scalar structure of a formula; ``again`` spells its parts."""
     if isinstance(expr, DimSymbol):
         return dimension(expr)
+    if isinstance(expr, Reduced | Letter):
+        raise TypeError(f"{expr} is spelled by its own speller")
     if expr.is_number and (expr.is_Rational or not expr.args):
         return negative(number(expr)) if expr < 0 else number(expr)
     if isinstance(expr, sympy.Add):
@@ -266,7 +268,8 @@ def raised(expr: Any, again: Callable[[Any], Show], elements: bool) -> Show:
         below = again(sympy.Pow(base, -exponent))
         return fraction(atom("1", "1"), below)
     if exponent == sympy.Rational(1, 2):
-        return Show("root", (again(base),))
+        inner = again(base)
+        return Show("length", inner.parts) if inner.kind == "norm" else Show("root", (inner,))
     return power(again(base), again(exponent), elements)
 
 
@@ -295,7 +298,8 @@ def function(expr: Any, again: Callable[[Any], Show]) -> Show:
     if isinstance(expr, scalar.Power):
         return power(again(expr.args[0]), again(expr.args[1]))
     if isinstance(expr, scalar.RootOfSquares):
-        return Show("root", (again(expr.args[0]),))
+        inner = again(expr.args[0])
+        return Show("length", inner.parts) if inner.kind == "norm" else Show("root", (inner,))
     kind = {sympy.And: "and", sympy.Or: "or", sympy.Not: "not"}.get(head)
     if kind:
         parts = sorted(expr.args, key=str)

@@ -11,7 +11,7 @@ from graphc.expr.scalar import is_condition
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Alias, Leaf, Node, Random, Tensor
 
-__all__ = ["automatic_names", "is_contraction", "nonlinear_reads"]
+__all__ = ["automatic_names", "is_contraction", "nonlinear_reads", "random_only"]
 
 
 @lru_cache(maxsize=4096)
@@ -51,20 +51,21 @@ def automatic_names(order: Sequence[Node], names: Mapping[Tensor, str]) -> dict[
     for node in nodes:
         for t in dict.fromkeys(_sources(node)):
             users.setdefault(t, []).append(node)
-    random = _random(nodes)
+    random = random_only(nodes)
     products, below = _product_flags(nodes, users)
+    layers = _layers(nodes, products)
     letters: dict[Tensor, str] = {}
     for node in nodes:
         out = node.outputs[0]
         if out in names:
             continue
-        letter = _letter(node, users, random, products, below)
+        letter = _letter(node, users, random, layers, products, below)
         if letter:
             letters[out] = letter
     return _numbered(letters, set(names.values()))
 
 
-def _random(nodes: Sequence[Node]) -> set[Tensor]:
+def random_only(nodes: Sequence[Node]) -> set[Tensor]:
     """Tensors that depend on random nodes and constants alone."""
     found: set[Tensor] = set()
     plain: set[Tensor] = set()
@@ -91,7 +92,21 @@ def _product_flags(nodes: Sequence[Node], users: Mapping[Tensor, list[Node]]) ->
     return before, after
 
 
-def _letter(node: Node, users: Mapping[Tensor, list[Node]], random: set[Tensor], before: set[Tensor], after: set[Tensor]) -> str:
+def _layers(nodes: Sequence[Node], before: set[Tensor]) -> set[Tensor]:
+    """What is a contraction plus affine additions: nothing bent has come in since."""
+    found: set[Tensor] = set()
+    for node in nodes:
+        inputs = [t for t in _sources(node) if t in before]
+        if is_contraction(node.op):
+            found.update(node.outputs)
+        elif isinstance(node.op, Stage) and inputs and all(t in found for t in inputs) and not nonlinear_reads(node.op):
+            found.update(node.outputs)
+    return found
+
+
+def _letter(
+    node: Node, users: Mapping[Tensor, list[Node]], random: set[Tensor], layers: set[Tensor], before: set[Tensor], after: set[Tensor]
+) -> str:
     out, op = node.outputs[0], node.op
     if out in random:
         return "" if any(t in random for u in users.get(out, []) for t in u.outputs) else "r"
@@ -99,14 +114,34 @@ def _letter(node: Node, users: Mapping[Tensor, list[Node]], random: set[Tensor],
         varied = op.kind == "constant" and op.cell is not None and op.cell.array is not None and (op.cell.array != op.cell.array.flat[0]).any() \
             if op.kind == "constant" and out.ndim else False  # fmt: skip
         return "c" if varied else ""
-    if not isinstance(op, Stage) or out not in before or out not in after or not out.ndim:
+    if not isinstance(op, Stage) or not out.ndim:
+        return ""
+    if _normalised(node):
+        return "p"
+    if out not in before:
+        return ""
+    if out in layers and len(users.get(out, [])) > 1:
+        return "z"
+    if out not in after:
         return ""
     bent = bool(nonlinear_reads(op))
-    if not bent and any(_source_index(u, out) in nonlinear_reads(u.op) for u in users.get(out, []) if isinstance(u.op, Stage)):
+    if out in layers and any(_source_index(u, out) in nonlinear_reads(u.op) for u in users.get(out, []) if isinstance(u.op, Stage)):
         return "z"
     if bent and any(is_contraction(u.op) for u in users.get(out, [])):
         return "h"
     return ""
+
+
+def _normalised(node: Node) -> bool:
+    """Whether a stage divides a tensor by a sum of its own entries."""
+    op = node.op
+    if not isinstance(op, Stage) or not op.elementwise or len(node.inputs) != 2 or op.body != read_symbol(0) / read_symbol(1):
+        return False
+    part, whole = _sources(node)[op.reads[0].operand], _sources(node)[op.reads[1].operand]
+    while isinstance(whole.op, Stage) and whole.op.elementwise and len(whole.inputs) == 1 and whole.op.body == read_symbol(0):
+        whole = unalias(whole.inputs[0])
+    over = whole.op
+    return isinstance(over, Stage) and over.reducer == "sum" and over.body == read_symbol(0) and unalias(whole.inputs[0]) is part
 
 
 def _source_index(node: Node, tensor: Tensor) -> int:

@@ -173,8 +173,11 @@ def _compared(derivation: Any, function: Any, point: _Point, expected: Array, si
             given[name] = point.feeds[source.tensor]
         else:
             given[name] = evaluate(source.tensor, point.feeds, seed=point.seed)
-    with np.errstate(all="ignore"):
-        actual = np.asarray(function(**given), dtype=float)
+    try:
+        with np.errstate(all="ignore"):
+            actual = np.asarray(function(**given), dtype=float)
+    except (ValueError, TypeError, IndexError, NameError, FloatingPointError) as error:
+        raise DerivationError(f"{derivation.text}: its NumPy source does not run ({error}); evaluate gx.grad instead") from error
     if actual.shape != expected.shape:
         raise DerivationError(f"{derivation.text} has shape {actual.shape}, and {expected.shape} is wanted")
     scale = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
