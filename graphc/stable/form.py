@@ -90,12 +90,13 @@ def multiply(a: Form, b: Form) -> Form:
 
 
 def power(f: Form, k: Any, positive: Callable[[Any], bool]) -> Form | None:
-    """``f ** k``; a broken power keeps what may be negative together, and needs polynomials that are not."""
+    """``f ** k``; a broken power keeps what may be negative together."""
     coefficient, kept, mixed = f.term.coefficient, dict[Any, Any](), ONE
     if k.is_Integer:
         atoms: Atoms = tuple((a, p * k) for a, p in f.term.atoms)
         return Form(Term(coefficient**k, f.term.exponent * k, atoms), tuple((p, q * k) for p, q in f.polys))
-    if not k.is_Rational or any(not is_positive_poly(p, positive) for p, _ in f.polys):
+    # The root of a polynomial that may be negative is NaN there; an even power of it would have to become an absolute value.
+    if not k.is_Rational or any(q.is_even is not False and not is_positive_poly(p, positive) for p, q in f.polys):
         return None
     for a, p in f.term.atoms:
         if positive(a):

@@ -210,12 +210,16 @@ class Rules:
             return None
         for term in expr.args:
             c, rest = term.as_coeff_Mul()
-            if c != -numbers[0]:
-                continue
-            body = rest if isinstance(rest, sympy.exp) else self._behind(rest, frame)
-            if isinstance(body, sympy.exp):
+            body = rest
+            for _ in range(4):  # the exponential may be scaled in stages of its own
+                if not isinstance(body, sympy.Symbol):
+                    break
+                behind = self._behind(body, frame)
+                inner, body = (ONE, None) if behind is None else behind.as_coeff_Mul()
+                c = c * inner
+            if isinstance(body, sympy.exp) and c == -numbers[0]:
                 others = [self.rewrite(t, frame) for t in expr.args if t is not term and not t.is_number]
-                return sympy.Add(c * Expm1(self.rewrite(body.args[0], frame)), *others)
+                return sympy.Add(-numbers[0] * Expm1(self.rewrite(body.args[0], frame)), *others)
         return None
 
     def power(self, expr: Any, frame: Frame) -> Any:
