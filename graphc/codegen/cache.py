@@ -75,7 +75,7 @@ def _load(source: str, name: str) -> Any:
             place = folder if folder is not None else _temporary()
             try:
                 return _import(_write(place, source, name), name)
-            except Exception:  # noqa: BLE001 - whatever is wrong with a kept file, the kernel can be made anew
+            except Exception:
                 if folder is None and attempt:
                     raise
                 _discard(place, name)

@@ -1,5 +1,6 @@
 """Calls of other kernels by their addresses, and copies of memory, inside compiled kernels."""
 
+# ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
 from __future__ import annotations
 
 from typing import Any

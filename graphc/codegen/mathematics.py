@@ -6,6 +6,7 @@ by the series of the inverse hyperbolic tangent; tanh by the truncated continued
 Errors are a few units in the last place in both precisions; infinities, NaN and subnormal numbers are kept.
 """
 
+# ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
 from __future__ import annotations
 
 import math
@@ -16,7 +17,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.core.extending import intrinsic
 
-__all__ = ["exp", "expm1", "isfinite", "log", "log1p", "maximum", "minimum", "select", "sigmoid", "sign", "softplus", "tanh"]
+__all__ = ["exp", "expm1", "floor", "isfinite", "log", "log1p", "maximum", "minimum", "select", "sigmoid", "sign", "softplus", "tanh"]
 
 _STRICT = ("contract",)
 
@@ -39,23 +40,23 @@ class _Floats:
         return ir.Constant(self.word, value)
 
     def add(self, x: Any, y: Any) -> Any:
-        """x + y"""
+        """X + y"""
         return self.b.fadd(x, y, flags=_STRICT)
 
     def sub(self, x: Any, y: Any) -> Any:
-        """x - y"""
+        """X - y"""
         return self.b.fsub(x, y, flags=_STRICT)
 
     def mul(self, x: Any, y: Any) -> Any:
-        """x * y"""
+        """X * y"""
         return self.b.fmul(x, y, flags=_STRICT)
 
     def div(self, x: Any, y: Any) -> Any:
-        """x / y"""
+        """X / y"""
         return self.b.fdiv(x, y, flags=_STRICT)
 
     def less(self, x: Any, y: Any) -> Any:
-        """x < y; false for NaN."""
+        """X < y; false for NaN."""
         return self.b.fcmp_ordered("<", x, y, flags=_STRICT)
 
     def pick(self, condition: Any, x: Any, y: Any) -> Any:
@@ -102,8 +103,7 @@ class _Floats:
         whole = self.b.fptosi(self.pick(self.nan(n), self.c(0.0), n), self.word)
         half = self.b.ashr(whole, self.n(1))
         # In two steps, so that results below the normal range come out.
-        value = self.mul(self.mul(value, self.power_of_two(half)), self.power_of_two(self.b.sub(whole, half)))
-        return value
+        return self.mul(self.mul(value, self.power_of_two(half)), self.power_of_two(self.b.sub(whole, half)))
 
     def log(self, x: Any) -> Any:
         """The natural logarithm."""
@@ -162,6 +162,10 @@ class _Floats:
         below = self.pick(near, below, self.add(self.c(1.0), e))
         return self.call("llvm.copysign", self.div(above, below), x)
 
+    def floor(self, x: Any) -> Any:
+        """The greatest whole number not above x."""
+        return self.call("llvm.floor", x)
+
     def sigmoid(self, x: Any) -> Any:
         """1/(1 + exp(-x)), through exp of what is not positive."""
         e = self.exp(self.sub(self.c(-0.0), self.abs(x)))
@@ -187,7 +191,7 @@ def _unary(name: str) -> Any:
 
 
 exp, log, log1p, expm1 = _unary("exp"), _unary("log"), _unary("log1p"), _unary("expm1")
-tanh, sigmoid, softplus = _unary("tanh"), _unary("sigmoid"), _unary("softplus")
+tanh, sigmoid, softplus, floor = _unary("tanh"), _unary("sigmoid"), _unary("softplus"), _unary("floor")
 
 
 def _binary(name: str, choose: Callable[[_Floats, Any, Any], Any], whole: str) -> Any:

@@ -11,35 +11,23 @@ Measured on one AVX-512 core, float32, a block of 8 rows by 2 vectors of 16 (14 
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-__all__ = ["micro_kernel"]
+__all__ = ["Block"]
 
 
-@cache
-def micro_kernel(bits: int, lanes: int, rows: int, vectors: int) -> Any:
-    """The intrinsic for floats of ``bits`` bits, ``rows`` x ``vectors`` accumulators of ``lanes`` entries each.
+class Block:
+    """One block on its way to LLVM.
 
-    Its arguments are whole numbers: the addresses of A, B, C; the strides of A by row and by k, of B by k, of C by row,
-    in entries; the number of k, of rows and of columns that count; and whether to add to C.
+    Args:
+        builder: an LLVM builder.
+        args: whole numbers: the addresses of A, B, C; the strides of A by row and by k, of B by k, of C by row, in entries;
+            the number of k, of rows and of columns that count; and whether to add to C.
+        bits, lanes: of a float, and floats in a vector.
+        rows, vectors: of the block.
     """
-
-    def typer(
-        typingctx: Any, a: Any, b: Any, c: Any, a_row: Any, a_k: Any, b_k: Any, c_row: Any, count: Any, used: Any, columns: Any, add: Any
-    ) -> Any:  # fmt: skip
-        signature = types.void(*[types.int64] * 11)
-        return signature, lambda context, builder, sig, args: _Block(builder, args, bits, lanes, rows, vectors).emit()
-
-    return intrinsic(typer)
-
-
-class _Block:
-    """One block on its way to LLVM."""
 
     def __init__(self, builder: Any, args: Any, bits: int, lanes: int, rows: int, vectors: int) -> None:
         self.builder, self.lanes, self.rows, self.vectors = builder, lanes, rows, vectors
@@ -115,7 +103,7 @@ class _Block:
             value.add_incoming(zero, entry)
         b.cbranch(b.icmp_signed("<", k, self.count), body, done)
         b.position_at_end(body)
-        fma = self._intrinsic(f"llvm.fma.{self.suffix}", self.vector, [self.vector] * 3)
+        fma = self._intrinsic(f"llvm.fmuladd.{self.suffix}", self.vector, [self.vector] * 3)
         columns = [self._load(at_b, self._number(v * self.lanes), masks[v]) for v in range(self.vectors)]
         for address, row in zip(rows, sums, strict=True):
             left = self._splat(b.load(b.inttoptr(b.add(address, at_a), self.float.as_pointer()), typ=self.float), self.vector)

@@ -4,6 +4,7 @@ Each buffer is a type of its own, so that loads and stores can say which buffer 
 buffers do not overlap, and vectorises.
 """
 
+# ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
 from __future__ import annotations
 
 import operator

@@ -15,10 +15,10 @@ _INFIX = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=",
     "greater": ">", "greater_equal": ">=", "and": "&", "or": "|",
 }  # fmt: skip
-_OWN = ("exp", "expm1", "isfinite", "log", "log1p", "maximum", "minimum", "select", "sigmoid", "sign", "softplus", "tanh")
+_OWN = ("exp", "expm1", "floor", "isfinite", "log", "log1p", "maximum", "minimum", "select", "sigmoid", "sign", "softplus", "tanh")
 _LIBRARY = {
     "sin": "math.sin", "cos": "math.cos", "tan": "math.tan", "sinh": "math.sinh", "cosh": "math.cosh", "arctan": "math.atan",
-    "erf": "math.erf", "sqrt": "math.sqrt", "floor": "math.floor", "absolute": "abs", "power": "math.pow",
+    "erf": "math.erf", "sqrt": "math.sqrt", "absolute": "abs", "power": "math.pow",
 }  # fmt: skip
 _IDENTITY = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
 _WHOLE = {"sum": 0, "prod": 1, "max": -(2**63), "min": 2**63 - 1}

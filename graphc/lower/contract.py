@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy
 
 from graphc.expr.affine import Affine
-from graphc.expr.dims import Extent
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
-from graphc.lower.emit import Emitter
+from graphc.lower.emit import Emitter, Scratch
 from graphc.lower.kernels import clear_loop, finish
 from graphc.lower.loops import collapse, nest, resolve
 
@@ -69,7 +67,7 @@ def contraction(tensor: Tensor) -> Contraction | None:
     return Contraction(left, right, m, n, k, tuple(f for f in free if f not in (m, n)), tuple(s for s in shared if s != k))
 
 
-def contraction_kernel(emitter: Emitter, tensor: Tensor, found: Contraction, scratch: Tensor | None) -> ir.Kernel:
+def contraction_kernel(emitter: Emitter, tensor: Tensor, found: Contraction) -> ir.Kernel:
     """The kernel: loops over the other indices around one inner product of matrices."""
     op = tensor.op
     assert isinstance(op, Stage)
@@ -87,14 +85,13 @@ def contraction_kernel(emitter: Emitter, tensor: Tensor, found: Contraction, scr
     inner = {m: Affine.constant(0), n: Affine.constant(0), k: Affine.constant(0)}
     adds = Affine.constant(1 if extra else 0)
     buffers = [emitter.buffer(tensor.inputs[op.reads[r].operand]) for r in (found.left, found.right)]
-    packed = b.coefficient(n) != 1
+    packed, own = b.coefficient(n) != 1, emitter.own_param
     statement = ir.Contract(
         emitter.buffer(tensor, True), buffers[0], buffers[1],
         c.substitute(inner), a.substitute(inner), b.substitute(inner),  # type: ignore[arg-type]
-        emitter.param(sizes[m]), emitter.param(sizes[n]), emitter.param(sizes[k]),
-        emitter.param(c.coefficient(m)), emitter.param(a.coefficient(m)), emitter.param(a.coefficient(k)),
-        emitter.param(b.coefficient(k)), emitter.param(b.coefficient(n)), adds,  # type: ignore[arg-type]
-        emitter.buffer(scratch, True) if packed and scratch is not None else None,
+        own(sizes[m]), own(sizes[n]), own(sizes[k]), own(c.coefficient(m)), own(a.coefficient(m)), own(a.coefficient(k)),
+        own(b.coefficient(k)), own(b.coefficient(n)), adds,  # type: ignore[arg-type]
+        emitter.buffer(Scratch(sizes[k] * sizes[n]), True) if packed else None,
     )  # fmt: skip
     loops = nest(emitter, [*outer, *extra], sizes, [resolve(emitter, statement)])
     # Where the sum takes several runs of the inner product, each adds to the result, which is cleared first.

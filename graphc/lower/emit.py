@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from graphc.expr.affine import Affine
@@ -12,9 +13,17 @@ from graphc.expr.tensor import Node, Random, Tensor
 from graphc.lower import ir
 from graphc.lower.scalars import Made, Scalars
 
-__all__ = ["Emitter", "strides"]
+__all__ = ["Emitter", "Scratch", "strides"]
 
-_SMALL = (-1, 0, 1, 2)  # coefficients that are written into a kernel; all others are given when it runs
+_SMALL = (-1, 0, 1)  # coefficients that are written into a kernel; all others are given when it runs
+
+
+@dataclass(eq=False)
+class Scratch:
+    """Memory that one kernel needs for itself."""
+
+    size: Extent
+    dtype: ir.Kind = "float"
 
 
 def strides(shape: Sequence[Extent]) -> list[Extent]:
@@ -44,7 +53,7 @@ class Emitter:
     ) -> None:  # fmt: skip
         self.extents: list[Extent] = list(extents)
         self.root, self.stored, self.numbers, self.check = root, stored, numbers, check
-        self.buffers: list[Tensor] = []
+        self.buffers: list[Tensor | Scratch] = []
         self.written: list[bool] = []
         self.params: list[Any] = []
         self.statements: list[Any] = []
@@ -70,9 +79,9 @@ class Emitter:
         self.statements.append(ir.Literal(value, number, kind))
         return value
 
-    def buffer(self, tensor: Tensor, writes: bool = False) -> int:
+    def buffer(self, tensor: Tensor | Scratch, writes: bool = False) -> int:
         """The buffer of a tensor's memory."""
-        root = self.root(tensor)
+        root = tensor if isinstance(tensor, Scratch) else self.root(tensor)
         if root not in self.buffers:
             self.buffers.append(root)
             self.written.append(False)
@@ -87,6 +96,11 @@ class Emitter:
         if value not in self.params:
             self.params.append(value)
         return ir.Param(self.params.index(value))
+
+    def own_param(self, value: Any) -> ir.Param:
+        """A parameter of its own, whatever its value: so kernels do not differ by sizes that happen to agree."""
+        self.params.append(value)
+        return ir.Param(len(self.params) - 1)
 
     # Places ----------------------------------------------------------------------------------------------------------
 

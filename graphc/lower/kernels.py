@@ -11,7 +11,7 @@ from graphc.expr.stage import Stage
 from graphc.expr.tensor import Random, Tensor
 from graphc.lower import ir
 from graphc.lower.emit import Emitter
-from graphc.lower.loops import collapse, nest, resolve
+from graphc.lower.loops import collapse, nest, renumber, resolve
 
 __all__ = ["clear_loop", "elementwise_kernel", "finish", "reduction_kernel", "scatter_kernel"]
 
@@ -19,7 +19,7 @@ __all__ = ["clear_loop", "elementwise_kernel", "finish", "reduction_kernel", "sc
 def finish(emitter: Emitter, body: Sequence[ir.Statement]) -> ir.Kernel:
     """The kernel of an emitter's buffers and parameters."""
     kinds: list[ir.Kind] = [b.dtype for b in emitter.buffers]
-    return ir.Kernel(tuple(kinds), tuple(emitter.written), len(emitter.params), _live(body)[0])
+    return ir.Kernel(tuple(kinds), tuple(emitter.written), len(emitter.params), renumber(_live(body)[0]))
 
 
 def _live(body: Sequence[ir.Statement], used: set[int] | None = None) -> tuple[tuple[ir.Statement, ...], set[int]]:

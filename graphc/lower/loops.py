@@ -11,7 +11,7 @@ from graphc.expr.dims import Extent
 from graphc.lower import ir
 from graphc.lower.emit import Emitter
 
-__all__ = ["collapse", "nest", "resolve"]
+__all__ = ["collapse", "map_places", "nest", "renumber", "resolve"]
 
 _PLACES = ("place", "position", "c_at", "a_at", "b_at", "adds")
 
@@ -23,7 +23,9 @@ def _affines(statements: Sequence[Any]) -> list[Affine]:
     return found
 
 
-def collapse(statements: Sequence[Any], extents: Sequence[Extent], groups: Sequence[Sequence[int]]) -> tuple[list[Any], dict[int, Extent], list[list[int]]]:
+def collapse(
+    statements: Sequence[Any], extents: Sequence[Extent], groups: Sequence[Sequence[int]]
+) -> tuple[list[Any], dict[int, Extent], list[list[int]]]:
     """The statements with neighbouring loops merged where every place runs on from one to the next.
 
     Args:
@@ -50,12 +52,13 @@ def collapse(statements: Sequence[Any], extents: Sequence[Extent], groups: Seque
                 del order[at]
             at -= 1
         kept.append(order)
-    return [_mapped(s, lambda p: p.substitute(dropped)) for s in statements], sizes, kept
+    return [map_places(s, lambda p: p.substitute(dropped)) for s in statements], sizes, kept
 
 
-def _mapped(statement: Any, change: Any) -> Any:
+def map_places(statement: Any, change: Any, kind: Any = Affine) -> Any:
+    """A statement with each of its places changed."""
     fields = {name: getattr(statement, name, None) for name in _PLACES}
-    changed = {name: change(place) for name, place in fields.items() if isinstance(place, Affine)}
+    changed = {name: change(place) for name, place in fields.items() if isinstance(place, kind)}
     return dataclasses.replace(statement, **changed) if changed else statement
 
 
@@ -65,12 +68,34 @@ def resolve(emitter: Emitter, statement: Any) -> ir.Statement:
     def place(p: Affine) -> ir.Place:
         return ir.Place(tuple((v, emitter.param(c)) for v, c in p.terms), emitter.param(p.offset))
 
-    return _mapped(statement, place)
+    return map_places(statement, place)
 
 
-def nest(emitter: Emitter, order: Sequence[int], sizes: dict[int, Extent], body: Sequence[ir.Statement], rename: dict[int, int] | None = None) -> list[ir.Statement]:
+def nest(
+    emitter: Emitter, order: Sequence[int], sizes: dict[int, Extent], body: Sequence[ir.Statement], rename: dict[int, int] | None = None
+) -> list[ir.Statement]:
     """Loops around statements, the first of ``order`` outermost."""
     inner = list(body)
     for index in reversed(order):
         inner = [ir.Loop(rename[index] if rename else index, emitter.param(sizes[index]), tuple(inner))]
     return inner
+
+
+def renumber(body: Sequence[ir.Statement]) -> tuple[ir.Statement, ...]:
+    """The statements with their loop variables numbered as they appear, so that equal loops are equal kernels."""
+    number: dict[int, int] = {}
+
+    def place(p: ir.Place) -> ir.Place:
+        return ir.Place(tuple(sorted(((number.get(v, v), c) for v, c in p.terms), key=lambda term: term[0])), p.offset)
+
+    def walk(statements: Sequence[ir.Statement]) -> tuple[ir.Statement, ...]:
+        done: list[ir.Statement] = []
+        for s in statements:
+            if isinstance(s, ir.Loop):
+                number[s.variable] = len(number)
+                done.append(ir.Loop(number[s.variable], s.extent, walk(s.body)))
+            else:
+                done.append(map_places(s, place, ir.Place))
+        return tuple(done)
+
+    return walk(body)

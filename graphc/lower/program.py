@@ -17,15 +17,7 @@ from graphc.lower.emit import Emitter
 from graphc.lower.fuse import Fusion, Group, root_of
 from graphc.lower.kernels import elementwise_kernel, reduction_kernel, scatter_kernel
 
-__all__ = ["Call", "Check", "Program", "Scratch", "lower"]
-
-
-@dataclass(eq=False)
-class Scratch:
-    """Memory that one kernel needs for itself."""
-
-    size: Extent
-    dtype: str = "float"
+__all__ = ["Call", "Check", "Program", "lower"]
 
 
 @dataclass(frozen=True)
@@ -131,9 +123,7 @@ class _Lowering:
         emitter = self._emitter(op.extents)
         found = contraction(tensor)
         if found is not None:
-            right = op.reads[found.right]
-            size = product(tensor.inputs[right.operand].shape)
-            kernel = contraction_kernel(emitter, tensor, found, Scratch(size))  # type: ignore[arg-type]
+            kernel = contraction_kernel(emitter, tensor, found)
         elif op.free is None:
             kernel = scatter_kernel(emitter, tensor)
         elif op.reducer is None:
@@ -150,7 +140,7 @@ class _Lowering:
         """Copies of next values into the memory of their states, after everything else."""
         for value, state in self.program.copies:
             source = self.memory(value)
-            emitter = Emitter((product(state.shape),), lambda t: t, lambda t: True, {}, self._check)
+            emitter = Emitter((product(state.shape),), lambda t: t, lambda _: True, {}, self._check)
             at = ir.Place(((0, 1),))
             number = emitter.fresh()
             load = ir.Load(number, emitter.buffer(source), at, source.dtype)

@@ -29,7 +29,9 @@ def take_out_factors(outputs: Sequence[Tensor]) -> list[Tensor]:
             return None
         accesses = [(inputs[r.operand], r.coords, r.outside) for r in op.reads]
         out = node.outputs[0]
-        total = stage(op.extents, accesses, sympy.Mul(*inside).xreplace(op.dim_values()), write=op.write, shape=op.shape, reducer="sum", dtype="float")
+        total = stage(
+            op.extents, accesses, sympy.Mul(*inside).xreplace(op.dim_values()), write=op.write, shape=op.shape, reducer="sum", dtype="float"
+        )
         places = tuple(Affine.variable(a) for a in range(out.ndim))
         factor = sympy.Mul(*outside).xreplace(op.dim_values())
         return stage(out.shape, [(total, places)], factor * read_symbol(0), dtype="float", call=out.call, name=out.name).node.outputs

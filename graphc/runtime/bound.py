@@ -11,8 +11,9 @@ from graphc.errors import DataError
 from graphc.expr.dims import Extent, evaluate_extent, product
 from graphc.expr.feed import numpy_dtype
 from graphc.expr.tensor import Tensor
+from graphc.lower.emit import Scratch
 from graphc.lower.fuse import root_of
-from graphc.lower.program import Call, Program, Scratch
+from graphc.lower.program import Call, Program
 from graphc.runtime.memory import place_blocks
 from graphc.runtime.mirror import Mirror, aligned, mirror_of
 
@@ -22,7 +23,15 @@ __all__ = ["Bound", "Rows"]
 class Rows:
     """The rows of arguments of all kernels, and the table of the executor."""
 
-    def __init__(self, program: Program, addresses: Sequence[int], memory: Mapping[Any, int], sizes: Mapping[str, int], control: int, scratch: Mapping[int, int]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        addresses: Sequence[int],
+        memory: Mapping[Any, int],
+        sizes: Mapping[str, int],
+        control: int,
+        scratch: Mapping[int, int],
+    ) -> None:
         words: list[int] = []
         starts: list[int] = []
         self.uses: dict[Tensor, list[int]] = {}
@@ -57,7 +66,9 @@ class Bound:
         control: the control words.
     """
 
-    def __init__(self, program: Program, addresses: Sequence[int], sizes: Mapping[str, int], floats: Any, constants: dict[Tensor, Any], control: Any) -> None:
+    def __init__(
+        self, program: Program, addresses: Sequence[int], sizes: Mapping[str, int], floats: Any, constants: dict[Tensor, Any], control: Any
+    ) -> None:
         self.program, self.addresses, self.sizes, self.floats, self.control = program, addresses, dict(sizes), floats, control
         self.mirrors: dict[Tensor, Mirror] = {}
         self.memory: dict[Any, int] = {}

@@ -25,9 +25,7 @@ _lock = threading.RLock()  # programs share the memory of parameters and states
 _KEPT = 16  # layouts of memory that a program keeps, one for each set of sizes
 
 
-def compile(
-    outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None = None, target: str = "cpu", dtype: str = "float32"
-) -> Compiled:
+def compile(outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None = None, target: str = "cpu", dtype: str = "float32") -> Compiled:
     """A function that computes the outputs by compiled kernels.
 
     Args:
@@ -92,7 +90,7 @@ class Compiled:
             self._execute: Callable[[int], None] = _RUN(executor_address(ONCE))
         except CompileError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - no traceback of the compiler's reaches a user
             raise CompileError(f"a kernel could not be compiled ({type(error).__name__}): please report this, with f.source and {error}") from None
         self._control = np.zeros(8, np.int64)
         self._constants: dict[Tensor, Any] = {}
@@ -133,7 +131,9 @@ class Compiled:
         if not named and len(arrays) == len(self.inputs):
             return list(arrays)
         if len(arrays) > len(self.inputs):
-            raise DataError(f"{len(arrays)} arrays are given, and the function takes {len(self.inputs)}: {', '.join(t.label for t in self.inputs) or 'none'}")
+            raise DataError(
+                f"{len(arrays)} arrays are given, and the function takes {len(self.inputs)}: {', '.join(t.label for t in self.inputs) or 'none'}"
+            )
         values: list[Any] = [*arrays, *[None] * (len(self.inputs) - len(arrays))]
         for name, array in named.items():
             position = self._by_name.get(name)
@@ -148,9 +148,9 @@ class Compiled:
         return values
 
     def _accept(self, tensor: Tensor, value: Any) -> Any:
-        if isinstance(value, np.ndarray) and value.dtype == numpy_dtype(tensor.dtype, self.floats) and value.ndim == tensor.ndim:
-            if value.flags.c_contiguous and value.flags.aligned and value.dtype.isnative:
-                return value
+        fits = isinstance(value, np.ndarray) and value.dtype == numpy_dtype(tensor.dtype, self.floats) and value.ndim == tensor.ndim
+        if fits and value.flags.c_contiguous and value.flags.aligned and value.dtype.isnative:
+            return value
         return as_array(tensor, value, self.floats)
 
     def bind(self, shapes: tuple[tuple[int, ...], ...]) -> tuple[Bound, Any]:

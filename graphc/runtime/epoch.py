@@ -53,9 +53,7 @@ class _Run:
             self.bound.patched.discard(tensor)
 
     def _shapes(self, rows: int) -> tuple[tuple[int, ...], ...]:
-        return tuple(
-            (rows, *self.batched[t].shape[1:]) if t in self.batched else self.fixed[t].shape for t in self.program.prepared.placed
-        )
+        return tuple((rows, *self.batched[t].shape[1:]) if t in self.batched else self.fixed[t].shape for t in self.program.prepared.placed)
 
     def execute(self, seed: int, first_step: int, means: list[tuple[int, int]], results: list[tuple[int, int, int]], on_slice: Any) -> Any:
         """Run all batches in slices; returns the sums of the scalar outputs."""
@@ -63,9 +61,7 @@ class _Run:
 
         execute = _RUN(executor_address(STEPS))
         program, bound = self.program, self.bound
-        gathers = [
-            (a.ctypes.data, bound.memory[t], a[:1].nbytes if len(a) else 0) for t, a in self.batched.items() if t in bound.inputs
-        ]
+        gathers = [(a.ctypes.data, bound.memory[t], a[:1].nbytes if len(a) else 0) for t, a in self.batched.items() if t in bound.inputs]
         words = [np.array([x for row in rows for x in row] or [0], np.int64) for rows in (gathers, means, results)]
         sums, done = np.zeros(max(len(means), 1)), np.zeros(1, np.int64)
         row = np.array(

@@ -11,7 +11,8 @@ from graphc.expr.dims import product
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.lower.contract import contraction
-from graphc.lower.program import Call, Program, Scratch
+from graphc.lower.emit import Scratch
+from graphc.lower.program import Call, Program
 from graphc.lower.scalars import weight
 from graphc.lower.text import formula_text
 

@@ -75,7 +75,9 @@ def _separate(outputs: list[Tensor]) -> list[Tensor]:
     for assigned in assigns(outputs):
         value = assigned.inputs[1]
         if isinstance(root_of(value).op, Leaf):
-            copies[assigned] = make(Assign(), (assigned.inputs[0], _copy(value)), assigned.shape, assigned.dtype, name=assigned.name, call=assigned.call)
+            copies[assigned] = make(
+                Assign(), (assigned.inputs[0], _copy(value)), assigned.shape, assigned.dtype, name=assigned.name, call=assigned.call
+            )
     outputs = substitute(outputs, copies) if copies else outputs
     return [_copy(t) if root_of(t) in changed and _of_leaf(t) else t for t in outputs]
 

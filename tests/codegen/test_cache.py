@@ -1,0 +1,92 @@
+"""Kernels kept on disk: found again by another process, passed over when damaged, missed when what makes them changes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gx
+from graphc.codegen import cache
+from graphc.runtime import compile
+
+PROGRAM = """
+import numpy as np, graphc as gx
+from graphc.codegen import cache
+from graphc.runtime import compile
+x = gx.tensor("x", ("n", 3))
+f = compile(gx.softmax(gx.tanh(x @ gx.constant(np.eye(3)))), dtype="float64")
+a = np.arange(6.0).reshape(2, 3)
+assert np.allclose(f(a), gx.evaluate(gx.softmax(gx.tanh(x)), {x: a}))
+print(cache.compiled_here, cache.cache_directory())
+"""
+
+
+def run(folder: Path) -> int:
+    environment = {**os.environ, "GRAPHC_CACHE_DIR": str(folder), "PYTHONPATH": str(Path(gx.__file__).parent.parent)}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return int(done.stdout.split()[0])
+
+
+def test_another_process_compiles_nothing_and_damage_is_passed_over(tmp_path: Path) -> None:
+    assert run(tmp_path) > 0
+    assert run(tmp_path) == 0
+    files = sorted(p for p in tmp_path.rglob("*") if p.is_file())
+    for number, path in enumerate(files):
+        content = path.read_bytes()
+        path.write_bytes([b"", b"\x00garbage(", content[: len(content) // 2]][number % 3])
+    assert run(tmp_path) > 0
+    assert run(tmp_path) == 0
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "kernels-of-a-test"))
+    monkeypatch.setattr(cache, "_loaded", {})
+    return monkeypatch
+
+
+def value() -> Any:
+    x = gx.tensor("x", (3,))
+    return compile(gx.exp(x) * 3 + 0.125)(np.zeros(3))
+
+
+def test_a_changed_generator_is_a_miss(fresh: Any) -> None:
+    before = cache.compiled_here
+    value()
+    made = cache.compiled_here - before
+    fresh.setattr(cache, "_loaded", {})
+    value()
+    assert cache.compiled_here - before == made
+    fresh.setattr(cache, "_loaded", {})
+    fresh.setattr(cache, "code_digest", lambda: "another generator")
+    value()
+    assert cache.compiled_here - before == 2 * made
+
+
+@pytest.mark.parametrize("kind", ["a file", "under a file", "not writable"])
+def test_an_unusable_folder_is_passed_over(kind: str, fresh: Any, tmp_path: Path) -> None:
+    place = tmp_path / "blocked"
+    if kind == "not writable":
+        place.mkdir()
+        place.chmod(0o500)
+    else:
+        place.write_text("this is no folder")
+    fresh.setenv("GRAPHC_CACHE_DIR", str(place / "below" if kind == "under a file" else place))
+    np.testing.assert_allclose(value(), np.full(3, 3.125))
+
+
+def test_the_folder_is_the_one_asked_for(fresh: Any, tmp_path: Path) -> None:
+    value()
+    kept = list((tmp_path / "kernels-of-a-test" / "kernels").glob("*.py"))
+    assert kept
+    assert all(p.stem in p.read_text() for p in kept)
+    assert cache.clear_cache() >= len(kept)
+    assert not list((tmp_path / "kernels-of-a-test").rglob("*.py"))

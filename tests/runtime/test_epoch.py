@@ -1,0 +1,124 @@
+"""Whole epochs in compiled code: the same numbers as step by step, and no Python in between."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gx
+from graphc.runtime import compile
+
+RNG = np.random.default_rng(3)
+X, Y = RNG.normal(size=(50, 4)), RNG.normal(size=(50, 2))
+
+
+def step() -> tuple[Any, Any, list[Any], Any]:
+    x, y = gx.tensor("x", ("n", 4)), gx.tensor("y", ("n", 2))
+    w = gx.parameter("w", (4, 2), init=np.linspace(-1, 1, 8).reshape(4, 2))
+    m = gx.state("m", (4, 2), init=0.0)
+    error = x @ w - y + 0.1 * gx.random.normal(("n", 2))
+    loss = gx.sum(error * error) / x.shape[0]
+    gradient = gx.grad(loss, w)
+    moved = 0.9 * m + gradient
+    return x, y, [loss, gx.assign(m, moved), gx.assign(w, w - 0.01 * moved)], w
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("size", [1, 7, 16, 50, 64])
+def test_an_epoch_is_its_steps(size: int, dtype: str) -> None:
+    order = RNG.permutation(50)
+    x, y, outputs, w = step()
+    f = compile(outputs, dtype=dtype)
+    means = f.run({x: X, y: Y}, order, size, seed=5, first_step=3)
+    trained = w.value
+    x, y, outputs, w = step()
+    g = compile(outputs, dtype=dtype)
+    total = 0.0
+    for k, start in enumerate(range(0, 50, size)):
+        rows = order[start : start + size]
+        total += float(g(X[rows], Y[rows], seed=5, step=3 + k)[0]) * len(rows)
+    tolerance = 1e-12 if dtype == "float64" else 1e-5
+    np.testing.assert_allclose(w.value, trained, rtol=tolerance)
+    np.testing.assert_allclose(means[0], total / 50, rtol=tolerance)
+    assert np.isnan(means[1])
+
+
+def count_calls(function: Any) -> int:
+    count = 0
+
+    def look(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(look)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_python_calls_do_not_grow_with_the_batches() -> None:
+    x, y, outputs, _ = step()
+    f = compile(outputs)
+    few, many = np.arange(50).repeat(4), np.arange(50).repeat(40)
+    a, b = X.astype(np.float32), Y.astype(np.float32)
+    f.run({x: a, y: b}, few, 10)
+    calls = [count_calls(lambda order=order: f.run({x: a, y: b}, order, 10)) for order in (few, many)]
+    assert calls[1] < calls[0] + 100
+
+
+def test_positions_out_of_range_are_refused() -> None:
+    x, y, outputs, w = step()
+    before = w.value
+    f = compile(outputs)
+    for bad in (50, -1):
+        with pytest.raises(gx.DataError, match=f"position {bad}"):
+            f.run({x: X, y: Y}, np.array([bad, 1, 2]), 3)
+        np.testing.assert_array_equal(w.value, before)
+
+
+def test_a_callback_may_end_the_run_between_batches() -> None:
+    x, y, outputs, w = step()
+    f = compile(outputs)
+    seen: list[int] = []
+
+    def stop(done: int, total: int, means: list[float]) -> None:
+        seen.append(done)
+        raise KeyboardInterrupt
+
+    before = w.value
+    with pytest.raises(KeyboardInterrupt):
+        f.run({x: X, y: Y}, np.arange(50), 1, on_slice=stop)
+    assert 0 < seen[0] < 50
+    assert not np.array_equal(w.value, before)
+
+
+def test_arrays_of_unequal_length_and_missing_ones() -> None:
+    x, y, outputs, _ = step()
+    f = compile(outputs)
+    with pytest.raises(gx.DataError, match="samples"):
+        f.run({x: X, y: Y[:3]}, np.arange(3), 2)
+    with pytest.raises(gx.DataError, match="y"):
+        f.run({x: X}, np.arange(3), 2)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 8, 50])
+def test_rows_are_mapped(rows: int) -> None:
+    x, scale = gx.tensor("x", ("n", 4)), gx.tensor("scale", ())
+    w = gx.parameter("w", (4, 3), init=0.5)
+    outputs = [gx.softmax(x @ w) * scale, gx.argmax(x, axis=1)]
+    f = compile(outputs, dtype="float64")
+    got = f.map({x: X[:rows]}, batch_size=8, fixed={scale: 2.0})
+    for a, b in zip(got, gx.evaluate(outputs, {x: X[:rows], scale: 2.0}), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+        assert a.dtype == b.dtype
+
+
+def test_only_rows_can_be_mapped() -> None:
+    x = gx.tensor("x", ("n", 4))
+    with pytest.raises(gx.DataError, match="no row for each sample"):
+        compile([gx.sum(x)]).map({x: X})
