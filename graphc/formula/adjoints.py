@@ -19,6 +19,7 @@ from graphc.formula.algebra import ONE, ZERO, extent_formula, outright, total
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, fresh_letters, letter, opened, outer_atoms
 from graphc.formula.fold import fold_rules, folded
 from graphc.formula.forward import Definition
+from graphc.formula.shares import Shares
 
 __all__ = ["contributions", "kinks"]
 
@@ -32,12 +33,13 @@ class _Part:
     letters: tuple[Letter, ...]
 
 
-def contributions(definition: Definition, adjoint: Any, wanted: Sequence[Source]) -> list[tuple[Source, Any]]:
+def contributions(definition: Definition, adjoint: Any, wanted: Sequence[Source], shares: Shares) -> list[tuple[Source, Any]]:
     """What a definition adds to the adjoints of the sources it reads.
 
     Args:
         adjoint: the adjoint's formula at the definition's letters.
         wanted: the sources whose adjoints matter.
+        shares: what puts a name in place of an exponential over a sum of such.
 
     Raises:
         DerivationError: for an index that depends on data of a wanted source, or an unknown derivative.
@@ -51,7 +53,7 @@ def contributions(definition: Definition, adjoint: Any, wanted: Sequence[Source]
     while pending:
         part = pending.pop()
         for atom, slope in _slopes(part.expr):
-            slope = folded(_settled(slope), rules, part.letters)
+            slope = shares(folded(_settled(slope), rules, part.letters), definition.source)
             cofactor = part.cofactor * slope
             if isinstance(atom, Entry):
                 if atom.source in wanted:

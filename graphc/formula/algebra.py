@@ -68,7 +68,9 @@ def _solved(body: Any, x: Any) -> Any:
         if isinstance(factor, Select) and factor.args[2] == ZERO and isinstance(factor.args[0], sympy.Eq):
             left, right = factor.args[0].args
             other = right if left is x else left if right is x else None
-            if isinstance(other, Letter) and other.extent == x.extent:
+            # An id picks its own class: ids outside their range are an error of the data.
+            picked = isinstance(other, Entry) and other.source.tensor.dtype == "int" and x not in other.free_symbols
+            if picked or isinstance(other, Letter) and other.extent == x.extent:
                 return body.xreplace({factor: factor.args[1]}).xreplace({x: other})
     return None
 

@@ -11,7 +11,7 @@ import sympy
 from graphc.expr.scalar import RootOfSquares, Sigmoid
 from graphc.formula.atoms import Entry, Letter, Reduced, letters_of
 
-__all__ = ["fold_rules", "folded"]
+__all__ = ["fold_rules", "folded", "outside_reductions"]
 
 _FOLDED = (sympy.exp, sympy.tanh, sympy.log, Sigmoid, RootOfSquares)
 
@@ -22,7 +22,7 @@ def fold_rules(expr: Any, entry: Entry) -> dict[Any, Any]:
     ``h = σ(z)`` gives ``σ(z) -> h``; ``p = exp(z)/S`` gives ``exp(z) -> p S`` for a sum ``S``.
     """
     rules: dict[Any, Any] = {}
-    found = [p for p in _outside_reductions(expr) if isinstance(p, _FOLDED) or isinstance(p, sympy.Pow) and p.exp == sympy.Rational(1, 2)]
+    found = [p for p in outside_reductions(expr) if isinstance(p, _FOLDED) or isinstance(p, sympy.Pow) and p.exp == sympy.Rational(1, 2)]
     for part in sorted(found, key=str):
         symbol = sympy.Dummy("f", positive=True)
         body = expr.xreplace({part: symbol})
@@ -30,14 +30,15 @@ def fold_rules(expr: Any, entry: Entry) -> dict[Any, Any]:
         if slope == 0 or slope.has(symbol):
             continue
         rest = sympy.expand(body - slope * symbol)
-        if rest.has(Entry) or any(isinstance(p, Entry) for p in _outside_reductions(slope)):
+        if rest.has(Entry) or any(isinstance(p, Entry) for p in outside_reductions(slope)):
             continue
         rules[part] = (entry - rest) / slope
         break
     return rules
 
 
-def _outside_reductions(expr: Any) -> list[Any]:
+def outside_reductions(expr: Any) -> list[Any]:
+    """Every subformula that stands in no reduction."""
     found: dict[Any, None] = {}
     stack = [expr]
     while stack:

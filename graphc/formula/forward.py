@@ -59,10 +59,10 @@ class Forward:
         outputs: the tensors asked for, as they stand in ``definitions``.
     """
 
-    def __init__(self, outputs: Sequence[Tensor], *, automatic: bool = True) -> None:
-        resolved = training(outputs)
-        order = topological(resolved)
-        self.outputs = [unalias(t) for t in resolved]
+    def __init__(self, outputs: Sequence[Tensor], *, automatic: bool = True, resolved: bool = False) -> None:
+        resolved_ = list(outputs) if resolved else training(outputs)
+        order = topological(resolved_)
+        self.outputs = [unalias(t) for t in resolved_]
         self.positions = {node: k for k, node in enumerate(order)}
         self.names = _names(order)
         self.automatic = automatic_names(order, self.names) if automatic else {}

@@ -9,13 +9,14 @@ import sympy
 
 from graphc.errors import DerivationError
 from graphc.expr.dims import Dim
-from graphc.expr.graph import unalias
+from graphc.expr.graph import training
 from graphc.expr.scalar import Select
 from graphc.expr.tensor import Tensor
 from graphc.formula.adjoints import contributions
 from graphc.formula.algebra import ONE, ZERO, has_sum_of_products, shortest, size_of
 from graphc.formula.atoms import Entry, Letter, Source, entries, letter, outer_atoms
 from graphc.formula.forward import Definition, Forward
+from graphc.formula.shares import Shares, missing_shares
 
 __all__ = ["Adjoint", "Sweep"]
 
@@ -49,7 +50,11 @@ class Sweep:
 
     def __init__(self, y: Tensor, wrt: Tensor, cotangent: bool) -> None:
         self.forward = Forward([y, wrt])
-        self.y, self.wrt = (self.forward.definitions[unalias(t)] for t in self.forward.outputs)
+        more = missing_shares(self.forward)
+        if more:
+            self.forward = Forward([*training([y, wrt]), *more], resolved=True)
+        self.y, self.wrt = (self.forward.definitions[t] for t in self.forward.outputs[:2])
+        self.shares = Shares(list(self.forward.definitions.values()))
         self.cotangent: Source | None = None
         self.jacobian: tuple[Letter, ...] = ()
         self.adjoints: dict[Tensor, Adjoint] = {}
@@ -104,7 +109,7 @@ class Sweep:
             symbol = Entry(source, *d.letters) if source is not None else expr
             if symbol == ZERO:
                 continue
-            for target, value in contributions(d, symbol, wanted):
+            for target, value in contributions(d, symbol, wanted, self.shares):
                 parts.setdefault(target, []).append(value)
                 users.setdefault(target, []).append(d)
 

@@ -61,7 +61,7 @@ def verify(derivation: Any, seed: int = 0) -> Verification:
         DerivationError: where no values were found at which ``y`` and its gradient are finite.
     """
     sweep = derivation._sweep
-    y, wrt = sweep.forward.outputs
+    y, wrt = sweep.forward.outputs[:2]
     sizes = _sizes([y, wrt])
     namespace: dict[str, Any] = {}
     exec(derivation.numpy(), namespace)  # noqa: S102 - the source is our own
