@@ -183,6 +183,11 @@ class Layer:
         return list(dict.fromkeys([*(w for _, w in self._own), *(w for layer in self.sublayers for w in layer.weights)]))
 
     @property
+    def own_weights(self) -> list[tuple[str, Tensor]]:
+        """The layer's own weights with their names in it, without those of its sublayers."""
+        return list(self._own)
+
+    @property
     def trainable_weights(self) -> list[Tensor]:
         """The weights that training changes."""
         if not self.trainable:

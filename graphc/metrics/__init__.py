@@ -49,7 +49,7 @@ def RootMeanSquaredError(name: str = "root_mean_squared_error") -> Metric:
 
 
 def _renamed(metric: Metric, name: str) -> Metric:
-    return Metric(name, metric.parts, metric.result)
+    return Metric(name, metric.parts, metric.combine)
 
 
 def get(metric: Any) -> Metric:

@@ -27,7 +27,7 @@ class Metric:
         self.__name__ = name
         self.__doc__ = parts.__doc__ or self.__doc__
         self._parts = parts
-        self._result = result
+        self.combine = result
 
     def parts(self, y_true: Any, y_pred: Any) -> tuple[Tensor, ...]:
         """What is averaged over the samples."""
@@ -36,7 +36,7 @@ class Metric:
 
     def result(self, *means: Any) -> Any:
         """The metric, from the means of its parts."""
-        return means[0] if self._result is None else self._result(*means)
+        return means[0] if self.combine is None else self.combine(*means)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The metric as a scalar tensor, or as a number where all arguments are arrays."""

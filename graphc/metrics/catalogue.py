@@ -126,6 +126,14 @@ def _f1_parts(y_true: Any, y_pred: Any) -> tuple[Tensor, ...]:
     return right, fired, positive
 
 
+def _harmonic(right: Any, fired: Any, positive: Any) -> Any:
+    return ratio(2 * right, fired + positive)
+
+
+# What metrics make of the means of their parts, by name: so that files can say which.
+RESULTS = {"root": _root, "ratio": ratio, "harmonic": _harmonic}
+
+
 def BinaryAccuracy(threshold: float = 0.5, name: str = "binary_accuracy") -> Metric:
     """The share of entries where ``y_pred > threshold`` agrees with ``y_true``."""
     return Metric(name, lambda y_true, y_pred: _binary_accuracy(y_true, y_pred, threshold))
@@ -153,7 +161,7 @@ sparse_categorical_accuracy = Metric("sparse_categorical_accuracy", _sparse_cate
 top_k_categorical_accuracy = TopKCategoricalAccuracy()
 sparse_top_k_categorical_accuracy = Metric("sparse_top_k_categorical_accuracy", _sparse_top_k)
 precision, recall = Precision(), Recall()
-f1 = Metric("f1", _f1_parts, lambda right, fired, positive: ratio(2 * right, fired + positive))
+f1 = Metric("f1", _f1_parts, _harmonic)
 mean_squared_error = from_loss("mean_squared_error", regression.mean_squared_error)
 mean_absolute_error = from_loss("mean_absolute_error", regression.mean_absolute_error)
 mean_squared_logarithmic_error = from_loss("mean_squared_logarithmic_error", regression.mean_squared_logarithmic_error)

@@ -111,6 +111,13 @@ class _Run:
         self.batches: _Batches | None = None
         self.held: Prepared | None = None
         self.held_batches: _Batches | None = None
+        self._programs: dict[str, Program] = {}
+
+    def _program(self, what: str, data: Prepared) -> Program:
+        """The model's program for data whose kind stays the same all through the run."""
+        if what not in self._programs:
+            self._programs[what] = self.model.program(what.partition(" ")[0], data.kinds, data.feed.weight is not None)
+        return self._programs[what]
 
     def epoch(self, callbacks: CallbackList, on_slice: Callable[..., None] | None) -> Logs:
         """Train for one epoch."""
@@ -118,7 +125,7 @@ class _Run:
             return self._stream(callbacks)
         assert self.train is not None
         data, model = self.train, self.model
-        program = model.program("train", data.kinds, data.feed.weight is not None)
+        program = self._program("train", data)
         order = epoch_order(len(data.feed), self.seed, model.epochs_done, self.shuffle)
         if not callbacks.wants_batches:
             first = model.optimizer.iterations
@@ -154,7 +161,10 @@ class _Run:
         """The held-out samples in inference."""
         if self.held_batches is not None:
             return measure_batches(self.model, self.held_batches)
-        return {} if self.held is None else measure(self.model, self.held, batch_size)
+        if self.held is None:
+            return {}
+        program = self._program("measure of held-out", self.held)
+        return program.logs(program.run(self.held.feed, np.arange(len(self.held.feed), dtype=np.int64), batch_size))
 
     def final(self, batch_size: int) -> Logs:
         """The exact values of the weights that were kept."""

@@ -47,11 +47,11 @@ class Model(Structure):
         self.stop_training = False
         self.history: History | None = None
         self.epochs_done = 0
-        self._programs: dict[Any, Any] = {}
+        self.plans: dict[Any, Any] = {}
         self._losses_given: Any = None
         self._metrics_given: Any = None
         self._shares: Any = None
-        self._target, self.float_type = "cpu", "float32"
+        self.target, self.float_type = "cpu", "float32"
 
     def compile(
         self,
@@ -81,12 +81,12 @@ class Model(Structure):
         self._losses_given = _checked_losses(loss)
         self._metrics_given = [*_as_list(metrics), *_as_list(weighted_metrics)] if not isinstance(metrics, dict) else metrics
         self._shares = loss_weights
-        self._target, self.float_type = target, dtype
+        self.target, self.float_type = target, dtype
         if dtype not in ("float32", "float64"):
             raise DeclarationError(f"dtype={dtype!r} of model.compile: it is 'float32' or 'float64'")
         for metric in self._metrics_given if isinstance(self._metrics_given, list) else ():
             _ = metric if isinstance(metric, list | tuple | dict) else _metric(metric)
-        self._programs = {}
+        self.plans = {}
 
     @property
     def objectives(self) -> list[Loss]:
@@ -97,30 +97,36 @@ class Model(Structure):
 
     def measured(self, kinds: Sequence[TargetKind], weighted: bool) -> Measured:
         """The loss and the metrics as tensors, for targets of some kinds."""
-        key = ("measured", tuple((dtype, tuple(map(str, shape))) for dtype, shape in kinds), weighted)
-        if key not in self._programs:
-            self._programs[key] = measured(self._outputs, self.objectives, self.losses, kinds, weighted)
-        return self._programs[key]
+        key = ("measured", _kinds_key(kinds), weighted)
+        if key not in self.plans:
+            self.plans[key] = measured(self._outputs, self.objectives, self.losses, kinds, weighted)
+        return self.plans[key]
 
     def program(self, what: str, kinds: Sequence[TargetKind] = (), weighted: bool = False) -> Program:
         """The compiled program for training, measuring or predicting; made once."""
         trained = tuple(w.name for w in self.trainable_weights) if what == "train" else ()
-        key = (what, tuple((dtype, tuple(map(str, shape))) for dtype, shape in kinds), weighted, trained)
-        if key not in self._programs:
-            self._programs[key] = self._compiled(what, kinds, weighted)
-        return self._programs[key]
+        key = (what, _kinds_key(kinds), weighted, trained)
+        if key not in self.plans:
+            self.plans[key] = self._compiled(what, kinds, weighted)
+        return self.plans[key]
 
     def _compiled(self, what: str, kinds: Sequence[TargetKind], weighted: bool) -> Program:
         if what == "predict":
-            return predictor(self._inputs, self._outputs, self._target, self.float_type)
+            return predictor(self._inputs, self._outputs, self.target, self.float_type)
         plan = self.measured(kinds, weighted)
         if what == "measure":
-            return measurer(plan, self._inputs, self._target, self.float_type)
+            return measurer(plan, self._inputs, self.target, self.float_type)
+        return trainer(plan, self._inputs, self.updates(kinds, weighted), self.target, self.float_type)
+
+    def updates(self, kinds: Sequence[TargetKind], weighted: bool) -> list[Tensor]:
+        """One step of training as assignments, for targets of some kinds."""
         trained = self.trainable_weights
         if not trained:
             raise DeclarationError(f"{self.name} has no trainable weights: nothing can be fitted")
-        updates = self.optimizer.updates(plan.loss, trained, name=self.optimizer.name)
-        return trainer(plan, self._inputs, updates, self._target, self.float_type)
+        key = ("updates", _kinds_key(kinds), weighted, tuple(w.name for w in trained))
+        if key not in self.plans:
+            self.plans[key] = self.optimizer.updates(self.measured(kinds, weighted).loss, trained, name=self.optimizer.name)
+        return self.plans[key]
 
     def fit(self, x: Any = None, y: Any = None, **options: Any) -> History:
         """Train the model; see :func:`graphc.models.fitting.fit_model` for the options, which are Keras's and ``seed``.
@@ -186,17 +192,35 @@ class Model(Structure):
 
     def objective(self) -> Tensor:
         """The loss in training as a tensor, with ``y`` for the targets: to derive, draw or compile."""
+        return self.measured(self.usual_kinds, False).loss
+
+    @property
+    def usual_kinds(self) -> list[TargetKind]:
+        """What the losses take for targets, where no data says more: class labels, or numbers of the outputs' shapes."""
         kinds: list[TargetKind] = []
         for loss, output in zip(self.objectives, self._outputs, strict=True):
             labels = getattr(loss.function, "targets", None) == "labels"
             shape: tuple[Extent, ...] = output.shape[:-1] if labels else output.shape
             kinds.append(("int" if labels else "float", shape))
-        return self.measured(kinds, False).loss
+        return kinds
+
+    def save(self, path: Any) -> None:
+        """Write the model to one file: weights, formulas, optimizer and its state; no code is in it.
+
+        Read it again with :func:`graphc.models.load_model`; training then goes on as if it had not stopped.
+        """
+        from graphc.models.saving import save_model
+
+        save_model(self, path)
 
     def derive(self, wrt: Any, **options: Any) -> Any:
         """The derivation of the loss's gradient by a weight: ``model.derive("dense/kernel")``."""
         self._require_built("derivative")
         return METHODS["derive"](self.objective(), wrt, **options)
+
+
+def _kinds_key(kinds: Sequence[TargetKind]) -> tuple[Any, ...]:
+    return tuple((dtype, tuple(map(str, shape))) for dtype, shape in kinds)
 
 
 def _metric(metric: Any) -> metrics.Metric:

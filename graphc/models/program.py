@@ -36,18 +36,38 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Reader:
+    """How a named number is made of the means of ``scalars[start:stop]``."""
+
+    name: str
+    start: int
+    stop: int
+    result: Callable[..., Any] | None
+    over_weight: bool
+
+
+@dataclass(frozen=True)
 class Measured:
-    """A model's loss and metrics as tensors: ``scalars`` are averaged over the batches, ``finish`` makes the logs of them."""
+    """A model's loss and metrics as tensors: ``scalars`` are averaged over the batches, ``readers`` make the logs of them."""
 
     targets: tuple[Tensor, ...]
     weight: Tensor | None
     scalars: tuple[Tensor, ...]
-    finish: Callable[[Sequence[float]], Logs]
+    readers: tuple[Reader, ...]
 
     @property
     def loss(self) -> Tensor:
         """What training minimises."""
         return self.scalars[0]
+
+    def finish(self, means: Sequence[float]) -> Logs:
+        """The named numbers; the mean of the weights is the second scalar, where there are weights."""
+        logs: Logs = {}
+        for r in self.readers:
+            share = means[1] if r.over_weight and self.weight is not None else 1.0
+            values = [m / share if share else m for m in means[r.start : r.stop]]
+            logs[r.name] = float(values[0] if r.result is None else r.result(*values))
+        return logs
 
 
 def measured(
@@ -62,18 +82,11 @@ def measured(
     targets = tuple(tensor(_free("y", taken), shape, dtype=dtype) for dtype, shape in kinds)
     weight = tensor(_free("sample_weight", taken), (outputs[0].shape[0],)) if weighted else None
     scalars: list[Tensor] = []
-    readers: list[tuple[str, Callable[[Sequence[float]], float]]] = []
+    readers: list[Reader] = []
 
-    def add(name: str, values: Sequence[Tensor], result: Callable[..., float], over_weight: bool) -> None:
-        start = len(scalars)
+    def add(name: str, values: Sequence[Tensor], result: Callable[..., Any] | None, over_weight: bool) -> None:
+        readers.append(Reader(name, len(scalars), len(scalars) + len(values), result, over_weight))
         scalars.extend(values)
-        stop = len(scalars)
-
-        def read(means: Sequence[float]) -> float:
-            share = means[1] if over_weight and weight is not None else 1.0
-            return float(result(*(m / share if share else m for m in means[start:stop])))
-
-        readers.append((name, read))
 
     total: Tensor | None = None
     single: list[tuple[str, Tensor]] = []
@@ -87,17 +100,17 @@ def measured(
     for penalty in penalties:
         total = penalty if total is None else total + penalty
     assert total is not None
-    add("loss", [total.named(_free("loss", taken))], lambda m: m, False)
+    add("loss", [total.named(_free("loss", taken))], None, False)
     if weight is not None:
         scalars.append(reduce_entries(weight))
     if len(losses) > 1:
         for name, value in single:
-            add(name, [value], lambda m: m, False)
+            add(name, [value], None, False)
     for loss, y, output in zip(losses, targets, outputs, strict=True):
         for metric in loss.metrics:
             parts = [reduce_entries(part, weight) for part in metric.parts(y, output)]
-            add(f"{loss.prefix}{metric.name}", parts, metric.result, True)
-    return Measured(targets, weight, tuple(scalars), lambda means: {name: read(means) for name, read in readers})
+            add(f"{loss.prefix}{metric.name}", parts, metric.combine, True)
+    return Measured(targets, weight, tuple(scalars), tuple(readers))
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -39,7 +39,7 @@ class Sequential(Model):
     def add(self, layer: Any) -> None:
         """Append a layer."""
         if self.optimizer is not None and self._outputs:
-            self._programs = {}
+            self.plans = {}
         self._append(layer)
         self._try_build()
 
@@ -48,7 +48,7 @@ class Sequential(Model):
         if not self._row:
             raise DeclarationError(f"{self.name} has no layers to take away")
         last = self._row.pop()
-        self._outputs, self.built, self._programs = [], False, {}
+        self._outputs, self.built, self.plans = [], False, {}
         self._try_build()
         return last
 

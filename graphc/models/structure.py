@@ -187,6 +187,18 @@ class Structure(Layer):
         outputs = type(self).call(self, *given)
         self._connect(given if len(given) > 1 else given[0], outputs)
 
+    @property
+    def several(self) -> bool:
+        """Whether the outputs are a list."""
+        return self._several
+
+    def adopt(self, layers: Sequence[Layer], terms: Sequence[Tensor]) -> None:
+        """Take layers in a given order, and terms of the loss: what a file says."""
+        self._found_layers, self._losses = list(layers), list(terms)
+        self._name_all()
+        mine = {w for layer in layers for w in layer.weights}
+        self._bare = [t for t in leaves(self._outputs).values() if t.kind in ("parameter", "state") and t not in mine]
+
     def _require_built(self, what: str) -> None:
         if not self._outputs:
             raise DeclarationError(f"{self.name} has no {what} yet: give its first layer an Input, call model.build((None, ...)), or fit it")

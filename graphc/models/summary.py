@@ -15,7 +15,8 @@ def summary_text(model: Any) -> str:
     rows = [("Layer (type)", "Output shape", "Parameters")]
     for layer in model.layers:
         shape = "?" if layer.output is None else _shape(layer.output)
-        rows.append((f"{layer.name} ({type(layer).__name__})", shape, f"{layer.count_params():,}"))
+        kind = getattr(layer, "kind", type(layer).__name__)
+        rows.append((f"{layer.name} ({kind})", shape, f"{layer.count_params():,}"))
     mine = {w for layer in model.layers for w in layer.weights}
     rows += [(f"{w.name} ({w.kind})", _shape(w), f"{_size(w):,}") for w in model.weights if w not in mine]
     widths = [max(len(row[k]) for row in rows) for k in range(3)]

@@ -82,9 +82,9 @@ class Optimizer:
         self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm = weight_decay, clipnorm, clipvalue, global_clipnorm
         self.decoupled_weight_decay, self.maximize = decoupled_weight_decay, maximize
         self.name = name or type(self).__name__.lower()
-        self._slots: list[Slots] = []
-        self._excluded: list[Tensor] = []
-        self._excluded_names: list[str] = []
+        self.slots: list[Slots] = []
+        self.excluded: list[Tensor] = []
+        self.excluded_names: list[str] = []
 
     def state(self) -> Mapping[str, Any]:
         """The states of one parameter with their first values: a number fills its shape, a function gets the parameter."""
@@ -104,7 +104,7 @@ class Optimizer:
     @property
     def learning_rate(self) -> Any:
         """The rate: the number now in use, or the schedule. A number may be changed at any time; nothing is compiled anew."""
-        for slots in self._slots:
+        for slots in self.slots:
             if slots.rate is not None:
                 return float(slots.rate.value)
         return self._rate
@@ -113,31 +113,31 @@ class Optimizer:
     def learning_rate(self, rate: Any) -> None:
         as_schedule(rate)
         if not isinstance(rate, int | float):
-            if self._slots:
+            if self.slots:
                 raise DeclarationError(f"{self.name} is in use with the rate {self._rate!r}: give a schedule when you make the optimizer")
             self._rate = rate
             return
-        if callable(self._rate) and self._slots:
+        if callable(self._rate) and self.slots:
             raise DeclarationError(f"{self.name} follows the schedule {self._rate!r}, so its rate cannot be set to {rate}")
         self._rate = float(rate)
-        for slots in self._slots:
+        for slots in self.slots:
             if slots.rate is not None:
                 slots.rate.value = self._rate
 
     @property
     def iterations(self) -> int:
         """How many updates have been made."""
-        return int(self._slots[0].step.value) if self._slots else 0
+        return int(self.slots[0].step.value) if self.slots else 0
 
     @property
     def variables(self) -> list[Tensor]:
         """The states: steps, rates, and what is kept for each parameter."""
-        return [t for slots in self._slots for t in slots.variables]
+        return [t for slots in self.slots for t in slots.variables]
 
     def exclude_from_weight_decay(self, var_list: Sequence[Tensor] | None = None, var_names: Sequence[str] | None = None) -> None:
         """Leave parameters out of weight decay: the tensors given, and those whose name contains one of the texts."""
-        self._excluded += [unalias(t) for t in var_list or ()]
-        self._excluded_names += list(var_names or ())
+        self.excluded += [unalias(t) for t in var_list or ()]
+        self.excluded_names += list(var_names or ())
 
     def updates(self, loss: Tensor, parameters: Any, name: str | None = None) -> list[Tensor]:
         """One step of training as assignments, for :func:`graphc.compile`: to the parameters, the states and the step.
@@ -154,7 +154,7 @@ class Optimizer:
         loss = operand(loss)
         if loss.ndim:
             loss = mean(loss)
-        slots = self._slots_of(chosen, name or f"{self.name}/{chosen[0].name}")
+        slots = self._made_slots(chosen, name or f"{self.name}/{chosen[0].name}")
         gradients = self._prepare(METHODS["grad"](-loss if self.maximize else loss, list(chosen)))
         step = _as_float(slots.step)
         lr = as_schedule(self._rate)(step) if slots.rate is None else slots.rate
@@ -177,10 +177,10 @@ class Optimizer:
         return [assign(p, operand(new)), *(assign(states[key], operand(news[key])) for key in states)]
 
     def _keeps(self, p: Tensor) -> bool:
-        return any(p is e for e in self._excluded) or any(re.search(pattern, p.name) for pattern in self._excluded_names)
+        return any(p is e for e in self.excluded) or any(re.search(pattern, p.name) for pattern in self.excluded_names)
 
-    def _slots_of(self, parameters: tuple[Tensor, ...], scope: str) -> Slots:
-        for slots in self._slots:
+    def _made_slots(self, parameters: tuple[Tensor, ...], scope: str) -> Slots:
+        for slots in self.slots:
             if len(slots.parameters) == len(parameters) and all(a is b for a, b in zip(slots.parameters, parameters, strict=True)):
                 return slots
         rate = None if callable(self._rate) else state(f"{scope}/learning_rate", (), init=self._rate)
@@ -188,7 +188,7 @@ class Optimizer:
         for p in parameters:
             first = {key: init(p) if callable(init) else init for key, init in self.state().items()}
             slots.states.append({key: _slot(f"{self.name}/{p.name}/{key}", p, value) for key, value in first.items()})
-        self._slots.append(slots)
+        self.slots.append(slots)
         return slots
 
     def _prepare(self, gradients: Sequence[Tensor]) -> list[Tensor]:

@@ -76,11 +76,11 @@ def test_orders_go_on_in_a_second_fit():
 def test_a_second_fit_compiles_nothing():
     model = classifier()
     quiet(model, epochs=2, validation_split=0.2)
-    before = dict(model._programs)
+    before = dict(model.plans)
     quiet(model, X[:31], Y[:31], epochs=3, batch_size=7, validation_split=0.3, shuffle=False, seed=4)
     model.set_weights(model.get_weights())
     model.evaluate(X, Y, verbose=0)
-    assert model._programs == before
+    assert model.plans == before
 
 
 def test_the_split_is_drawn_by_the_seed_class_by_class():

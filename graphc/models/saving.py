@@ -1,0 +1,282 @@
+"""Models as files: one file, formulas and numbers, no code and no pickle; nothing in it is trusted.
+
+The file is a line that names the format, a digest of what follows, and a zip archive of one JSON text and the arrays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from graphc import losses, metrics, optimizers, schedules
+from graphc.errors import FileFormatError, GraphcError
+from graphc.expr.tensor import Tensor
+from graphc.metrics.catalogue import RESULTS
+from graphc.models.encoding import Decoder, Encoder
+from graphc.models.model import Model
+from graphc.models.program import Measured, Reader
+from graphc.models.restored import RestoredLayer, RestoredLoss, RestoredOptimizer
+from graphc.optimizers.base import Optimizer, Slots
+
+__all__ = ["load_model", "save_model"]
+
+_MAGIC = b"graphc model 1\n"
+_DATE = (2000, 1, 1, 0, 0, 0)  # one date for all, so that equal models are equal files
+
+
+def save_model(model: Any, path: Any) -> None:
+    """Write a model to a file; see :meth:`graphc.models.Model.save`."""
+    model.get_weights()
+    plans = _plans(model)
+    optimizer = model.optimizer
+    slots = [] if optimizer is None else optimizer.slots
+    terms = model.losses
+    roots: list[Tensor] = [*model.inputs, *model.outputs, *model.weights, *terms]
+    for _, plan, updates in plans:
+        roots += [*plan.targets, *([] if plan.weight is None else [plan.weight]), *plan.scalars, *updates]
+    for s in slots:
+        roots += [*s.parameters, *s.variables]
+    encoder = Encoder(roots)
+    ref = encoder.ref
+    for layer in model.layers:
+        _number(encoder, layer)
+    content = {
+        "name": model.name,
+        "inputs": [ref(t) for t in model.inputs],
+        "outputs": [ref(t) for t in model.outputs],
+        "several": model.several,
+        "losses": [ref(t) for t in terms],
+        "layers": [encoder.layer(layer) for layer in model.layers],
+        "seed": model.seed,
+        "epochs_done": model.epochs_done,
+        "dtype": model.float_type,
+        "compiled": None if optimizer is None else _compiled(model, plans, ref),
+    }
+    content["layer_table"] = [_layer(encoder, layer) for layer in encoder.layers]
+    content["nodes"] = encoder.nodes
+    _write(Path(path), content, encoder.arrays)
+
+
+def _number(encoder: Encoder, layer: Any) -> None:
+    encoder.layer(layer)
+    for part in layer.sublayers if not hasattr(layer, "layers") else layer.layers:
+        _number(encoder, part)
+
+
+def _layer(encoder: Encoder, layer: Any) -> dict[str, Any]:
+    parts = layer.layers if hasattr(layer, "layers") else layer.sublayers
+    kind = getattr(layer, "kind", type(layer).__name__)
+    return {
+        "name": layer.name, "kind": kind, "trainable": layer.trainable, "parts": [encoder.layer(p) for p in parts],
+        "weights": [[name, encoder.ref(w)] for name, w in layer.own_weights],
+    }  # fmt: skip
+
+
+def _plans(model: Any) -> list[tuple[tuple[Any, bool], Measured, list[Tensor]]]:
+    """The formulas of training that the model has so far, or the usual ones."""
+    if model.optimizer is None:
+        return []
+    keys = [(key[1], key[2]) for key in model.plans if key[0] == "measured"]
+    if not keys:
+        model.objective()
+        keys = [(key[1], key[2]) for key in model.plans if key[0] == "measured"]
+    found: list[tuple[tuple[Any, bool], Measured, list[Tensor]]] = []
+    for kinds, weighted in keys:
+        plan = model.plans[("measured", kinds, weighted)]
+        exact = [(t.dtype, t.shape) for t in plan.targets]
+        found.append(((kinds, weighted), plan, model.updates(exact, weighted) if model.trainable_weights else []))
+    return found
+
+
+def _compiled(model: Any, plans: Any, ref: Any) -> dict[str, Any]:
+    return {
+        "target": model.target,
+        "optimizer": _optimizer(model.optimizer, ref),
+        "losses": [[_loss(o.function), o.share, [_metric(m) for m in o.metrics]] for o in model.objectives],
+        "plans": [
+            {
+                "kinds": kinds, "weighted": weighted, "targets": [ref(t) for t in plan.targets],
+                "weight": None if plan.weight is None else ref(plan.weight), "scalars": [ref(t) for t in plan.scalars],
+                "readers": [[r.name, r.start, r.stop, _result(r), r.over_weight] for r in plan.readers], "updates": [ref(t) for t in updates],
+            }
+            for (kinds, weighted), plan, updates in plans
+        ],
+    }  # fmt: skip
+
+
+def _result(reader: Reader) -> str | None:
+    for name, function in RESULTS.items():
+        if reader.result is function:
+            return name
+    if reader.result is not None:
+        raise GraphcError(f"the metric {reader.name} makes its number by a function of your own, which cannot be saved: compile without it first")
+    return None
+
+
+def _options(thing: Any) -> dict[str, Any]:
+    """What the constructor of one of graphc's own objects was given."""
+    names = [n for cls in type(thing).__mro__ if cls is not object for n in inspect.signature(cls.__init__).parameters]
+    return {n: getattr(thing, n) for n in dict.fromkeys(names) if n not in ("self", "options", "learning_rate") and hasattr(thing, n)}
+
+
+def _optimizer(optimizer: Any, ref: Any) -> dict[str, Any]:
+    slots = [
+        {
+            "parameters": [ref(p) for p in s.parameters], "step": ref(s.step), "rate": None if s.rate is None else ref(s.rate),
+            "states": [[[key, ref(t)] for key, t in state.items()] for state in s.states],
+        }
+        for s in optimizer.slots
+    ]  # fmt: skip
+    known = type(optimizer).__name__ in optimizers.__all__ and type(optimizer) is not Optimizer
+    rate = optimizer.learning_rate
+    schedule = None
+    if callable(rate):
+        if type(rate).__name__ in schedules.__all__ and not any(callable(v) for v in vars(rate).values()):
+            schedule = {"class": type(rate).__name__, "options": dict(vars(rate))}
+        else:
+            known = False
+    return {
+        "class": type(optimizer).__name__ if known else None, "name": optimizer.name, "options": _options(optimizer) if known else {},
+        "rate": None if callable(rate) else rate, "schedule": schedule, "slots": slots, "names": list(optimizer.state()),
+        "excluded": [[ref(t) for t in optimizer.excluded], optimizer.excluded_names],
+    }  # fmt: skip
+
+
+def _loss(loss: Any) -> dict[str, Any]:
+    name = getattr(loss, "name", getattr(loss, "__name__", "loss"))
+    if isinstance(loss, losses.Loss) and type(loss).__name__ in losses.__all__:
+        return {"class": type(loss).__name__, "options": dict(vars(loss))}
+    if getattr(losses, name, None) is loss:
+        return {"function": name}
+    return {"own": name, "targets": getattr(loss, "targets", None)}
+
+
+def _metric(metric: Any) -> dict[str, Any]:
+    known = getattr(metrics, metric.name, None)
+    return {"name": metric.name, "known": isinstance(known, metrics.Metric)}
+
+
+def _write(path: Path, content: Any, arrays: list[Any]) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo("model.json", _DATE), json.dumps(content, separators=(",", ":")))
+        for k, array in enumerate(arrays):
+            part = io.BytesIO()
+            np.save(part, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"arrays/{k}.npy", _DATE), part.getvalue())
+    body = buffer.getvalue()
+    path.write_bytes(_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+def load_model(path: Any) -> Model:
+    """Read a model that :meth:`graphc.models.Model.save` wrote; no code in the file is run, for there is none.
+
+    Raises:
+        FileFormatError: for a file that is missing, damaged, or not graphc's.
+    """
+    content, arrays = _read(Path(path))
+    try:
+        return _restore(content, arrays)
+    except FileFormatError as error:
+        raise FileFormatError(f"{path} cannot be read: {error}") from None
+    except (GraphcError, KeyError, ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, RecursionError) as error:
+        raise FileFormatError(f"{path} is damaged: {type(error).__name__} while reading it ({error})") from None
+
+
+def _read(path: Path) -> tuple[Any, list[Any]]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be opened: {error.strerror}") from None
+    if not data.startswith(_MAGIC):
+        raise FileFormatError(f"{path} is no model of this version of graphc: its first line is not {_MAGIC.decode().strip()!r}")
+    start = len(_MAGIC) + 65
+    if hashlib.sha256(data[start:]).hexdigest().encode() != data[len(_MAGIC) : start - 1]:
+        raise FileFormatError(f"{path} is damaged: its content does not fit its digest")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data[start:])) as archive:
+            content = json.loads(archive.read("model.json"))
+            count = sum(name.startswith("arrays/") for name in archive.namelist())
+            arrays = [np.load(io.BytesIO(archive.read(f"arrays/{k}.npy")), allow_pickle=False) for k in range(count)]
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, NotImplementedError) as error:
+        raise FileFormatError(f"{path} is damaged: {error}") from None
+    return content, arrays
+
+
+def _restore(content: Any, arrays: list[Any]) -> Model:
+    layers = [RestoredLayer(str(d["name"]), str(d["kind"]), bool(d["trainable"])) for d in content["layer_table"]]
+    decoder = Decoder(content["nodes"], arrays, layers)
+    at = decoder.tensor
+    for layer, data in zip(layers, content["layer_table"], strict=True):
+        layer.own([(str(name), at(r)) for name, r in data["weights"]])
+        layer.parts = [layers[k] for k in data["parts"]]
+    decoder.mark_outputs()
+    outputs = [at(r) for r in content["outputs"]]
+    model = Model([at(r) for r in content["inputs"]], outputs if content["several"] else outputs[0], name=str(content["name"]))
+    model.adopt([layers[k] for k in content["layers"]], [at(r) for r in content["losses"]])
+    model.seed, model.epochs_done = int(content["seed"]), int(content["epochs_done"])
+    compiled = content["compiled"]
+    if compiled is not None:
+        _restore_training(model, compiled, str(content["dtype"]), at)
+    return model
+
+
+def _restore_training(model: Model, data: Any, dtype: str, at: Any) -> None:
+    functions = [_restored_loss(entry) for entry, _, _ in data["losses"]]
+    wanted = [[metrics.get(m["name"]) if m["known"] else RestoredLoss(m["name"], None) for m in ms] for _, _, ms in data["losses"]]
+    several = len(functions) > 1
+    model.compile(
+        _restored_optimizer(data["optimizer"], at), functions if several else functions[0],
+        loss_weights=[share for _, share, _ in data["losses"]], metrics=wanted if several else wanted[0], target=data["target"], dtype=dtype,
+    )  # fmt: skip
+    trained = tuple(w.name for w in model.trainable_weights)
+    for plan in data["plans"]:
+        kinds = tuple((kind, tuple(shape)) for kind, shape in plan["kinds"])
+        readers = tuple(Reader(str(n), int(a), int(b), None if f is None else RESULTS[f], bool(w)) for n, a, b, f, w in plan["readers"])
+        weight = None if plan["weight"] is None else at(plan["weight"])
+        made = Measured(tuple(at(r) for r in plan["targets"]), weight, tuple(at(r) for r in plan["scalars"]), readers)
+        model.plans[("measured", kinds, bool(plan["weighted"]))] = made
+        if plan["updates"]:
+            model.plans[("updates", kinds, bool(plan["weighted"]), trained)] = [at(r) for r in plan["updates"]]
+
+
+def _restored_loss(data: Any) -> Any:
+    if "function" in data:
+        if data["function"] not in losses.__all__:
+            raise FileFormatError(f"the loss {data['function']!r} is unknown")
+        return getattr(losses, data["function"])
+    if "class" in data:
+        kind = getattr(losses, data["class"], None) if data["class"] in losses.__all__ else None
+        if not isinstance(kind, type) or not issubclass(kind, losses.Loss):
+            raise FileFormatError(f"the loss {data['class']!r} is unknown")
+        return kind(**{str(k): v for k, v in data["options"].items()})
+    return RestoredLoss(str(data["own"]), data["targets"])
+
+
+def _restored_optimizer(data: Any, at: Any) -> Optimizer:
+    rate: Any = data["rate"]
+    if data["schedule"] is not None:
+        name = data["schedule"]["class"]
+        if name not in schedules.__all__ or not isinstance(getattr(schedules, name), type):
+            raise FileFormatError(f"the schedule {name!r} is unknown")
+        rate = getattr(schedules, name)(**data["schedule"]["options"])
+    if data["class"] is None:
+        made: Optimizer = RestoredOptimizer([str(n) for n in data["names"]], str(data["name"]), 0.0 if rate is None else rate)
+    else:
+        kind = getattr(optimizers, data["class"], None) if data["class"] in optimizers.__all__ else None
+        if not isinstance(kind, type):
+            raise FileFormatError(f"the optimizer {data['class']!r} is unknown")
+        made = cast("type[Any]", kind)(learning_rate=rate, **{**data["options"], "name": data["name"]})
+    for s in data["slots"]:
+        slots = Slots(tuple(at(r) for r in s["parameters"]), at(s["step"]), None if s["rate"] is None else at(s["rate"]))
+        slots.states = [{str(key): at(r) for key, r in state} for state in s["states"]]
+        made.slots.append(slots)  # pyright: ignore[reportPrivateUsage]
+    made.exclude_from_weight_decay([at(r) for r in data["excluded"][0]], [str(n) for n in data["excluded"][1]])
+    return made
