@@ -70,7 +70,7 @@ def _solved(body: Any, x: Any) -> Any:
             other = right if left is x else left if right is x else None
             # An id picks its own class: ids outside their range are an error of the data.
             picked = isinstance(other, Entry) and other.source.tensor.dtype == "int" and x not in other.free_symbols
-            if picked or isinstance(other, Letter) and other.extent == x.extent:
+            if picked or (isinstance(other, Letter) and other.extent == x.extent):
                 return body.xreplace({factor: factor.args[1]}).xreplace({x: other})
     return None
 
@@ -139,6 +139,8 @@ def _polynomial(expr: Any) -> bool:
         return True
     if isinstance(expr, sympy.Add | sympy.Mul):
         return all(_polynomial(a) for a in expr.args)
+    if isinstance(expr, Select):
+        return all(_polynomial(a) for a in expr.args[1:])
     return isinstance(expr, sympy.Pow) and expr.exp.is_Integer and expr.exp > 0 and _polynomial(expr.base)
 
 
@@ -186,10 +188,13 @@ def _shortened(expr: Any) -> Any:
     if expr.is_number or expr.is_Symbol or size_of(expr) > 150:
         return expr
     found = [expr]
+    if expr.has(sympy.Eq):
+        agreed = sympy.expand_mul(expr).replace(lambda p: isinstance(p, sympy.Mul) and any(isinstance(f, Select) for f in p.args), _agreed)
+        found.append(agreed)
     plain = _distributed(expr)
     if plain != expr:
         found += [plain, *([sympy.factor_terms(plain)] if isinstance(plain, sympy.Add) else [])]
-    if isinstance(expr, sympy.Add):
+    if isinstance(expr, sympy.Add) and not _awkward(expr):
         found.append(sympy.factor_terms(expr))
     if _fractions(expr) or any(isinstance(f.as_base_exp()[0], sympy.Add) for f in sympy.Mul.make_args(expr)) or isinstance(expr, sympy.Add):
         found += _factored(expr)
@@ -211,14 +216,29 @@ def _outermost_sums(expr: Any) -> list[Any]:
 
 def _factored(expr: Any) -> list[Any]:
     """The formula over one denominator, its common factors cancelled."""
-    numbers = expr.atoms(sympy.Rational)
     roots = any(not p.exp.is_Integer for p in expr.atoms(sympy.Pow))
-    if len(_generators(expr)) > 8 or size_of(expr) > 80 or roots or any(n.q > 1000 or abs(n.p) > 1000 for n in numbers) or expr.has(sympy.pi):
+    if len(_generators(expr)) > 8 or size_of(expr) > 80 or roots or _awkward(expr) or expr.has(sympy.pi):
         return []
     try:
         return [sympy.factor(sympy.together(expr))]
     except (sympy.PolynomialError, NotImplementedError):
         return []
+
+
+def _awkward(expr: Any) -> bool:
+    """Whether a formula has decimal numbers that common denominators would blow up."""
+    return any(n.q > 1000 or abs(n.p) > 1000 for n in expr.atoms(sympy.Rational))
+
+
+def _agreed(term: Any) -> Any:
+    """``[j = c] f(j)/f(c)`` as ``[j = c]``: where the condition holds both places are one."""
+    for f in term.args:
+        if isinstance(f, Select) and f.args[1:] == (ONE, ZERO) and isinstance(f.args[0], sympy.Eq):
+            left, right = f.args[0].args
+            x, other = (left, right) if isinstance(left, Letter) else (right, left)
+            if isinstance(x, Letter):
+                return f * sympy.Mul(*(g for g in term.args if g is not f)).xreplace({x: other})
+    return term
 
 
 def _generators(expr: Any) -> set[Any]:
@@ -227,7 +247,7 @@ def _generators(expr: Any) -> set[Any]:
     stack = [expr]
     while stack:
         part = stack.pop()
-        if isinstance(part, sympy.Add | sympy.Mul) or isinstance(part, sympy.Pow) and part.exp.is_Integer:
+        if isinstance(part, sympy.Add | sympy.Mul) or (isinstance(part, sympy.Pow) and part.exp.is_Integer):
             stack.extend(part.args)
         elif not part.is_number:
             found.add(part)
@@ -251,7 +271,9 @@ def _turned(expr: Any) -> Any:
         return total(_turned(body), letters) if expr.kind == "sum" else expr
     if isinstance(expr, Entry) or not expr.args:
         return expr
-    expr = expr.func(*(_turned(a) for a in expr.args)) if not isinstance(expr, sympy.Pow) or not expr.exp.is_number else _turned(expr.base) ** expr.exp
+    expr = (
+        expr.func(*(_turned(a) for a in expr.args)) if not isinstance(expr, sympy.Pow) or not expr.exp.is_number else _turned(expr.base) ** expr.exp
+    )
     return _signs(expr) if isinstance(expr, sympy.Mul) else expr
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import sympy
@@ -16,7 +16,20 @@ import sympy
 from graphc.expr.dims import Extent
 from graphc.expr.tensor import Tensor
 
-__all__ = ["Entry", "Letter", "Reduced", "Source", "bound_letter", "entries", "fresh_letters", "letter", "letters_of", "opened", "outer_atoms", "reduced"]
+__all__ = [
+    "Entry",
+    "Letter",
+    "Reduced",
+    "Source",
+    "bound_letter",
+    "entries",
+    "fresh_letters",
+    "letter",
+    "letters_of",
+    "opened",
+    "outer_atoms",
+    "reduced",
+]
 
 _fresh = itertools.count(1000)
 
@@ -29,7 +42,7 @@ class Letter(sympy.Symbol):
     number: int
 
 
-@lru_cache(maxsize=None)
+@cache
 def letter(number: int, extent: Extent) -> Letter:
     """The index of that number and range; one object for equal ones."""
     symbol: Letter = sympy.Symbol.__xnew__(Letter, f"i{number}:{extent}", integer=True, nonnegative=True)  # type: ignore[attr-defined]

@@ -51,7 +51,7 @@ class Derivation:
 
     def __init__(self, y: Tensor, wrt: Tensor, layout: str, cotangent: str | None) -> None:
         self.y, self.wrt, self.layout, self.cotangent = y, wrt, layout, cotangent
-        self._sweep = Sweep(y, wrt, cotangent is not None)
+        self._sweep = _swept(y, wrt, cotangent is not None)
         self._words = words_of(self._sweep.forward)
         self._names: dict[Source, str] = {}
         self._name_everything()
@@ -104,7 +104,9 @@ class Derivation:
         above, below = self._words.name(self._sweep.y.source), self._words.name(source)
         if self._sweep.cotangent is not None:
             bar = self._words.name(self._sweep.cotangent)
-            return atom(f"∂⟨{bar.plain}, {above.plain}⟩/∂{below.plain}", rf"\frac{{\partial \langle {bar.tex}, {above.tex} \rangle}}{{\partial {below.tex}}}")
+            return atom(
+                f"∂⟨{bar.plain}, {above.plain}⟩/∂{below.plain}", rf"\frac{{\partial \langle {bar.tex}, {above.tex} \rangle}}{{\partial {below.tex}}}"
+            )
         return atom(f"∂{above.plain}/∂{below.plain}", rf"\frac{{\partial {above.tex}}}{{\partial {below.tex}}}")
 
     @property
@@ -186,9 +188,9 @@ class Derivation:
 
     def _formula(self, source: Source) -> tuple[tuple[Letter, ...], Any] | None:
         for a in self._sweep.adjoints.values():
-            if a.source is source:
+            if a.source == source:
                 return a.definition.letters, a.expr
-        if source is self._sweep.cotangent:
+        if source == self._sweep.cotangent:
             return None
         d = self._sweep.forward.definitions[source.tensor]
         return None if d.expr is None or source.adjoint else (d.letters, d.expr)
@@ -327,6 +329,17 @@ def derive(y: Any, wrt: Any, layout: str = "denominator", cotangent: str | None 
     if variable.dtype != "float":
         raise DerivationError(f"{variable.describe()} holds {variable.dtype} values, and derivatives are by floats: declare it with dtype='float'")
     return Derivation(y, variable, layout, cotangent)
+
+
+def _swept(y: Tensor, wrt: Tensor, cotangent: bool) -> Sweep:
+    """The sweep; what SymPy cannot do becomes an error that names the tensor."""
+    try:
+        return Sweep(y, wrt, cotangent)
+    except (RecursionError, TypeError, ValueError, NotImplementedError, AttributeError, ZeroDivisionError) as error:
+        raise DerivationError(
+            f"no closed form of the derivative of {y.describe()} by {wrt.describe()} was found ({type(error).__name__}: {error}): "
+            "name intermediate results with .named(...), or derive up to one of them"
+        ) from error
 
 
 def _variable(y: Tensor, wrt: Any) -> Tensor:

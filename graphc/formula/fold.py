@@ -22,7 +22,7 @@ def fold_rules(expr: Any, entry: Entry) -> dict[Any, Any]:
     ``h = σ(z)`` gives ``σ(z) -> h``; ``p = exp(z)/S`` gives ``exp(z) -> p S`` for a sum ``S``.
     """
     rules: dict[Any, Any] = {}
-    found = [p for p in outside_reductions(expr) if isinstance(p, _FOLDED) or isinstance(p, sympy.Pow) and p.exp == sympy.Rational(1, 2)]
+    found = [p for p in outside_reductions(expr) if isinstance(p, _FOLDED) or (isinstance(p, sympy.Pow) and p.exp == sympy.Rational(1, 2))]
     for part in sorted(found, key=str):
         symbol = sympy.Dummy("f", positive=True)
         body = expr.xreplace({part: symbol})

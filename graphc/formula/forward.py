@@ -80,7 +80,7 @@ class Forward:
         if number is not None:
             self._inlined[out] = number
             return
-        if isinstance(node.op, Leaf | Random) or out in self.random and (name or out in self.automatic):
+        if isinstance(node.op, Leaf | Random) or (out in self.random and (name or out in self.automatic)):
             self._keep(out, name or self.automatic.get(out, ""), None)
             return
         for output in node.outputs:
@@ -110,7 +110,9 @@ class Forward:
         if isinstance(op, Assign):
             return self.read(node.inputs[1], axes(output))
         if not isinstance(op, Reshape):
-            raise DerivationError(f"{output.describe()} is computed by {type(op).__name__.lower()}, for which no closed form is known: derive up to it")
+            raise DerivationError(
+                f"{output.describe()} is computed by {type(op).__name__.lower()}, for which no closed form is known: derive up to it"
+            )
         return self._reshaped(node.inputs[0], output)
 
     def _reshaped(self, source: Tensor, output: Tensor) -> Any:
@@ -135,7 +137,7 @@ def _names(order: Iterable[Node]) -> dict[Tensor, str]:
         for t in node.outputs:
             target = unalias(t)
             winner = t.output == 1
-            if t.name and not winner and (target not in found or not target.name and t is not target and target not in found):
+            if t.name and not winner and (target not in found or (not target.name and t is not target and target not in found)):
                 count = taken[t.name] = taken.get(t.name, 0) + 1
                 found[target] = t.name if count == 1 else f"{t.name}_{count}"
     return found

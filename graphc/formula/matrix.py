@@ -17,7 +17,19 @@ from graphc.expr.scalar import Select
 from graphc.formula.atoms import Entry, Letter, Reduced, letters_of, opened
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, negative, product, scale, transpose
 from graphc.formula.spell import (
-    ONE, ZERO, Vocabulary, is_coefficient, number, plain_terms, ordered_factors, ordered_terms, parted, raised, signed, spelled, split_quotient,
+    ONE,
+    ZERO,
+    Vocabulary,
+    is_coefficient,
+    number,
+    ordered_factors,
+    ordered_terms,
+    parted,
+    plain_terms,
+    raised,
+    signed,
+    spelled,
+    split_quotient,
 )  # fmt: skip
 
 __all__ = ["MatrixSpeller", "NoMatrixForm"]
@@ -47,10 +59,11 @@ class MatrixSpeller:
 
     def _elements(self, expr: Any, free: Sequence[Any]) -> Show:
         """An array of three and more axes, whose entries are functions of entries at the same place."""
+
         def one(part: Any) -> Show:
             if isinstance(part, Entry):
                 whole = all(isinstance(p, Letter) and p.extent == e for p, e in zip(part.places, part.source.tensor.shape, strict=True))
-                if part.places == tuple(free) and whole or not part.places:
+                if (part.places == tuple(free) and whole) or not part.places:
                     return self.words.name(part.source)
                 raise NoMatrixForm
             if isinstance(part, Reduced | Letter):
@@ -83,7 +96,9 @@ class MatrixSpeller:
         body, bound = opened(expr)
         if letters_of(expr) or len(bound) > 2:
             raise NoMatrixForm
-        return call(expr.kind, {"max": r"\max", "min": r"\min", "prod": r"\prod"}.get(expr.kind, rf"\operatorname{{{expr.kind}}}"), [self._spell(body, bound)])
+        return call(
+            expr.kind, {"max": r"\max", "min": r"\min", "prod": r"\prod"}.get(expr.kind, rf"\operatorname{{{expr.kind}}}"), [self._spell(body, bound)]
+        )
 
     def _diagonal(self, expr: Any, free: tuple[Any, ...]) -> bool:
         condition, _, no = expr.args
@@ -112,7 +127,7 @@ class MatrixSpeller:
         if any(p.extent != e if isinstance(p, Letter) else not p.is_Integer for p, e in zip(places, shape, strict=True)):
             raise NoMatrixForm
         if all(isinstance(p, Letter) for p in places):
-            if not places or places == free or places == free[:1] and len(free) == 1:
+            if not places or places == free or (places == free[:1] and len(free) == 1):
                 return name
             if len(places) == 2 and places == free[::-1]:
                 return transpose(name)
@@ -144,7 +159,7 @@ class MatrixSpeller:
         if len(letters) == 1 and letters[0] in free:
             at = free.index(letters[0])
             other = free[1 - at] if len(free) == 2 else None
-            if other is None or other.extent == 1 and at == 0:
+            if other is None or (other.extent == 1 and at == 0):
                 return shown
             if at == 1:
                 return shown
@@ -220,7 +235,7 @@ class MatrixSpeller:
         if len(groups) > 1 and any(split_quotient(fs)[1] and len(own) < len(free) for own, fs in groups.items()):
             raise NoMatrixForm  # a division by rows or columns reads better with its indices
         shown = {own: self._elementwise(fs, own) for own, fs in groups.items()}
-        if len(free) == 1 or free in shown and len(shown) == 1:
+        if len(free) == 1 or (free in shown and len(shown) == 1):
             return shown[free]
         left, right, both = shown.get(free[:1]), shown.get(free[1:]), shown.get(free)
         if both is None:

@@ -9,7 +9,9 @@ __all__ = ["GREEK", "identifier", "latex_name", "text_name", "to_subscript"]
 _NAMES = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega"
 _SIGNS = "αβγδεζηθικλμνξπρστυφχψω"
 GREEK = dict(zip(_NAMES.split(), _SIGNS, strict=True)) | {
-    n.capitalize(): s for n, s in zip(_NAMES.split(), _SIGNS.upper(), strict=True) if n in "gamma delta theta lambda xi pi sigma upsilon phi psi omega".split()
+    n.capitalize(): s
+    for n, s in zip(_NAMES.split(), _SIGNS.upper(), strict=True)
+    if n in "gamma delta theta lambda xi pi sigma upsilon phi psi omega".split()
 }
 _BACK = {sign: name for name, sign in GREEK.items()}
 _SUBSCRIPTS = dict(zip("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))

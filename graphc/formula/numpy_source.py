@@ -34,7 +34,12 @@ class Listing:
     """
 
     def __init__(
-        self, expr: Any, letters: Sequence[Letter], defined: Sequence[Definition], adjoints: dict[Source, tuple[Sequence[Letter], Any]], names: dict[Source, str]
+        self,
+        expr: Any,
+        letters: Sequence[Letter],
+        defined: Sequence[Definition],
+        adjoints: dict[Source, tuple[Sequence[Letter], Any]],
+        names: dict[Source, str],
     ) -> None:
         self.letters, self.adjoints, self.names = tuple(letters), adjoints, names
         self.definitions = {d.source: d for d in defined}
@@ -85,7 +90,7 @@ class Listing:
         op = source.tensor.op
         if getattr(op, "kind", "") == "constant" and not source.tensor.name:
             return self.program.make("name", f"np.array({op.cell.array.tolist()})")  # type: ignore[union-attr]
-        if self.arguments.setdefault(name, source) is not source:
+        if self.arguments.setdefault(name, source) != source:
             raise DerivationError(f"two tensors are called {name}: rename one of them")
         return self.program.make("name", self._variable(source))
 
@@ -167,7 +172,7 @@ class Listing:
         body = "\n".join(f"    {line}" for line in lines)
         helpers = [HELPERS[h] for h in sorted(HELPERS) if f"{h}(" in body] + ([_READ] if "_read(" in body else [])
         ordered = sorted(self.arguments, key=lambda n: (self.arguments[n].adjoint, self.arguments[n].order))
-        plain = [n for n in ordered if n in self._variables and self._variables[n] is self.arguments[n]]
+        plain = [n for n in ordered if n in self._variables and self._variables[n] == self.arguments[n]]
         other = [n for n in ordered if n not in plain]
         signature = ", ".join([*(["*"] if plain else []), *plain, *(["**values"] if other else [])])
         unpacked = [f"    {self._bases[self.arguments[n]].array.text} = values[{n!r}]\n" for n in other]

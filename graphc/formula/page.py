@@ -63,12 +63,18 @@ _ESCAPES = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": 
 
 def tex(derivation: Any) -> str:
     """A LaTeX document, for a Unicode engine such as LuaLaTeX or XeLaTeX."""
+
     def plain(text: str) -> str:
         return "".join(_ESCAPES.get(c, c) for c in text)
 
     lines = [r"\documentclass{article}", r"\usepackage{amsmath,amssymb}", r"\usepackage{fontspec}", r"\begin{document}", rf"\[ {derivation.latex} \]"]
     if derivation.where:
-        lines += ["where", r"\begin{itemize}", *(rf"\item $\displaystyle {n.latex}$ \quad ({plain(_shape(n.shape))})" for n in derivation.where), r"\end{itemize}"]
+        lines += [
+            "where",
+            r"\begin{itemize}",
+            *(rf"\item $\displaystyle {n.latex}$ \quad ({plain(_shape(n.shape))})" for n in derivation.where),
+            r"\end{itemize}",
+        ]
     lines += ["Steps", r"\begin{enumerate}"]
     lines += [rf"\item $\displaystyle {s.latex}$ \\ {plain(s.reason)} ({plain(_shape(s.shape))})" for s in derivation.steps]
     return "\n".join([*lines, r"\end{enumerate}", plain(_layout(derivation)), r"\end{document}", ""])
@@ -88,6 +94,8 @@ def save(derivation: Any, path: Any) -> None:
     writers = {".html": _document, ".md": markdown, ".tex": tex}
     ending = os.path.splitext(os.fspath(path))[1].lower()
     if ending not in writers:
-        raise DeclarationError(f"a derivation is saved as {', '.join(writers)}, not as {ending or 'a file without an ending'}: change the name {path}")
+        raise DeclarationError(
+            f"a derivation is saved as {', '.join(writers)}, not as {ending or 'a file without an ending'}: change the name {path}"
+        )
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(writers[ending](derivation))

@@ -48,7 +48,7 @@ class Array:
     @property
     def constant(self) -> bool:
         """Whether it is computed from numbers and sizes alone."""
-        return self.op in ("number", "size", "range") or self.op in ("infix", "call", "view") and all(p.constant for p in self.parts)
+        return self.op in ("number", "size", "range") or (self.op in ("infix", "call", "view") and all(p.constant for p in self.parts))
 
 
 @dataclass(frozen=True)

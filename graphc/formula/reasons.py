@@ -47,11 +47,13 @@ def _kind(d: Definition, user: Definition, name: str, through: str) -> str:
     lacking = [x for x in user.letters if not any(x in p.free_symbols for p in places)]
     summed = any(isinstance(p, Reduced) and any(e.source == d.source for e in entries(p)) for p in sympy.preorder_traversal(user.expr))
     alone = not summed and all(e.places == user.letters or not e.places for e in places)
-    if not summed and len(places) and alone and not lacking:
+    if not summed and places and alone and not lacking:
         factors = [f for f in sympy.Mul.make_args(user.expr) if any(e.source == d.source for e in entries(f))]
         if len(factors) > 1:
             return "product rule, entry by entry" if user.letters else "product rule"
-        if sympy.Add.make_args(user.expr) != (user.expr,) and any(isinstance(t, Entry) and t.source == d.source for t in sympy.Add.make_args(user.expr)):
+        if sympy.Add.make_args(user.expr) != (user.expr,) and any(
+            isinstance(t, Entry) and t.source == d.source for t in sympy.Add.make_args(user.expr)
+        ):
             return "sum rule"
         return "entry by entry" if user.letters else "derivative of a function of one variable"
     if not summed and lacking:

@@ -78,11 +78,14 @@ def symbol(name: str) -> Show:
 
 def is_coefficient(factor: Any) -> bool:
     """Whether a factor is a number or a dimension."""
-    return not any(isinstance(a, Entry | Reduced | Letter) for a in factor.atoms(Letter)) and not factor.has(Entry, Reduced) and not factor.atoms(Letter)
+    return (
+        not any(isinstance(a, Entry | Reduced | Letter) for a in factor.atoms(Letter)) and not factor.has(Entry, Reduced) and not factor.atoms(Letter)
+    )
 
 
 def ordered_factors(factors: Sequence[Any], words: Vocabulary) -> list[Any]:
     """Factors in the order of the chain rule: what the loss used last comes first."""
+
     def key(f: Any) -> tuple[Any, ...]:
         sources = {e.source for e in entries(f)}
         if not sources:
@@ -91,7 +94,7 @@ def ordered_factors(factors: Sequence[Any], words: Vocabulary) -> list[Any]:
         late = max(words.late.get(s, s.order) for s in sources)
         outside = not f.atoms(Letter)
         place = (3 if outside else 1) if f.has(Reduced) else 2 if any(s.tensor.ndim for s in sources) else 0
-        bent = isinstance(inner, sympy.Function) or isinstance(inner, sympy.Add) and any(isinstance(t, sympy.Function) for t in inner.args)
+        bent = isinstance(inner, sympy.Function) or (isinstance(inner, sympy.Add) and any(isinstance(t, sympy.Function) for t in inner.args))
         return (1, place, bent, -late, -len(sources), max(s.order for s in sources), isinstance(inner, sympy.Add), str(f))
 
     return sorted(factors, key=key)
@@ -99,11 +102,20 @@ def ordered_factors(factors: Sequence[Any], words: Vocabulary) -> list[Any]:
 
 def ordered_terms(terms: Sequence[Any]) -> list[Any]:
     """Terms in reading order: positive before negative, products of matrices before symbols, numbers last."""
+
     def key(t: Any) -> tuple[Any, ...]:
         coefficient, rest = t.as_coeff_Mul()
         found = entries(t)
         kind = 0 if t.has(Reduced) else 3 if isinstance(rest, sympy.Function) else 2 if isinstance(rest, Entry) else 1
-        return (bool(coefficient < 0), not found and not t.atoms(Letter), kind, min((e.source.order for e in found), default=0), len(found), size_of(t), str(t))
+        return (
+            bool(coefficient < 0),
+            not found and not t.atoms(Letter),
+            kind,
+            min((e.source.order for e in found), default=0),
+            len(found),
+            size_of(t),
+            str(t),
+        )
 
     return sorted(terms, key=key)
 
@@ -112,7 +124,7 @@ def plain_terms(expr: Any) -> bool:
     """Whether every term of a sum is a name or a plain product of matrices, so that a number is better written before it."""
     for t in sympy.Add.make_args(expr):
         rest = t.as_coeff_Mul()[1]
-        if not (isinstance(rest, Entry) or rest == ONE or isinstance(rest, Reduced) and not rest.has(sympy.Add)):
+        if not (isinstance(rest, Entry) or rest == ONE or (isinstance(rest, Reduced) and not rest.has(sympy.Add))):
             return False
     return True
 
@@ -244,7 +256,7 @@ def parted(coefficients: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     result: list[Any] = []
     under: list[Any] = []
     for f in above:
-        if f.is_Rational and not f.is_Integer and (number(f).kind == "fraction" or f.q == 2 and (below or f.p == 1)):
+        if f.is_Rational and not f.is_Integer and (number(f).kind == "fraction" or (f.q == 2 and (below or f.p == 1))):
             result += [sympy.Integer(f.p)] if f.p != 1 else []
             under.append(sympy.Integer(f.q))
         elif f != ONE:

@@ -45,7 +45,8 @@ def _sources(node: Node) -> list[Tensor]:
 
 def automatic_names(order: Sequence[Node], names: Mapping[Tensor, str]) -> dict[Tensor, str]:
     """Names for unnamed tensors: ``z`` before an activation and ``h`` after it, within a network of several layers;
-    ``r`` for random numbers; ``c`` for constant arrays; ``p`` for what is divided by a sum of its own parts."""
+    ``r`` for random numbers; ``c`` for constant arrays; ``p`` for what is divided by a sum of its own parts.
+    """
     nodes = [n for n in order if not isinstance(n.op, Alias)]
     users: dict[Tensor, list[Node]] = {}
     for node in nodes:
@@ -71,9 +72,9 @@ def random_only(nodes: Sequence[Node]) -> set[Tensor]:
     plain: set[Tensor] = set()
     for node in nodes:
         inputs = _sources(node)
-        if isinstance(node.op, Random) or inputs and all(t in found or t in plain for t in inputs) and any(t in found for t in inputs):
+        if isinstance(node.op, Random) or (inputs and all(t in found or t in plain for t in inputs) and any(t in found for t in inputs)):
             found.update(node.outputs)
-        elif isinstance(node.op, Leaf) and node.op.kind == "constant" or isinstance(node.op, Stage) and not inputs:
+        elif (isinstance(node.op, Leaf) and node.op.kind == "constant") or (isinstance(node.op, Stage) and not inputs):
             plain.update(node.outputs)
     return found
 
@@ -97,16 +98,12 @@ def _layers(nodes: Sequence[Node], before: set[Tensor]) -> set[Tensor]:
     found: set[Tensor] = set()
     for node in nodes:
         inputs = [t for t in _sources(node) if t in before]
-        if is_contraction(node.op):
-            found.update(node.outputs)
-        elif isinstance(node.op, Stage) and inputs and all(t in found for t in inputs) and not nonlinear_reads(node.op):
+        if is_contraction(node.op) or (isinstance(node.op, Stage) and inputs and all(t in found for t in inputs) and not nonlinear_reads(node.op)):
             found.update(node.outputs)
     return found
 
 
-def _letter(
-    node: Node, users: Mapping[Tensor, list[Node]], random: set[Tensor], layers: set[Tensor], before: set[Tensor], after: set[Tensor]
-) -> str:
+def _letter(node: Node, users: Mapping[Tensor, list[Node]], random: set[Tensor], layers: set[Tensor], before: set[Tensor], after: set[Tensor]) -> str:
     out, op = node.outputs[0], node.op
     if out in random:
         return "" if any(t in random for u in users.get(out, []) for t in u.outputs) else "r"

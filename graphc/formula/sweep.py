@@ -117,7 +117,7 @@ class Sweep:
         """A symbol for an adjoint that later formulas should not spell out."""
         if d is self.wrt or d is self.y or self.jacobian:
             return None
-        deep = len(self.layers) > 1 and d in self.layers and not _plain(expr)
+        deep = d in self.layers and not _plain(expr) and (len(self.layers) > 1 or has_sum_of_products(expr))
         if deep or size_of(expr) > _LONGEST:
             return Source.of(d.tensor, adjoint=True, order=d.source.order)
         return None
@@ -147,4 +147,3 @@ def shape_words(shape: tuple[Any, ...]) -> tuple[int | str, ...]:
 def no_formula(d: Definition, why: str) -> DerivationError:
     """The error that names the node which stopped a derivation."""
     return DerivationError(f"{d.name or d.tensor.describe()}: {why}")
-

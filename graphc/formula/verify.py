@@ -13,8 +13,7 @@ from graphc.autodiff.sweep import vjp
 from graphc.errors import DerivationError, GraphcError
 from graphc.expr.dims import evaluate_extent
 from graphc.expr.graph import free_dimensions, guards, leaves, topological, unalias
-from graphc.expr.tensor import Alias, Tensor, make
-from graphc.expr.tensor import Leaf
+from graphc.expr.tensor import Alias, Leaf, Tensor, make
 from graphc.reference.evaluate import evaluate
 
 __all__ = ["Verification", "verify"]

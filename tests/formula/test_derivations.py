@@ -148,7 +148,7 @@ def test_names_stay_and_hostile_ones_are_escaped() -> None:
     for name in names:
         w = gx.tensor(name, (3,))
         d = derive(gx.sum(w**2).named("L"), w)
-        assert name in d.text or name == "lambda" and "λ" in d.text
+        assert name in d.text or (name == "lambda" and "λ" in d.text)
         assert d.verify().ok
     assert derive(gx.sum(gx.tensor("W^{(1)}", (3,)) ** 2), "W^{(1)}").latex.endswith("2 \\, W^{(1)}")
 
