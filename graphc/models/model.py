@@ -21,6 +21,7 @@ from graphc.models.target import loss_list
 __all__ = ["Model"]
 
 Array = np.ndarray[Any, Any]
+Best = tuple[str, float, Any]
 
 
 class Model(Structure):
@@ -46,6 +47,7 @@ class Model(Structure):
         self.optimizer: Any = None
         self.stop_training = False
         self.history: History | None = None
+        self.best: Best | None = None
         self.epochs_done = 0
         self.plans: dict[Any, Any] = {}
         self._losses_given: Any = None
@@ -204,14 +206,18 @@ class Model(Structure):
             kinds.append(("int" if labels else "float", shape))
         return kinds
 
-    def save(self, path: Any) -> None:
+    def save(self, path: Any, best: Best | None = None) -> None:
         """Write the model to one file: weights, formulas, optimizer and its state; no code is in it.
 
         Read it again with :func:`graphc.models.load_model`; training then goes on as if it had not stopped.
+
+        Args:
+            path: where to; what is there is replaced.
+            best: what a checkpoint keeps beside: the number watched, its best value, and the state of that moment.
         """
         from graphc.models.saving import save_model
 
-        save_model(self, path)
+        save_model(self, path, best)
 
     def derive(self, wrt: Any, **options: Any) -> Any:
         """The derivation of the loss's gradient by a weight: ``model.derive("dense/kernel")``."""

@@ -31,7 +31,7 @@ _MAGIC = b"graphc model 1\n"
 _DATE = (2000, 1, 1, 0, 0, 0)  # one date for all, so that equal models are equal files
 
 
-def save_model(model: Any, path: Any) -> None:
+def save_model(model: Any, path: Any, best: Any = None) -> None:
     """Write a model to a file; see :meth:`graphc.models.Model.save`."""
     model.get_weights()
     plans = _plans(model)
@@ -61,6 +61,11 @@ def save_model(model: Any, path: Any) -> None:
     }
     content["layer_table"] = [_layer(encoder, layer) for layer in encoder.layers]
     content["nodes"] = encoder.nodes
+    if best is not None:
+        monitor, value, (values, epochs) = best
+        start = len(encoder.arrays)
+        encoder.arrays += [array for _, array in values]
+        content["best"] = [monitor, float(value), [[ref(t), start + k] for k, (t, _) in enumerate(values)], epochs]
     _write(Path(path), content, encoder.arrays)
 
 
@@ -172,7 +177,10 @@ def _write(path: Path, content: Any, arrays: list[Any]) -> None:
             np.save(part, array, allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"arrays/{k}.npy", _DATE), part.getvalue())
     body = buffer.getvalue()
-    path.write_bytes(_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    # Written beside and moved into place, so that a run that is killed leaves the file of the epoch before.
+    beside = path.with_name(f"{path.name}.part")
+    beside.write_bytes(_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    beside.replace(path)
 
 
 def load_model(path: Any) -> Model:
@@ -225,6 +233,9 @@ def _restore(content: Any, arrays: list[Any]) -> Model:
     compiled = content["compiled"]
     if compiled is not None:
         _restore_training(model, compiled, str(content["dtype"]), at)
+    if "best" in content:
+        monitor, value, places, epochs = content["best"]
+        model.best = str(monitor), float(value), ([(at(r), arrays[k]) for r, k in places], int(epochs))
     return model
 
 
