@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import sympy
 
@@ -123,7 +123,7 @@ def _elementwise(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
     names = {read_symbol(k): known[tensor.inputs[r.operand]] for k, r in enumerate(op.reads)}
     names |= {d: str(v) for d, v in op.dim_values().items()}
     arrays = {read_symbol(k) for k, r in enumerate(op.reads) if r.coords}
-    factors = [f for f in sympy.Mul.make_args(op.body)]
+    factors = cast("list[Any]", list(sympy.Mul.make_args(op.body)))
     if not arrays or any(f.is_Add and not f.free_symbols for f in factors):
         return body_latex(op.body, names)
     scale = sympy.Mul(*[f for f in factors if not f.free_symbols & arrays])

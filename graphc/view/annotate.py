@@ -53,7 +53,7 @@ def scalar_target(reading: Reading) -> Tensor:
         DeclarationError: where the target is no scalar, or there are several.
     """
     if len(reading.targets) != 1 or reading.targets[0].ndim:
-        shown = ", ".join(t.describe() for t in reading.targets)
+        shown = ", ".join(f"{reading.items[t].called} of shape {t.shape}" for t in reading.targets)
         raise DeclarationError(f"a backward pass starts from one scalar, and the target is {shown}: draw a loss, such as its mean or sum")
     return reading.targets[0]
 

@@ -71,8 +71,8 @@ def backward_outline(reading: Reading) -> Outline:
     steps = _Steps(reading)
     if len(steps.names) > MOST:
         raise GraphcError(
-            f"the backward graph of {target.label} has {len(steps.names)} variables, more than {MOST} cannot be read: draw it with values, "
-            "at={...}, or draw a part of the graph"
+            f"the backward graph of {reading.items[target].called} has {len(steps.names)} variables, more than {MOST} cannot be read: draw it "
+            "with values, at={...}, or draw a part of the graph"
         )
     ids = Identifiers()
     forward = {t: _forward(steps, reading.items[t], t is target, ids) for t in steps.names}
@@ -85,7 +85,7 @@ def backward_outline(reading: Reading) -> Outline:
     for tensor in reversed(list(steps.names)):
         if tensor not in wanted:
             continue
-        made = _adjoint(steps, reading, tensor, target, wanted, forward, backward, ids)
+        made = _adjoint(steps, reading, tensor, target, forward, backward, ids)
         if made is not None:
             backward[tensor] = made[0]
             back_arrows += made[1]
@@ -118,7 +118,7 @@ def _forward(steps: _Steps, item: Item, is_target: bool, ids: Identifiers) -> Ve
 
 
 def _adjoint(
-    steps: _Steps, reading: Reading, tensor: Tensor, target: Tensor, wanted: set[Tensor],
+    steps: _Steps, reading: Reading, tensor: Tensor, target: Tensor,
     forward: dict[Tensor, Vertex], backward: dict[Tensor, Vertex], ids: Identifiers,
 ) -> tuple[Vertex, list[Arrow]] | None:  # fmt: skip
     symbol, plain = _symbol(steps, target, tensor), f"∂{steps.plain[target]}/∂{steps.plain[tensor]}"
@@ -147,9 +147,8 @@ def _adjoint(
     vertex.title = (
         f"{plain}, from {', '.join('∂' + steps.plain[target] + '/∂' + steps.plain[u] for u in steps.names if tensor in steps.arguments[u])}"
     )
-    for value in read:
-        if reading.items[value].kind != "constant":
-            arrows.append(Arrow(forward[value].id, vertex.id, "saved", title=f"{plain} reads {steps.plain[value]}", constraint=False))
+    saved = [v for v in read if reading.items[v].kind != "constant"]
+    arrows += [Arrow(forward[v].id, vertex.id, "saved", title=f"{plain} reads {steps.plain[v]}", constraint=False) for v in saved]
     return vertex, arrows
 
 

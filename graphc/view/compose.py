@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.view.geometry import Outside, arrow_head, cut, outside_of
@@ -9,11 +10,11 @@ from graphc.view.glyphs import glyph
 from graphc.view.layout import Boxes, Edge, Frame, Places, arrange
 from graphc.view.legend import legend
 from graphc.view.names import Text, name_text
-from graphc.view.outline import Arrow, Outline, Vertex
+from graphc.view.outline import Arrow, Note, Outline, Vertex
 from graphc.view.scene import Area, Curve, Group, Label, Point, Polygon, Primitive, Scene
 from graphc.view.styles import SHAPES
 
-__all__ = ["FRAME_SIZE", "compose", "node_parts"]
+__all__ = ["Canvas", "Shown", "compose", "node_parts", "note_room"]
 
 NAME, SYMBOL, DETAIL, VALUE, FRAME_SIZE, CAPTION = 17.0, 16.0, 9.5, 12.5, 12.0, 10.0
 MARGIN = 14.0
@@ -35,7 +36,7 @@ def _value_size(text: Text) -> float:
 
 
 def _height(texts: list[Text]) -> float:
-    return sum(glyph(t, _value_size(t)).height + 3 for t in texts) + (2 if texts else 0)
+    return sum(glyph(t, _value_size(t)).height + 3 for t in texts) + (5 if texts else 0)
 
 
 def _measure(vertex: Vertex, movable: bool) -> _Box:
@@ -69,28 +70,81 @@ def _label_size(vertex: Vertex) -> float:
     return size * 0.82 if vertex.small else size
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What of an outline one frame shows: keys of nodes with values, with gradients, of labelled and of lively arrows."""
+
+    above: frozenset[str] = frozenset()
+    below: frozenset[str] = frozenset()
+    labels: frozenset[int] = frozenset()
+    lively: tuple[str, ...] = ()
+    arrows: tuple[int, ...] = ()
+    role: str = "value"
+    notes: tuple[Note, ...] = ()
+
+
+class Canvas:
+    """An outline laid out once: any number of scenes of it have everything in the same place."""
+
+    def __init__(self, outline: Outline, notes: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.outline = outline
+        heads = {a.head for a in outline.arrows}
+        self._boxes = {v.id: _measure(v, v.id not in heads and v.role != "input") for v in outline.vertices}
+        self._places = arrange(_boxes(outline, self._boxes))
+        _lift(outline, self._boxes, self._places)
+        self._room = notes
+
+    def scene(self, shown: Shown | None = None) -> Scene:
+        """The whole, or what a frame shows of it."""
+        outline, places, boxes = self.outline, self._places, self._boxes
+        groups = _frames(outline, places)
+        for k, arrow in enumerate(outline.arrows):
+            if places.curves[k]:
+                lively = shown.role if shown is not None and k in shown.arrows else ""
+                labelled = shown is None or k in shown.labels
+                groups.append(_arrow(arrow, places.curves[k], places.labels[k] if labelled else None, boxes, places, lively))
+        for v in outline.vertices:
+            above = v.above if shown is None or v.id in shown.above else []
+            below = v.below if shown is None or v.id in shown.below else []
+            lively = shown.role if shown is not None and v.id in shown.lively else ""
+            groups.append(Group(v.id, v.role, v.title if shown is None else "", _node(boxes[v.id], places.nodes[v.id], above, below, lively)))
+        notes = tuple(outline.notes) if shown is None else shown.notes
+        width, height = self._below(groups, notes)
+        total = (round(width + 2 * MARGIN, 2), round(height + 2 * MARGIN, 2))
+        return Scene(*total, outline.title, outline.description, [_moved(g, MARGIN, MARGIN) for g in groups])
+
+    def _below(self, groups: list[Group], notes: tuple[Note, ...]) -> tuple[float, float]:
+        """Notes, legend and captions under the graph; the size of the whole."""
+        width, height = self._places.width, self._places.height
+        if notes or self._room[1]:
+            top = height + 12
+            for k, (text, role) in enumerate(notes):
+                drawn = glyph(text, VALUE)
+                groups.append(Group(f"note-{k}", "note", text.plain, [Label(text, drawn.width / 2, top + drawn.height / 2, VALUE, role)]))
+                top += drawn.height + 6
+                width = max(width, drawn.width)
+            width, height = max(width, self._room[0]), max(top, height + 12 + self._room[1])
+        below, size = legend(self.outline, max(width, 490.0))
+        if below is not None:
+            groups.append(_moved(below, 0.0, height + 14))
+            width, height = max(width, size[0]), height + 14 + size[1]
+        for k, caption in enumerate(self.outline.captions):
+            drawn = glyph(Text(caption), CAPTION)
+            groups.append(Group(f"caption-{k}", "caption", "", [Label(Text(caption), drawn.width / 2, height + 14, CAPTION, "muted")]))
+            width, height = max(width, drawn.width), height + 18
+        return width, height
+
+
 def compose(outline: Outline) -> Scene:
     """The scene of an outline."""
-    heads = {a.head for a in outline.arrows}
-    boxes = {v.id: _measure(v, v.id not in heads and v.role != "input") for v in outline.vertices}
-    places = arrange(_boxes(outline, boxes))
-    _lift(outline, boxes, places)
-    groups = _frames(outline, places)
-    dx = dy = MARGIN
-    edges = [_arrow(arrow, places.curves[k], places.labels[k], boxes, places) for k, arrow in enumerate(outline.arrows) if places.curves[k]]
-    nodes = [Group(v.id, v.role, v.title, _node(boxes[v.id], places.nodes[v.id])) for v in outline.vertices]
-    groups += [*edges, *nodes]
-    width, height = places.width, places.height
-    below, size = legend(outline, max(width, 490.0))
-    if below is not None:
-        groups.append(_moved(below, 0.0, height + 14))
-        width, height = max(width, size[0]), height + 14 + size[1]
-    for k, caption in enumerate(outline.captions):
-        drawn = glyph(Text(caption), CAPTION)
-        groups.append(Group(f"caption-{k}", "caption", "", [Label(Text(caption), drawn.width / 2, height + 14, CAPTION, "muted")]))
-        width, height = max(width, drawn.width), height + 18
-    total = (round(width + 2 * MARGIN, 2), round(height + 2 * MARGIN, 2))
-    return Scene(*total, outline.title, outline.description, [_moved(g, dx, dy) for g in groups])
+    return Canvas(outline).scene()
+
+
+def note_room(notes: Sequence[Sequence[Note]]) -> tuple[float, float]:
+    """The room that the largest of several sets of notes needs."""
+    sizes = [[glyph(text, VALUE) for text, _ in group] for group in notes]
+    width = max((g.width for group in sizes for g in group), default=0.0)
+    return width, max((sum(g.height + 6 for g in group) for group in sizes), default=0.0)
 
 
 def _lift(outline: Outline, boxes: dict[str, _Box], places: Places) -> None:
@@ -187,10 +241,10 @@ _ARROWS = {  # kind: colour, dash, thickness
 }  # fmt: skip
 
 
-def _arrow(arrow: Arrow, curve: tuple[Point, ...], at: Point | None, boxes: dict[str, _Box], places: Places) -> Group:
+def _arrow(arrow: Arrow, curve: tuple[Point, ...], at: Point | None, boxes: dict[str, _Box], places: Places, lively: str) -> Group:
     tail, head = boxes[arrow.tail], boxes[arrow.head]
     role, dash, thickness = _ARROWS[arrow.kind]
-    role, thickness = arrow.role or role, arrow.thickness or thickness
+    role, thickness = lively or arrow.role or role, 2.4 if lively else arrow.thickness or thickness
     gap = 0.6 if arrow.kind == "link" else 7.0
     start, end = _outside(tail, places.nodes[arrow.tail], 0.6), _outside(head, places.nodes[arrow.head], gap)
     points = cut(curve, start, end)
@@ -212,10 +266,15 @@ def _stacked(texts: list[Text], x: float, top: float, role: str, cover: float = 
     return parts
 
 
-def _node(box: _Box, centre: Point) -> list[Primitive]:
+def _node(box: _Box, centre: Point, above: list[Text], below: list[Text], lively: str) -> list[Primitive]:
     v = box.vertex
     x, y = centre
-    parts = node_parts(v.role, box.shape, centre, box.inner)
+    parts: list[Primitive] = []
+    if lively:
+        (w, h), g = box.inner, 5.0 if SHAPES[v.role].double else 2.6
+        radius = {"circle": min(w, h) / 2, "pill": min(w, h) / 2}.get(box.shape, 6.0) + g
+        parts.append(Area(x - w / 2 - g, y - h / 2 - g, w + 2 * g, h + 2 * g, radius, "background", lively, 2.4))
+    parts += node_parts(v.role, box.shape, centre, box.inner)
     size = glyph(v.label, _label_size(v))
     lines = v.detail.split("\n") if v.detail else []
     step = DETAIL * 1.05 + 3
@@ -224,8 +283,8 @@ def _node(box: _Box, centre: Point) -> list[Primitive]:
     for k, line in enumerate(lines):
         parts.append(Label(Text(line), x, y + total / 2 - step * (len(lines) - k) + step / 2 + 1.5, DETAIL, "muted"))
     edge = box.inner[1] / 2 + (2.6 if v.role == "output" else 0)
-    parts += _stacked(v.above, x, y - edge - _height(v.above), "value")
-    parts += _stacked(v.below, x, y + edge + 4, "gradient")
+    parts += _stacked(above, x, y - edge - _height(above), "value")
+    parts += _stacked(below, x, y + edge + 6, "gradient")
     return parts
 
 

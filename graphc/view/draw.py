@@ -18,10 +18,10 @@ from graphc.view.picture import Picture
 from graphc.view.reading import Reading, read
 from graphc.view.styles import choose, style_named
 
-__all__ = ["VIEWS", "draw", "targets_of"]
+__all__ = ["REFUSE_FRAMES", "VIEWS", "draw", "targets_of"]
 
 VIEWS = ("op", "layer", "neuron")
-FOLD, REFUSE = 60, 2000
+FOLD, REFUSE, REFUSE_FRAMES = 60, 2000, 120
 
 
 def targets_of(target: Any) -> list[Tensor]:
@@ -78,7 +78,7 @@ def draw(target: Any, backward: bool = False, at: Any = None, view: str = "op", 
 def _outline(reading: Reading, backward: bool, at: Any, view: str) -> Outline:
     if len(reading.items) > REFUSE and view != "layer":
         raise GraphcError(
-            f"the graph of {reading.targets[0].label} has {len(reading.items)} nodes, more than {REFUSE} cannot be read: "
+            f"the graph of {reading.items[reading.targets[0]].called} has {len(reading.items)} nodes, more than {REFUSE} cannot be read: "
             "draw it with view='layer', or draw an intermediate tensor"
         )
     if view == "layer":

@@ -20,7 +20,7 @@ def _level(pattern: str) -> int:
     level = ATOM
     for k, c in enumerate(bare):
         depth += (c in "({") - (c in ")}")
-        if depth == 0 and c in "+-<=>" or depth == 0 and bare.startswith((r"\le ", r"\ge ", r"\neq"), k):
+        if (depth == 0 and c in "+-<=>") or (depth == 0 and bare.startswith((r"\le ", r"\ge ", r"\neq"), k)):
             return SUM
         if depth == 0 and c in " ^" and level == ATOM:
             level = PRODUCT

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -49,7 +49,7 @@ def glyph(text: Text, size: float = 14.0) -> Glyph:
 
 
 @contextmanager
-def _plain_svg() -> Iterator[tuple[Any, Any]]:
+def _plain_svg() -> Generator[tuple[Any, Any], None, None]:
     """Both libraries, set to write self-contained paths and set back afterwards."""
     with warnings.catch_warnings():  # how they find their fonts is deprecated, and no affair of the user's
         warnings.simplefilter("ignore")
@@ -58,13 +58,15 @@ def _plain_svg() -> Iterator[tuple[Any, Any]]:
             import ziamath
         except ImportError as error:
             raise GraphcError(f"pictures need {error.name}, which is not installed: pip install {error.name}") from None
-        old = ziamath.config.svg2, ziafont.config.svg2, ziafont.config.precision
-        ziamath.config.svg2 = ziafont.config.svg2 = False
-        ziafont.config.precision = 2
+        math: Any = ziamath
+        font: Any = ziafont
+        old = math.config.svg2, font.config.svg2, font.config.precision
+        math.config.svg2 = font.config.svg2 = False
+        font.config.precision = 2
         try:
-            yield ziamath, ziafont
+            yield math, font
         finally:
-            ziamath.config.svg2, ziafont.config.svg2, ziafont.config.precision = old
+            math.config.svg2, font.config.svg2, font.config.precision = old
 
 
 @lru_cache(maxsize=8192)
@@ -76,7 +78,7 @@ def _formula(latex: str, size: float) -> Glyph | None:
             drawn = _outlines(svg, size)
             if drawn.height > _TALL * size and r"\left" in latex:  # stretched brackets outgrow a sum with limits
                 drawn = _outlines(ziamath.Latex(_FIXED.sub("", latex), size=size).svg(), size)
-        except Exception:  # a formula of a user's own making may be anything; it is then written as text
+        except Exception:  # noqa: BLE001  a formula of a user's own making may be anything; it is then written as text
             return None
     return drawn
 
@@ -104,7 +106,7 @@ def _plain(text: str, size: float) -> Glyph:
 
 def _outlines(svg: str, size: float) -> Glyph:
     """One path of all outlines; the colour is the drawing's affair."""
-    root = ET.fromstring(svg)
+    root = ET.fromstring(svg)  # noqa: S314  drawn here a moment ago
     left, top, width, height = map(float, root.attrib["viewBox"].split())
     pieces: list[str] = []
     for element in root.iter():

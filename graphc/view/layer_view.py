@@ -52,7 +52,7 @@ def _groups(reading: Reading) -> dict[object, list[Item]]:
         item = reading.items[tensor]
         if scopes[tensor]:
             key[tensor] = scopes[tensor]
-        elif item.kind in ("input", "random") or item.name and item.kind == "value" or not users[tensor]:
+        elif item.kind in ("input", "random") or (item.name and item.kind == "value") or not users[tensor]:
             key[tensor] = tensor
         else:
             found = list(dict.fromkeys(key[u] for u in users[tensor]))

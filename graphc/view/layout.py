@@ -77,8 +77,8 @@ def arrange(boxes: Boxes) -> Places:
 
     def run(labels: str) -> Places:
         try:
-            raw = pygraphviz.AGraph(string=_dot(graphviz, boxes, labels)).draw(format="json0", prog="dot")
-        except Exception:  # whatever Graphviz says speaks of its own affairs, not of the user's graph
+            raw: Any = pygraphviz.AGraph(string=_dot(graphviz, boxes, labels)).draw(format="json0", prog="dot")
+        except Exception:  # noqa: BLE001  whatever Graphviz says speaks of its own affairs, not of the user's graph
             raise GraphcError("no layout was found for this graph: draw a part of it, or use view='layer'") from None
         return _read(json.loads(raw), boxes)
 
@@ -107,7 +107,8 @@ def _inches(points: float) -> str:
 
 def _room(size: tuple[float, float]) -> str:
     width, height = (int(s) + 1 for s in size)
-    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"><TR><TD></TD></TR></TABLE>>'
+    plain = 'BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0"'
+    return f'<<TABLE {plain} FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"><TR><TD></TD></TR></TABLE>>'
 
 
 def _dot(graphviz: Any, boxes: Boxes, labels: str) -> str:

@@ -18,7 +18,7 @@ def legend(outline: Outline, room: float) -> tuple[Group | None, tuple[float, fl
     """One row of samples, or several where ``room`` is narrow; ``None`` where there is nothing to tell apart."""
     roles = [r for r in KINDS if any(v.role == r for v in outline.vertices)]
     entries: list[tuple[str, str]] = [(r, KINDS[r]) for r in roles]
-    if any(v.above for v in outline.vertices):
+    if any(v.above and v.role != "operation" for v in outline.vertices):
         entries.append(("value", "value"))
     if any(v.below for v in outline.vertices):
         entries.append(("gradient", "gradient"))

@@ -6,6 +6,7 @@ from typing import Any
 
 import sympy
 
+from graphc.errors import DerivationError
 from graphc.expr.graph import training
 from graphc.expr.scalar import derivative
 from graphc.expr.stage import Stage, read_symbol
@@ -62,7 +63,7 @@ def local_formula(item: Item, source: Tensor) -> tuple[Any, dict[Tensor, Any]] |
         return None
     try:
         return derivative(formula, symbols[source]), symbols
-    except Exception:  # whatever SymPy cannot differentiate has no label, and the picture stands without it
+    except DerivationError:  # what has no closed form has no label, and the picture stands without it
         return None
 
 

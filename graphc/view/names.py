@@ -70,11 +70,11 @@ def _decomposed(name: str) -> str:
 
 
 def name_text(name: str) -> Text:
-    """A tensor's name as it is drawn.
+    r"""A tensor's name as it is drawn.
 
     Example:
         >>> name_text("W1").latex, name_text("theta").latex, name_text("y_hat").latex, name_text("a | b").latex
-        ('W_{1}', '\\\\theta', '\\\\hat{y}', '')
+        ('W_{1}', '\\theta', '\\hat{y}', '')
     """
     over, _, under = name.partition("/")
     if over.startswith("∂") and under.startswith("∂") and len(over) > 1 and len(under) > 1:
@@ -85,9 +85,9 @@ def name_text(name: str) -> Text:
     spelt = _decomposed(name)
     found = _NAME.fullmatch(spelt)
     if found is not None:
-        base, mark, digits, sub, primes = found.group("base", "mark", "digits", "sub", "primes")
+        base, mark, digits, sub, primes = (found[g] or "" for g in ("base", "mark", "digits", "sub", "primes"))
         if sub in _MARKS:
-            mark, sub = sub, None
+            mark, sub = sub, ""
         latex = f"\\{mark}{{{_letter(base)}}}" if mark else _letter(base)
         if digits or sub:
             latex += f"_{{{digits or _subscript(sub)}}}"

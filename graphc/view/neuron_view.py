@@ -50,7 +50,7 @@ def _layers(reading: Reading) -> list[_Layer]:
     found = [(item, made) for item in reading.items.values() if (made := _weight(reading, item)) is not None]
     if not found:
         raise DeclarationError(
-            f"view='neuron' draws dense layers, and {reading.items[reading.targets[0]].tensor.label} has no product with a parameter matrix: use view='op'"
+            f"view='neuron' draws dense layers, and {reading.items[reading.targets[0]].called} has no product with a parameter matrix: use view='op'"
         )
     users = reading.users()
     first = found[0][1]
@@ -114,9 +114,7 @@ def neuron_scene(reading: Reading, at: Any = None) -> Scene:
     step = STEP if found is None else STEP + 12
     tall = max(len(_rows(layer.size)) for layer in layers) * step
     columns = [_positions(layer, k, tall, step) for k, layer in enumerate(layers)]
-    groups: list[Group] = []
-    for k in range(1, len(layers)):
-        groups.append(_lines(layers[k], columns[k - 1], columns[k], k))
+    groups = [_lines(layers[k], columns[k - 1], columns[k], k) for k in range(1, len(layers))]
     for k, (layer, column) in enumerate(zip(layers, columns, strict=True)):
         groups.append(_column(layer, column, k, k == len(layers) - 1, _unit_values(layer, found)))
     bottom = 26 + tall + 8
@@ -132,7 +130,11 @@ def neuron_scene(reading: Reading, at: Any = None) -> Scene:
     height = bottom + (58 if sign else 30)
     width = max(92 + (len(layers) - 1) * COLUMN, 300.0 if sign else 0.0)
     return Scene(
-        width, height, f"Neurons of {reading.targets[0].label}: {sizes}", f"A network with {len(layers)} columns of neurons: {spoken}.", groups
+        width,
+        height,
+        f"Neurons of {reading.items[reading.targets[0]].called}: {sizes}",
+        f"A network with {len(layers)} columns of neurons: {spoken}.",
+        groups,
     )
 
 
@@ -218,7 +220,7 @@ def _unit_text(layer: _Layer, unit: int) -> Text:
 def neuron_outline(reading: Reading) -> Outline:
     """The same as nodes and arrows, for DOT."""
     layers = _layers(reading)
-    outline = Outline([], [], f"Neurons of {reading.targets[0].label}", "")
+    outline = Outline([], [], f"Neurons of {reading.items[reading.targets[0]].called}", "")
     before: list[Vertex] = []
     for k, layer in enumerate(layers):
         role = "input" if k == 0 else "output" if k == len(layers) - 1 else "value"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from graphc.view.names import Text, shape_text, slug
+from graphc.expr.tensor import Tensor
+from graphc.view.names import shape_text, slug
 from graphc.view.outline import Arrow, Identifiers, Outline, Vertex
 from graphc.view.reading import Item, Reading
-from graphc.expr.tensor import Tensor
 
 __all__ = ["Drawn", "op_outline", "scopes_of", "spoken_name"]
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 from graphc.view.names import Text
 
-__all__ = ["Arrow", "Identifiers", "Outline", "Vertex"]
+__all__ = ["Arrow", "Identifiers", "Note", "Outline", "Vertex"]
+
+
+Note = tuple[Text, str]  # a line under the graph, and the role of its colour
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class Outline:
     left_to_right: bool = True
     roomy: bool = False
     top: str = ""
+    notes: list[Note] = field(default_factory=list[Note])
 
 
 class Identifiers:

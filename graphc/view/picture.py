@@ -69,8 +69,12 @@ class Picture:
         text = {".svg": lambda: self.svg, ".dot": lambda: self.dot, ".tex": lambda: self.tex, ".html": lambda: html(self.title, self.svg)}
         return text[suffix]().encode()
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def bundle(self) -> dict[str, str]:
+        """What a notebook shows: HTML, so that hovering works, SVG for those that want an image, and text."""
         return {"text/html": f'<div class="graphc-picture">{self.svg}</div>', "image/svg+xml": self.svg, "text/plain": repr(self)}
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return self.bundle()
 
     def __repr__(self) -> str:
         return f"<Picture: {self.title}, {self._scene.width:.0f} × {self._scene.height:.0f} points>"

@@ -41,6 +41,11 @@ class Item:
     pattern: str
 
     @property
+    def called(self) -> str:
+        """What messages and titles call it."""
+        return self.name or self.tensor.label
+
+    @property
     def scope(self) -> tuple[str, ...]:
         """The scopes that its name lies in."""
         return split_scope(self.name)[0] if self.name else ()

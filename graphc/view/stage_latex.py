@@ -96,7 +96,7 @@ def _label(tensor: Tensor) -> str:
 
 
 def stage_latex(tensor: Tensor, label: Labels = _label) -> str:
-    """The formula of a stage's entry, such as ``\\sum_{k} X_{i, k} W_{k, j}``; output indices are i, j, ... in order."""
+    r"""The formula of a stage's entry, such as ``\\sum_{k} X_{i, k} W_{k, j}``; output indices are i, j, ... in order."""
     op = tensor.op
     assert isinstance(op, Stage)
     letters = iter([*_LETTERS, *(f"i_{{{n}}}" for n in range(1, 100))])
@@ -145,7 +145,7 @@ def _extent(extent: Extent) -> str:
 
 
 def _affine(place: Affine, indices: Sequence[str], reads: Sequence[str]) -> str:
-    """``2\\,i + u - 1``."""
+    r"""``2\\,i + u - 1``."""
     text = ""
     for variable, coefficient in place.terms:
         name = indices[variable] if variable >= 0 else reads[-variable - 1]

@@ -47,7 +47,8 @@ _LIGHT = {
     "constant-line": "#6b7480", "constant-fill": "#f1f3f5", "state-line": "#b5568a", "state-fill": "#f9eaf2",
     "random-line": "#b87d00", "random-fill": "#fdf3dc", "value-line": "#4b5560", "value-fill": "#ffffff",
     "output-line": "#d55e00", "output-fill": "#fdeee4", "operation-line": "#4b5560", "operation-fill": "#f4f6f8",
-    "layer-line": "#4b5560", "layer-fill": "#ffffff", "folded-line": "#4b5560", "folded-fill": "#ffffff", "adjoint-line": "#d55e00", "adjoint-fill": "#fff7f1",
+    "layer-line": "#4b5560", "layer-fill": "#ffffff", "folded-line": "#4b5560", "folded-fill": "#ffffff",
+    "adjoint-line": "#d55e00", "adjoint-fill": "#fff7f1",
 }  # fmt: skip
 _DARK = _LIGHT | {
     "background": "#14181d", "ink": "#eef1f4", "muted": "#a5afba", "edge": "#95a0ac", "value": "#4fd6a8", "gradient": "#ff9d5c",
@@ -56,7 +57,8 @@ _DARK = _LIGHT | {
     "constant-line": "#95a0ac", "constant-fill": "#252c34", "state-line": "#e09bc2", "state-fill": "#3a2231",
     "random-line": "#e6a73c", "random-fill": "#3a2c10", "value-line": "#b4bec9", "value-fill": "#1b2128",
     "output-line": "#ff8a3d", "output-fill": "#40220f", "operation-line": "#b4bec9", "operation-fill": "#222931",
-    "layer-line": "#b4bec9", "layer-fill": "#1b2128", "folded-line": "#b4bec9", "folded-fill": "#1b2128", "adjoint-line": "#ff8a3d", "adjoint-fill": "#2a1c13",
+    "layer-line": "#b4bec9", "layer-fill": "#1b2128", "folded-line": "#b4bec9", "folded-fill": "#1b2128",
+    "adjoint-line": "#ff8a3d", "adjoint-fill": "#2a1c13",
 }  # fmt: skip
 ROLES: tuple[str, ...] = tuple(_LIGHT)
 _PAPER = {

@@ -8,7 +8,7 @@ from graphc.view.glyphs import glyph
 from graphc.view.scene import Area, Curve, Group, Label, Polygon, Primitive, Scene
 from graphc.view.styles import Style
 
-__all__ = ["clean", "svg", "svg_body"]
+__all__ = ["clean", "style_sheet", "svg", "svg_body"]
 
 
 def clean(text: str) -> str:
@@ -30,7 +30,7 @@ def svg(scene: Scene, style: Style, plain: bool = False) -> str:
     )
     parts = [head, f"<title>{escape(clean(scene.title))}</title>", f"<desc>{escape(clean(scene.description))}</desc>"]
     if sheet:
-        parts.append(_sheet(style))
+        parts.append(style_sheet(style))
     parts += [svg_body(scene, style), "</svg>\n"]
     return "\n".join(parts)
 
@@ -41,9 +41,10 @@ def svg_body(scene: Scene, style: Style) -> str:
     return "\n".join([_primitive(background, style), *(_group(g, style) for g in scene.groups)])
 
 
-def _sheet(style: Style) -> str:
-    """Colours as CSS variables, which a page may override; other readers see the attributes."""
-    assert style.dark is not None
+def style_sheet(style: Style) -> str:
+    """Colours as CSS variables, which a page may override; readers without CSS see the attributes. Empty for one set of colours."""
+    if style.dark is None:
+        return ""
     light = "".join(f"--gc-{role}:{colour};" for role, colour in style.light.items())
     dark = "".join(f"--gc-{role}:{colour};" for role, colour in style.dark.items())
     rules = "".join(f".graphc-auto .f-{r}{{fill:var(--gc-{r})}}.graphc-auto .l-{r}{{stroke:var(--gc-{r})}}" for r in style.light)
