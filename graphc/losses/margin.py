@@ -46,7 +46,8 @@ def perceptron(y_true: Any, y_pred: Any) -> Tensor:
 
     Source: Rosenblatt, Psychological Review 65 (1958).
     """
-    return maximum(0.0, -_margin(y_true, y_pred))
+    # At 0 the score itself takes the gradient: a perceptron that starts with zero weights is wrong there, and learns.
+    return maximum(-_margin(y_true, y_pred), 0.0)
 
 
 @LossFunction

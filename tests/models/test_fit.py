@@ -276,3 +276,57 @@ def test_a_regression_in_one_variable_takes_vectors():
     quiet(model, x, 3 * x + 1, epochs=60, batch_size=8)
     kernel, bias = model.get_weights()
     np.testing.assert_allclose([kernel[0, 0], bias[0]], [3, 1], atol=0.02)
+
+
+@pytest.mark.parametrize("gate", [[0, 0, 0, 1], [0, 1, 1, 1], [1, 1, 1, 0]], ids=["and", "or", "nand"])
+def test_a_perceptron_learns_a_gate_from_zero_weights(gate):
+    corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
+    model = models.Sequential([K.Dense(1, kernel_initializer="zeros")])
+    model.compile(optimizers.SGD(1.0), losses.Perceptron())
+    quiet(model, corners, gate, batch_size=1, epochs=30)
+    assert (model.predict(corners)[:, 0] > 0).astype(int).tolist() == gate
+    assert all(np.array_equal(w, np.round(w)) for w in model.get_weights())
+
+
+def test_a_network_learns_exclusive_or():
+    corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
+    model = models.Sequential([K.Dense(8, activation="tanh"), K.Dense(1, activation="sigmoid")])
+    model.compile(optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
+    assert quiet(model, corners, [0, 1, 1, 0], epochs=300).final["loss"] < 0.01
+
+
+def test_a_random_node_and_a_state_inside_a_model():
+    x = K.Input((4,))
+    mean, log_variance = K.Dense(2)(x), K.Dense(2)(x)
+    code = mean + gx.exp(log_variance / 2) * gx.random.normal((x.shape[0], 2))
+    model = models.Model(x, K.Dense(4)(code))
+    model.add_loss(-0.5 * gx.mean(gx.sum(1 + log_variance - mean**2 - gx.exp(log_variance), axis=1)))
+    model.compile("adam", "mse")
+    first = quiet(model, X, X, epochs=2, seed=1).history["loss"]
+    assert first[1] < first[0]
+
+    class Centred(K.Layer):
+        def build(self, input_shape):
+            self.mean = self.add_weight((input_shape[-1],), "zeros", trainable=False, name="mean")
+
+        def call(self, x):
+            now = gx.mean(x, axis=0)
+            moved = gx.assign(self.mean, 0.9 * self.mean + 0.1 * now)
+            return gx.by_phase(training=x - now + 0 * moved, inference=x - self.mean)
+
+    layer = Centred()
+    model = models.Sequential([layer, K.Dense(1)])
+    model.compile("sgd", "mse", dtype="float64")
+    quiet(model, X, LINE, batch_size=60, epochs=2)
+    np.testing.assert_allclose(layer.mean.value, 0.19 * X.mean(0), rtol=1e-9)
+
+
+def test_a_learned_weight_is_that_of_the_reference():
+    model = classifier(dropout=0.4, dtype="float64")
+    model.build((None, 4))
+    loss = model.objective()
+    wanted = gx.evaluate(gx.grad(loss, model.weights[0]), {gx.leaves(loss)["x"]: X, gx.leaves(loss)["y"]: Y[:, None]}, seed=9)
+    model.compile(optimizers.SGD(1.0), "binary_crossentropy", dtype="float64")
+    before = model.get_weights()[0]
+    quiet(model, batch_size=60, shuffle=False, seed=9)
+    np.testing.assert_allclose(before - model.get_weights()[0], wanted, rtol=1e-9, atol=1e-12)
