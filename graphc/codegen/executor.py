@@ -9,7 +9,7 @@ from __future__ import annotations
 from graphc.codegen.cache import kernel_address
 from graphc.codegen.printer import PLACEHOLDER
 
-__all__ = ["ONCE", "STEPS", "executor_address"]
+__all__ = ["ONCE", "REPEAT", "STEPS", "executor_address"]
 
 _HEAD = """from graphc.codegen.invoke import call, copy_bytes, float32_at, float64_at
 from graphc.codegen.kernel import *
@@ -95,6 +95,43 @@ STEPS = (
 )
 
 
+# Row: control, table of the body, its kernels, iterations, whether they run backwards; copies before an iteration (source,
+# step, target, step, bytes) and how many; copies after it, and how many; copies before and after the loop, without steps.
+REPEAT = (
+    _HEAD
+    + f"""def {PLACEHOLDER}(row):
+    control = integers(row, 0)
+    table = integers(row, 1)
+    count = integer(row, 2)
+    length = integer(row, 3)
+    reverse = integer(row, 4)
+    before = integers(row, 5)
+    before_count = integer(row, 6)
+    after = integers(row, 7)
+    after_count = integer(row, 8)
+    first = integers(row, 9)
+    first_count = integer(row, 10)
+    final = integers(row, 11)
+    final_count = integer(row, 12)
+    outer = control[4]
+    for c in range(first_count):
+        copy_bytes(first[5 * c + 2], first[5 * c], first[5 * c + 4])
+    for k in range(length):
+        t = length - 1 - k if reverse != 0 else k
+        control[4] = t
+        for c in range(before_count):
+            copy_bytes(before[5 * c + 2] + t * before[5 * c + 3], before[5 * c] + t * before[5 * c + 1], before[5 * c + 4])
+        for j in range(count):
+            call(table[2 * j], table[2 * j + 1])
+        for c in range(after_count):
+            copy_bytes(after[5 * c + 2] + t * after[5 * c + 3], after[5 * c] + t * after[5 * c + 1], after[5 * c + 4])
+    for c in range(final_count):
+        copy_bytes(final[5 * c + 2], final[5 * c], final[5 * c + 4])
+    control[4] = outer
+"""
+)
+
+
 def executor_address(source: str) -> int:
-    """The address of :data:`ONCE` or :data:`STEPS`, compiled."""
+    """The address of :data:`ONCE`, :data:`STEPS` or :data:`REPEAT`, compiled."""
     return kernel_address(source, PLACEHOLDER)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from graphc.expr.dims import Extent
 from graphc.expr.stage import Read, Stage
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Tensor
+from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Scan, Tensor
 from graphc.lower.contract import contraction
 from graphc.lower.scalars import weight
 
@@ -65,6 +65,8 @@ class Fusion:
                     self._uses.setdefault(node.inputs[read.operand], []).append(_Use(user, read))
             elif isinstance(node.op, Reshape | Assign):
                 kept[root_of(node.outputs[0])] = None
+            elif isinstance(node.op, Scan):
+                kept.update({root_of(t): None for t in node.inputs})
         self._decide(kept)
         self.groups = self._group(outputs)
 
@@ -82,7 +84,7 @@ class Fusion:
                 if tensor.kind == "constant" and tensor.ndim == 0 and tensor not in forced:
                     continue
                 uses = self._uses.get(tensor, [])
-                if isinstance(node.op, Leaf) or tensor in forced or not self._inlined(tensor, uses):
+                if isinstance(node.op, Leaf | Scan) or tensor in forced or not self._inlined(tensor, uses):
                     self.kept.add(tensor)
 
     def _inlined(self, tensor: Tensor, uses: list[_Use]) -> bool:
@@ -134,7 +136,7 @@ class Fusion:
             buffers = {*group.members, *group.reads, *reads, tensor}
             if len(buffers) > _MOST_BUFFERS or len(group.members) >= _MOST_MEMBERS:
                 continue
-            if all(t not in place or place[t] < number or (place[t] == number and self._same_place(tensor, t)) for t in reads):
+            if all(t not in place or place[t] < number or (place[t] == number and self.same_place(tensor, t)) for t in reads):
                 return number
         return None
 
@@ -154,7 +156,7 @@ class Fusion:
                 stack.extend(reversed(other.inputs))
         return list(found)
 
-    def _same_place(self, tensor: Tensor, other: Tensor) -> bool:
+    def same_place(self, tensor: Tensor, other: Tensor) -> bool:
         """Whether a tensor reads another, however indirectly, only at its own place, and not through a reshape."""
         stack: list[Tensor] = [tensor]
         seen: set[Tensor] = set()
@@ -185,7 +187,7 @@ class Fusion:
         assigned = {root_of(n.outputs[0]) for n in self.nodes if isinstance(n.op, Assign)}
         readers: dict[Tensor, list[Tensor]] = {}
         for node in self.nodes:
-            if any(t in self.kept for t in node.outputs) and isinstance(node.op, Stage):
+            if any(t in self.kept for t in node.outputs) and isinstance(node.op, Stage | Scan):
                 for t in self.memory(node.outputs[0]):
                     readers.setdefault(t, []).append(node.outputs[0])
         for node in reversed(self.nodes):
@@ -196,7 +198,7 @@ class Fusion:
                 continue
             if self._touches_check(tensor):
                 continue
-            if all(r in found and r.shape == tensor.shape and self._same_place(r, tensor) for r in readers.get(tensor, [])) and (
+            if all(r in found and r.shape == tensor.shape and self.same_place(r, tensor) for r in readers.get(tensor, [])) and (
                 tensor in assigned or tensor not in wanted
             ):
                 found.add(tensor)

@@ -7,17 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.errors import CompileError
+from graphc.expr.affine import Affine
+from graphc.expr.build import stage
 from graphc.expr.dims import Extent, product
 from graphc.expr.graph import assigns, topological
-from graphc.expr.stage import Stage
-from graphc.expr.tensor import Assign, Leaf, Node, Random, Reshape, Tensor
+from graphc.expr.stage import Stage, read_symbol
+from graphc.expr.tensor import Assign, Leaf, Node, Random, Reshape, Scan, Tensor
 from graphc.lower import ir
 from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter
 from graphc.lower.fuse import Fusion, Group, root_of
 from graphc.lower.kernels import elementwise_kernel, reduction_kernel, scatter_kernel
+from graphc.rewrite.passes import rewrite
 
-__all__ = ["Call", "Check", "Program", "lower"]
+__all__ = ["Call", "Check", "Program", "Repeated", "copy_of", "lower"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,24 @@ class Call:
     params: list[Any]
     tensors: list[Tensor]
     last: bool = False
+    loop: Repeated | None = None
+
+
+@dataclass
+class Repeated:
+    """The body of a scan as a program, and how it is wired; ``Call.buffers`` are then what the scan reads and gives.
+
+    Attributes:
+        scan: what is repeated.
+        body: the program of its results: next carries, outputs.
+        inputs: the memory of the initial carries, sequences and invariants.
+        outputs: the scan's own outputs; those that nothing uses are ``None``.
+    """
+
+    scan: Scan
+    body: Program
+    inputs: list[Tensor]
+    outputs: list[Tensor | None]
 
 
 @dataclass
@@ -64,20 +85,27 @@ class Program:
         return list(dict.fromkeys([*self.in_place.values(), *(s for _, s in self.copies)]))
 
 
-def lower(outputs: Sequence[Tensor], numbers: Mapping[Node, int]) -> Program:
-    """The program of a graph without names and phases."""
-    return _Lowering(list(outputs), dict(numbers)).program
+def lower(outputs: Sequence[Tensor], numbers: Mapping[Node, int], checks: list[Check] | None = None) -> Program:
+    """The program of a graph without names and phases; ``checks`` are those of the program around it."""
+    return _Lowering(list(outputs), dict(numbers), [] if checks is None else checks).program
+
+
+def copy_of(tensor: Tensor) -> Tensor:
+    """The same entries in memory of their own."""
+    extents: list[Extent] = list(tensor.shape)
+    places = tuple(Affine.variable(k) for k in range(tensor.ndim))
+    return stage(extents, [(tensor, places)], read_symbol(0), dtype=tensor.dtype, name=tensor.name)
 
 
 class _Lowering:
-    def __init__(self, outputs: list[Tensor], numbers: dict[Node, int]) -> None:
+    def __init__(self, outputs: list[Tensor], numbers: dict[Node, int], checks: list[Check]) -> None:
         self.outputs, self.numbers = outputs, numbers
         self.nodes = topological(outputs)
         for node in self.nodes:
-            if not isinstance(node.op, Stage | Leaf | Reshape | Random | Assign):
+            if not isinstance(node.op, Stage | Leaf | Reshape | Random | Assign | Scan):
                 raise CompileError(f"{node.outputs[0].describe()} is a {type(node.op).__name__.lower()}, which has no kernel: use gx.evaluate for it")
         self.fusion = Fusion(self.nodes, outputs)
-        self.program = Program(list(outputs))
+        self.program = Program(list(outputs), checks=checks)
         self._plan_assigns()
         for group in self.fusion.groups:
             self.program.calls.append(self._call(group))
@@ -91,7 +119,7 @@ class _Lowering:
             readers = [g for g in self.fusion.groups if g.last and state in g.reads]
             alone = group is not None and all(r is group for r in readers) and value not in self.program.in_place
             wanted = any(root_of(t) is state for t in self.outputs)
-            plain = group is not None and all(self.fusion._same_place(m, state) for m in group.members)
+            plain = group is not None and all(self.fusion.same_place(m, state) for m in group.members)
             if alone and plain and not wanted and value.dtype == state.dtype:
                 self.program.in_place[value] = state
             else:
@@ -119,6 +147,8 @@ class _Lowering:
             emitter = self._emitter(tensor.shape)
             kernel = elementwise_kernel(emitter, [(m, m) for m in group.members])
             return Call(kernel, list(emitter.buffers), emitter.params, group.members, group.last)
+        if isinstance(op, Scan):
+            return self._repeated(tensor.node, op)
         assert isinstance(op, Stage)
         emitter = self._emitter(op.extents)
         found = contraction(tensor)
@@ -132,6 +162,18 @@ class _Lowering:
             outputs = tensor.node.outputs
             kernel = reduction_kernel(emitter, tensor, (outputs[0] in self.fusion.kept, len(outputs) == 2 and self._winner_used(outputs[1])))
         return Call(kernel, list(emitter.buffers), emitter.params, [tensor], False)
+
+    def _repeated(self, node: Node, op: Scan) -> Call:
+        """A scan: its body is a program of its own, which shares our checks."""
+        results = rewrite(op.results, self.numbers)
+        # A result that is a leaf of the body is copied, so that carries may change places.
+        results = [copy_of(t) if isinstance(root_of(t).op, Leaf) else t for t in results]
+        used = {root_of(t) for t in self.outputs} | {root_of(t) for n in self.nodes for t in n.inputs}
+        inputs = [self.memory(t) for t in node.inputs]
+        outputs = [t if t in used else None for t in node.outputs]
+        loop = Repeated(op, lower(results, self.numbers, self.program.checks), inputs, outputs)
+        buffers = list(dict.fromkeys([*inputs, *(t for t in outputs if t is not None)]))
+        return Call(ir.Kernel((), (), 0), buffers, [], [node.outputs[0]], False, loop)
 
     def _winner_used(self, winner: Tensor) -> bool:
         return winner in {root_of(t) for t in self.outputs} or any(root_of(t) is winner for n in self.nodes for t in n.inputs)

@@ -20,6 +20,54 @@ from graphc.runtime.mirror import Mirror, aligned, mirror_of
 __all__ = ["Bound", "Rows"]
 
 
+Copies = list[tuple[int, int, int, int, int]]  # source, its step, target, its step, bytes
+
+
+class _Loop:
+    """A scan laid out: its body in memory of its own, but for what does not change, which is read where it is."""
+
+    def __init__(self, outer: Bound, call: Call) -> None:
+        assert call.loop is not None
+        self.loop, self.outer = call.loop, outer
+        op = self.loop.scan
+        moving = op.carries + op.sequences
+        given = {p: outer.memory[t] for p, t in zip(op.parameters[moving:], self.loop.inputs[moving:], strict=True)}
+        self.body = Bound(
+            self.loop.body, outer.bodies[id(self.loop)], outer.sizes, outer.floats, outer.constants, outer.control,
+            outer.bodies, given, op.parameters[:moving],
+        )  # fmt: skip
+
+    def row(self, sizes: Mapping[str, int], kept: list[Any]) -> list[int]:
+        """The row of the kernel that repeats the body; what it points to is added to ``kept``."""
+        op, outer, body = self.loop.scan, self.outer, self.body
+        rows = body.rows_for(sizes)
+        copies = self._copies([self._bytes(p, sizes) for p in op.parameters], [self._bytes(r, sizes) for r in op.results])
+        words = [np.array([x for c in part for x in c] or [0], np.int64) for part in copies]
+        kept += [rows, *words]
+        pairs = [x for w, part in zip(words, copies, strict=True) for x in (w.ctypes.data, len(part))]
+        length = evaluate_extent(op.length, sizes)
+        return [outer.control.ctypes.data, rows.table.ctypes.data, len(body.program.calls), length, int(op.reverse), *pairs]
+
+    def _bytes(self, tensor: Tensor, sizes: Mapping[str, int]) -> int:
+        return evaluate_extent(product(tensor.shape), sizes) * numpy_dtype(tensor.dtype, self.outer.floats).itemsize
+
+    def _copies(self, given: list[int], made: list[int]) -> tuple[Copies, Copies, Copies, Copies]:
+        """What is copied before an iteration, after it, before the loop and after it; from the bytes of parameters and results."""
+        op, outer, body = self.loop.scan, self.outer, self.body
+        n, moving, m = op.carries, op.carries + op.sequences, len(op.results)
+        parts = [body.memory[p] for p in op.parameters[:moving]]
+        results = [v.ctypes.data if v.size else body.arena.ctypes.data for v in body.outputs]
+        sources = [outer.memory[t] for t in self.loop.inputs]
+        targets = [None if t is None else outer.memory[t] for t in self.loop.outputs]
+        before: Copies = [(sources[k], given[k], parts[k], 0, given[k]) for k in range(n, moving)]
+        before += [(parts[k], 0, t, given[k], given[k]) for k, t in enumerate(targets[m:]) if t is not None]
+        after: Copies = [(results[k], 0, t, made[k], made[k]) for k in range(n, m) if (t := targets[k]) is not None]
+        after += [(results[k], 0, parts[k], 0, made[k]) for k in range(n)]
+        first: Copies = [(sources[k], 0, parts[k], 0, given[k]) for k in range(n)]
+        final: Copies = [(parts[k], 0, t, 0, given[k]) for k in range(n) if (t := targets[k]) is not None]
+        return before, after, first, final
+
+
 class Rows:
     """The rows of arguments of all kernels, and the table of the executor."""
 
@@ -31,12 +79,17 @@ class Rows:
         sizes: Mapping[str, int],
         control: int,
         scratch: Mapping[int, int],
+        loops: Mapping[int, _Loop],
     ) -> None:
         words: list[int] = []
         starts: list[int] = []
         self.uses: dict[Tensor, list[int]] = {}
+        self.kept: list[Any] = []
         for number, call in enumerate(program.calls):
             starts.append(len(words))
+            if number in loops:
+                words += loops[number].row(sizes, self.kept)
+                continue
             words.append(control)
             for buffer in call.buffers:
                 if isinstance(buffer, Tensor) and buffer.kind == "input":
@@ -64,16 +117,25 @@ class Bound:
         sizes: the named sizes.
         constants: the arrays of constants, which outlive this.
         control: the control words.
+        bodies: the addresses of the calls of each scan's body.
+        given: inputs that lie elsewhere, by their address.
+        always: inputs that need memory even where no kernel reads them.
     """
 
     def __init__(
-        self, program: Program, addresses: Sequence[int], sizes: Mapping[str, int], floats: Any, constants: dict[Tensor, Any], control: Any
-    ) -> None:
+        self, program: Program, addresses: Sequence[int], sizes: Mapping[str, int], floats: Any, constants: dict[Tensor, Any], control: Any,
+        bodies: Mapping[int, Sequence[int]], given: Mapping[Tensor, int] | None = None, always: Sequence[Tensor] = (),
+    ) -> None:  # fmt: skip
         self.program, self.addresses, self.sizes, self.floats, self.control = program, addresses, dict(sizes), floats, control
+        self.bodies, self.constants, self.given, self.always = bodies, constants, dict(given or {}), always
         self.mirrors: dict[Tensor, Mirror] = {}
         self.memory: dict[Any, int] = {}
         self.arrays: dict[Tensor, Any] = {}
         self._lay_out(constants)
+        self.loops = {k: _Loop(self, c) for k, c in enumerate(program.calls) if c.loop is not None}
+        for loop in self.loops.values():
+            self.mirrors |= loop.body.mirrors
+        self._looped = {t for c in program.calls if c.loop is not None for t in c.buffers}
         self.rows = self.rows_for(sizes)
         self.inputs = {t: self.arrays[t] for t in self.arrays if t.kind == "input"}
         self.written = [self.mirrors[s] for s in program.states]
@@ -82,7 +144,7 @@ class Bound:
 
     def rows_for(self, sizes: Mapping[str, int]) -> Rows:
         """The rows for other sizes, none of them greater, in the same memory."""
-        return Rows(self.program, self.addresses, self.memory, sizes, self.control.ctypes.data, self.scratch)
+        return Rows(self.program, self.addresses, self.memory, sizes, self.control.ctypes.data, self.scratch, self.loops)
 
     def size(self, extent: Extent) -> int:
         """The number that an extent is."""
@@ -98,8 +160,8 @@ class Bound:
         """Addresses for everything that the kernels touch."""
         blocks: list[tuple[int, int, int]] = []
         owners: list[Any] = []
-        life: dict[Tensor, list[int]] = {}
         last = len(self.program.calls)
+        life: dict[Tensor, list[int]] = {t: [0, last] for t in self.always}
         for number, call in enumerate(self.program.calls):
             for buffer in call.buffers:
                 if isinstance(buffer, Scratch):
@@ -114,6 +176,8 @@ class Bound:
             if tensor.kind in ("parameter", "state"):
                 self.mirrors[tensor] = mirror_of(tensor, numpy_dtype(tensor.dtype, self.floats))
                 self.arrays[tensor] = self.mirrors[tensor].array
+            elif tensor in self.given:
+                continue
             elif tensor.kind == "constant":
                 if tensor not in constants:
                     constants[tensor] = np.ascontiguousarray(tensor.value, numpy_dtype(tensor.dtype, self.floats))
@@ -132,7 +196,7 @@ class Bound:
                 shape = tuple(self.size(e) for e in owner.shape)
                 flat = self.arena[offset : offset + size].view(numpy_dtype(owner.dtype, self.floats))
                 self.arrays[owner] = flat.reshape(shape)
-        self.memory = {t: a.ctypes.data if a.size else base for t, a in self.arrays.items()}
+        self.memory = {t: a.ctypes.data if a.size else base for t, a in self.arrays.items()} | self.given
 
     def _view(self, tensor: Tensor) -> Any:
         root = self.program.in_place.get(root_of(tensor), root_of(tensor))
@@ -144,7 +208,7 @@ class Bound:
         if place is None:
             return
         uses = self.rows.uses.get(tensor, [])
-        output = any(root_of(t) is tensor for t in self.program.outputs)
+        output = tensor in self._looped or any(root_of(t) is tensor for t in self.program.outputs)
         if array.nbytes < 1 << 16 or output:
             place[...] = array
             if tensor in self.patched:

@@ -13,6 +13,7 @@ from graphc.errors import CompileError, DataError, DeclarationError, ShapeError
 from graphc.expr.build import operand
 from graphc.expr.feed import as_array, bind_sizes, numpy_dtype
 from graphc.expr.tensor import Tensor
+from graphc.lower.program import Program
 from graphc.runtime import epoch
 from graphc.runtime.bound import Bound
 from graphc.runtime.explain import explanation, program_source
@@ -79,14 +80,12 @@ class Compiled:
         self._build()
 
     def _build(self) -> None:
-        from graphc.codegen.cache import kernel_address
         from graphc.codegen.executor import ONCE, executor_address
-        from graphc.codegen.printer import PLACEHOLDER, kernel_source
 
         self.program = self.prepared.program()
-        self.sources = [kernel_source(c.kernel, self.dtype) for c in self.program.calls]
+        self._bodies: dict[int, list[int]] = {}
         try:
-            self.addresses = [kernel_address(s, PLACEHOLDER) for s in self.sources]
+            self.addresses = self._compile(self.program)
             self._execute: Callable[[int], None] = _RUN(executor_address(ONCE))
         except CompileError:
             raise
@@ -96,6 +95,21 @@ class Compiled:
         self._constants: dict[Tensor, Any] = {}
         self._bound: dict[Any, tuple[Bound, Any]] = {}
         self._by_name = {t.name: k for k, t in enumerate(self.inputs)}
+
+    def _compile(self, program: Program) -> list[int]:
+        """The addresses of a program's kernels; those of scans' bodies are noted beside."""
+        from graphc.codegen.cache import kernel_address
+        from graphc.codegen.executor import REPEAT, executor_address
+        from graphc.codegen.printer import PLACEHOLDER, kernel_source
+
+        addresses: list[int] = []
+        for call in program.calls:
+            if call.loop is not None:
+                self._bodies[id(call.loop)] = self._compile(call.loop.body)
+                addresses.append(executor_address(REPEAT))
+            else:
+                addresses.append(kernel_address(kernel_source(call.kernel, self.dtype), PLACEHOLDER))
+        return addresses
 
     # Calling ---------------------------------------------------------------------------------------------------------
 
@@ -157,7 +171,7 @@ class Compiled:
         """The program laid out for inputs of these shapes, and the executor's row."""
         if shapes not in self._bound:
             sizes = self.sizes(shapes)
-            bound = Bound(self.program, self.addresses, sizes, self.floats, self._constants, self._control)
+            bound = Bound(self.program, self.addresses, sizes, self.floats, self._constants, self._control, self._bodies)
             row = np.array([self._control.ctypes.data, bound.rows.table.ctypes.data, bound.early, len(self.program.calls)], np.int64)
             while len(self._bound) >= _KEPT:
                 del self._bound[next(iter(self._bound))]
@@ -233,9 +247,9 @@ class Compiled:
     @property
     def source(self) -> str:
         """The generated code: each kernel under the formulas that it computes."""
-        return program_source(self.program, self.sources)
+        return program_source(self.program, self.dtype)
 
     def explain(self) -> str:
         """Which stages became which kernels, with their formulas, and the sizes of the last call."""
         bound = next(reversed(self._bound.values()))[0] if self._bound else None
-        return explanation(self.program, self.sources, bound)
+        return explanation(self.program, self.dtype, bound)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ def _names(program: Program) -> dict[Tensor, str]:
         taken[base] = taken.get(base, 0) + 1
         names[tensor] = base if taken[base] == 1 else f"{base}_{taken[base]}"
 
-    for call in program.calls:
+    for call in _calls(program):
         for tensor in call.tensors:
             for other in (*tensor.inputs, *tensor.node.outputs):
                 add(other)
@@ -52,16 +51,35 @@ def _formulas(program: Program) -> list[list[str]]:
         return names.get(tensor) or tensor.label
 
     made: list[list[str]] = []
-    for call in program.calls:
-        if call.last and len(call.tensors) == 1 and call.tensors[0].kind in ("state", "parameter"):
+    for call in _calls(program):
+        if call.loop is not None:
+            made.append([f"{name(call.tensors[0])} = a recurrence over {call.loop.scan.length} items, whose body follows"])
+        elif call.last and len(call.tensors) == 1 and call.tensors[0].kind in ("state", "parameter"):
             made.append([f"{name(call.tensors[0])} = its next value"])
         else:
             made.append([formula_text(t, name) for t in call.tensors])
     return made
 
 
-def program_source(program: Program, sources: Sequence[str]) -> str:
+def _calls(program: Program) -> list[Call]:
+    """All calls in order, each scan followed by its body's."""
+    found: list[Call] = []
+    for call in program.calls:
+        found.append(call)
+        found += _calls(call.loop.body) if call.loop is not None else []
+    return found
+
+
+def _sources(program: Program, dtype: str) -> list[str]:
+    from graphc.codegen.executor import REPEAT
+    from graphc.codegen.printer import kernel_source
+
+    return [REPEAT if c.loop is not None else kernel_source(c.kernel, dtype) for c in _calls(program)]
+
+
+def program_source(program: Program, dtype: str) -> str:
     """Each kernel's source once, under every formula that it computes."""
+    sources = _sources(program, dtype)
     groups: dict[str, list[str]] = {}
     for lines, source in zip(_formulas(program), sources, strict=True):
         groups.setdefault(source, []).extend(lines)
@@ -73,11 +91,12 @@ def program_source(program: Program, sources: Sequence[str]) -> str:
     return "\n\n".join([head, *parts])
 
 
-def explanation(program: Program, sources: Sequence[str], bound: Any) -> str:
+def explanation(program: Program, dtype: str, bound: Any) -> str:
     """One paragraph a kernel: what it is, its formulas and, where sizes are known, its operations and bytes."""
+    sources, calls = _sources(program, dtype), _calls(program)
     numbers = {s: k for k, s in enumerate(dict.fromkeys(sources), 1)}
-    lines = [f"{len(program.calls)} kernel calls of {len(numbers)} kernels"]
-    for call, source, formulas in zip(program.calls, sources, _formulas(program), strict=True):
+    lines = [f"{len(calls)} kernel calls of {len(numbers)} kernels"]
+    for call, source, formulas in zip(calls, sources, _formulas(program), strict=True):
         lines.append(f"kernel_{numbers[source]}: {_kind(call)}{' (after all checks)' if call.last else ''}{_cost(call, bound)}")
         lines += [f"    {f}" for f in formulas]
     return "\n".join(lines)
@@ -85,6 +104,8 @@ def explanation(program: Program, sources: Sequence[str], bound: Any) -> str:
 
 def _kind(call: Call) -> str:
     op = call.tensors[0].op
+    if call.loop is not None:
+        return "loop"
     if not isinstance(op, Stage):
         return "copy" if call.last else "random numbers"
     if contraction(call.tensors[0]) is not None:
@@ -95,7 +116,7 @@ def _kind(call: Call) -> str:
 
 
 def _cost(call: Call, bound: Any) -> str:
-    if bound is None:
+    if bound is None or call.loop is not None:
         return ""
     operations = 0
     for tensor in call.tensors:

@@ -6,15 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.errors import CompileError
-from graphc.expr.affine import Affine
-from graphc.expr.build import stage
-from graphc.expr.dims import Extent
-from graphc.expr.graph import assigns, guards, leaves, random_numbers, substitute, training, unalias
-from graphc.expr.stage import read_symbol
+from graphc.expr.graph import assigns, drop_aliases, guards, leaves, random_numbers, substitute, training, unalias
 from graphc.expr.tensor import Assign, Guard, Leaf, Node, Tensor, make
 from graphc.lower.fuse import root_of
-from graphc.lower.program import Program, lower
-from graphc.rewrite.aliases import drop_aliases
+from graphc.lower.program import Program, copy_of, lower
 from graphc.rewrite.passes import rewrite
 from graphc.stable import stabilise
 
@@ -76,19 +71,13 @@ def _separate(outputs: list[Tensor]) -> list[Tensor]:
         value = assigned.inputs[1]
         if isinstance(root_of(value).op, Leaf):
             copies[assigned] = make(
-                Assign(), (assigned.inputs[0], _copy(value)), assigned.shape, assigned.dtype, name=assigned.name, call=assigned.call
+                Assign(), (assigned.inputs[0], copy_of(value)), assigned.shape, assigned.dtype, name=assigned.name, call=assigned.call
             )
     outputs = substitute(outputs, copies) if copies else outputs
-    return [_copy(t) if root_of(t) in changed and _of_leaf(t) else t for t in outputs]
+    return [copy_of(t) if root_of(t) in changed and _of_leaf(t) else t for t in outputs]
 
 
 def _of_leaf(tensor: Tensor) -> bool:
     while not isinstance(tensor.op, Leaf | Assign) and root_of(tensor) is not tensor:
         tensor = tensor.inputs[0]
     return isinstance(tensor.op, Leaf)
-
-
-def _copy(tensor: Tensor) -> Tensor:
-    extents: list[Extent] = list(tensor.shape)
-    places = tuple(Affine.variable(k) for k in range(tensor.ndim))
-    return stage(extents, [(tensor, places)], read_symbol(0), dtype=tensor.dtype, name=tensor.name)

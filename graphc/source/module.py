@@ -13,17 +13,17 @@ from graphc.errors import CompileError
 from graphc.expr.dims import Dim
 from graphc.expr.graph import random_numbers, topological, training, unalias
 from graphc.expr.stage import Stage
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Tensor
+from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Scan, Tensor
 from graphc.source.places import PLACE_HELPERS, extent_text
 from graphc.source.scalars import HELPERS
 from graphc.source.stages import STAGE_HELPERS, StageSource
 
 __all__ = ["numpy_source"]
 
-_PHILOX = '''def _uniform(shape, seed, step, number):
+_PHILOX = '''def _uniform(shape, seed, step, number, iteration=0):
     """Uniform numbers k / 2**24 by Philox 4x32-10: a function of seed, step, the node's number and the position."""
     low = np.uint64(0xFFFFFFFF)
-    words = [np.arange(math.prod(shape)), number & 0xFFFFFFFF, step & 0xFFFFFFFF, 0]
+    words = [np.arange(math.prod(shape)), number & 0xFFFFFFFF, step & 0xFFFFFFFF, iteration]
     c0, c1, c2, c3 = np.broadcast_arrays(*(np.asarray(w, np.uint64) & low for w in words))
     k0, k1 = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF
     for _ in range(10):
@@ -61,6 +61,16 @@ def numpy_source(outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | 
     return _Module(wanted, list(inputs or ()), name, floats).text(many)
 
 
+def _all_nodes(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes, with those of the bodies of recurrences."""
+    found: list[Node] = []
+    for node in nodes:
+        found.append(node)
+        if isinstance(node.op, Scan):
+            found += _all_nodes(topological(node.op.results))
+    return found
+
+
 class _Module:
     def __init__(self, outputs: list[Tensor], inputs: list[Tensor], name: str, floats: str) -> None:
         self.outputs, self.name, self.floats = outputs, name, floats
@@ -73,7 +83,9 @@ class _Module:
         self.known: dict[Tensor, str] = {}
         self.sizes: dict[str, str] = {}
         self.count = 0
-        self.wanted = {*outputs, *(t for n in self.nodes for t in n.inputs)}
+        self.iteration = ""
+        self.wanted: set[Tensor] = {*outputs, *(t for n in _all_nodes(self.nodes) for t in n.inputs)}
+        self.wanted |= {r for n in _all_nodes(self.nodes) if isinstance(n.op, Scan) for r in n.op.results}
 
     def text(self, many: bool) -> str:
         """The module."""
@@ -109,7 +121,7 @@ class _Module:
             lines.append(f"{local} = np.asarray({label if is_plain else f'values[{key!r}]'}, dtype={self._dtype(tensor)})")
             self.known[tensor] = local
         lines += self._sizes()
-        tail = ["seed=0", "step=0"] if any(isinstance(n.op, Random) for n in self.nodes) else []
+        tail = ["seed=0", "step=0"] if self.numbers else []
         parts = [*parameters, *tail, *([] if all(plain) else ["**values"])]
         lead = ["*"] if parameters or tail else []
         return ", ".join([*lead, *parts]), lines
@@ -161,7 +173,40 @@ class _Module:
             for tensor, text in zip(node.outputs, texts, strict=False):
                 self.known[tensor] = text if text.isidentifier() else self._emit(text, tensor.name)
             return
+        if isinstance(op, Scan):
+            self._scan(node, op)
+            return
         self.known[out] = self._other(node)
+
+    def _scan(self, node: Node, op: Scan) -> None:
+        """A recurrence as a loop that appends to lists."""
+        n = op.carries
+        given = [self.known[t] for t in node.inputs]
+        carries = [self._emit(text, p.name or "carry") for text, p in zip(given[:n], op.parameters[:n], strict=True)]
+        rows = [self._emit("[]", "rows") if t in self.wanted else "" for t in node.outputs[n:]]
+        length, t = extent_text(op.length, self.sizes), self._fresh("t")
+        outer, self.lines = self.lines, []
+        around, self.iteration = self.iteration, t
+        outside = dict(self.known)  # what the body computes is known within it alone
+        self.known |= dict(zip(op.parameters[:n], carries, strict=True))
+        for p, text in zip(op.parameters[n : n + op.sequences], given[n:], strict=False):
+            self.known[p] = self._emit(f"{text}[{t}]", p.name or "item")
+        self.known |= dict(zip(op.parameters[n + op.sequences :], given[n + op.sequences :], strict=True))
+        for inner in topological(op.results):
+            if not all(o in self.known for o in inner.outputs):
+                self._node(inner)
+        results = [self.known[r] for r in op.results]
+        self.lines += [f"{r}.append({v})" for r, v in zip(rows, [*results[n:], *carries], strict=True) if r]
+        self.lines.append(f"{', '.join(carries)} = {', '.join(results[:n])}")
+        body, self.lines, self.iteration = self.lines, outer, around
+        walked = f"reversed(range({length}))" if op.reverse else f"range({length})"
+        self.lines += [f"for {t} in {walked}:", *(f"    {line}" for line in body)]
+        self.known = outside | dict(zip(node.outputs[:n], carries, strict=True))
+        for r, out in zip(rows, node.outputs[n:], strict=True):
+            if r:
+                back = "[::-1]" if op.reverse else ""
+                shape = f"({', '.join(extent_text(e, self.sizes) for e in out.shape)}{',' if out.ndim == 1 else ''})"
+                self.known[out] = self._emit(f"np.array({r}{back}, dtype={self._dtype(out)}).reshape({shape})", out.name)
 
     def _other(self, node: Node) -> str:
         op, out = node.op, node.outputs[0]
@@ -171,7 +216,7 @@ class _Module:
         if isinstance(op, Reshape):
             return self._emit(f"{self.known[node.inputs[0]]}.reshape({shape})", out.name)
         if isinstance(op, Random):
-            text = f"_uniform({shape}, seed, step, {self.numbers[node]})"
+            text = f"_uniform({shape}, seed, step, {self.numbers[node]}{f', {self.iteration}' if self.iteration else ''})"
             return self._emit(text if self.floats == "float64" else f"{text}.astype(np.float32)", out.name)
         if isinstance(op, Assign):
             return self.known[node.inputs[1]]

@@ -74,6 +74,11 @@ def table() -> dict[str, Any]:
         "constant": [x + gx.constant([np.inf, 1.0, -2.0, np.nan]), gx.constant(2.0) * 3, gx.constant([1, 2])],
         "chain": gx.tanh(gx.sigmoid(gx.exp(-x) + 1) * gx.log1p(gx.exp(-gx.abs(x)))),
         "shared": shared(x, w),
+        "running sum": [gx.cumsum(x, axis=0), gx.cumsum(x, axis=1), gx.cumsum(ids)],
+        "recurrence": recurrence(x, w, False),
+        "recurrence backwards": recurrence(x, w, True),
+        "carries change places": list(gx.scan(lambda c, t: ((c[1], c[0] + t), c[0]), x, (gx.constant(np.zeros(4)), w[:, 0]))[0]),
+        "recurrence in a recurrence": nested(x),
         "input itself": [x, x.T, gx.reshape(x, (-1,))],
     }
 
@@ -85,6 +90,26 @@ def gx_image() -> Any:
 def shared(x: Any, w: Any) -> Any:
     h = gx.tanh(x @ w)
     return [h, h * h, gx.sum(h * h), gx.exp(h) + h, gx.exp(h) @ w.T]
+
+
+def recurrence(x: Any, w: Any, reverse: bool) -> list[Any]:
+    noise = 0.1
+
+    def step(h: Any, item: Any) -> Any:
+        following = gx.tanh(item @ w @ w.T + h) + noise * gx.random.normal((4,))
+        return following, (following * 2, h)
+
+    last, (outputs, before) = gx.scan(step, x, w[:, 0], reverse=reverse)
+    loss = gx.sum(outputs * outputs) + gx.sum(last)
+    return [last, outputs, before, gx.grad(loss, w), gx.grad(loss, x)]
+
+
+def nested(x: Any) -> Any:
+    def step(total: Any, row: Any) -> Any:
+        last, sums = gx.scan(lambda s, v: (s + v * gx.random.uniform(()), s), row, total)
+        return last, sums
+
+    return gx.scan(step, x, gx.constant(0.5))[1]
 
 
 CASES = table()

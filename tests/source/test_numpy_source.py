@@ -44,8 +44,19 @@ def _cases() -> dict[str, Any]:
         "reshape": gx.reshape(x, (-1,)) / n,
         "random": gx.random.normal((3, 4)) * x[0],
         "constant": x + gx.constant([np.inf, 1.0, -2.0, 0.0]),
+        "running sum": [gx.cumsum(x, axis=0), gx.cumsum(ids)],
+        "recurrence": recurrence(x, w),
         "next": gx.assign(gx.state("s", (4,)), x[0] * 3),
     }
+
+
+def recurrence(x: Any, w: Any) -> list[Any]:
+    def step(h: Any, item: Any) -> Any:
+        following = gx.tanh(item @ w @ w.T + h) + 0.1 * gx.random.normal((4,))
+        return following, (following * 2, h)
+
+    last, (outputs, before) = gx.scan(step, x, w[:, 0], reverse=True)
+    return [last, before, gx.grad(gx.sum(outputs * outputs) + gx.sum(last), w)]
 
 
 CASES = _cases()

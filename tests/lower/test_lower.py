@@ -1,0 +1,123 @@
+"""The loop language and what becomes of stages: the verifier, fusion, contractions, loops, memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import graphc as gx
+from graphc.lower import ir
+from graphc.lower.verify import verify_kernel
+from graphc.runtime import compile
+from graphc.runtime.memory import place_blocks
+
+HERE = ir.Place(((0, 1),))
+LOAD, SAVE = ir.Load(0, 0, HERE, "float"), ir.Store(1, HERE, 0)
+
+
+def kernel(*body: ir.Statement, written: tuple[bool, bool] = (False, True), params: int = 1) -> ir.Kernel:
+    return ir.Kernel(("float", "float"), written, params, body)
+
+
+def test_a_right_kernel_has_no_problems() -> None:
+    assert verify_kernel(kernel(ir.Loop(0, ir.Param(0), (LOAD, SAVE)))) == []
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "no such parameter": (kernel(ir.Loop(0, ir.Param(1), (LOAD, SAVE))), "parameter 1"),
+    "used before": (kernel(ir.Loop(0, ir.Param(0), (SAVE, LOAD))), "before it is defined"),
+    "outside its loop": (kernel(ir.Loop(0, ir.Param(0), (LOAD,)), ir.Store(1, ir.Place(), 0)), "before it is defined"),
+    "loop variable": (kernel(LOAD), "outside its loop"),
+    "two loops": (kernel(ir.Loop(0, 3, (LOAD, SAVE)), ir.Loop(0, 3, ())), "two loops"),
+    "defined twice": (kernel(ir.Loop(0, 3, (LOAD, LOAD, SAVE))), "defined twice"),
+    "no such buffer": (kernel(ir.Loop(0, 3, (ir.Load(0, 7, HERE, "float"), SAVE))), "buffer 7"),
+    "secret write": (kernel(ir.Loop(0, 3, (LOAD, SAVE)), written=(False, False)), "is written"),
+    "float as a place": (kernel(ir.Loop(0, 3, (LOAD, ir.Store(1, ir.Place(((-1, 1),)), 0)))), "no visible whole number"),
+    "no such reducer": (kernel(ir.Start(0, "mean", "float")), "no reducer mean"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_kernel_is_found_out(case: str) -> None:
+    wrong, text = WRONG[case]
+    assert any(text in problem for problem in verify_kernel(wrong))
+
+
+def kinds(outputs: Any) -> list[str]:
+    lines = compile(outputs).explain().splitlines()[1:]
+    return [line.split(": ", 1)[1] for line in lines if not line.startswith(" ")]
+
+
+def test_a_chain_is_one_kernel() -> None:
+    x = gx.tensor("x", ("n", 3))
+    assert kinds(gx.tanh(gx.exp(x.T) * 2 + 1)) == ["entry by entry"]
+    assert kinds(gx.sum(gx.tanh(gx.exp(x) * 2 + 1), axis=0)) == ["reduction by sum"]
+
+
+def test_what_two_use_is_computed_once() -> None:
+    x = gx.tensor("x", ("n", 3))
+    h = gx.tanh(x)
+    source = compile([gx.exp(h), gx.log(h), gx.sum(h)]).source
+    assert source.count("tanh(v") == 1
+
+
+CONTRACTIONS: dict[str, tuple[str, bool]] = {
+    "nk,kj->nj": ("rows by columns", True),
+    "kn,kj->nj": ("left transposed", True),
+    "nk,jk->nj": ("right transposed", True),
+    "bnk,bkj->bnj": ("stacked", True),
+    "nk,kj->jn": ("result transposed", True),
+    "nkl,klj->nj": ("two sums", True),
+    "nk,k->n": ("a vector", False),
+    "nk,nk->n": ("rows with rows", False),
+    "nk,jl->nj": ("nothing shared", False),
+}
+
+
+@pytest.mark.parametrize("spec", CONTRACTIONS)
+def test_sums_of_products_are_recognised(spec: str) -> None:
+    left, right = spec.split("->", maxsplit=1)[0].split(",")
+    tensors = [gx.tensor(name, tuple(f"size_{c}" for c in letters)) for name, letters in (("a", left), ("b", right))]
+    found = kinds(gx.einsum(spec, *tensors))
+    assert ("contraction" in found) == CONTRACTIONS[spec][1]
+
+
+SIZES = st.integers(min_value=0, max_value=40)
+
+
+@given(st.sampled_from(sorted(CONTRACTIONS)), st.tuples(*[SIZES] * 4), st.sampled_from(["float32", "float64"]))
+def test_products_of_any_size(spec: str, sizes: tuple[int, ...], dtype: str) -> None:
+    size = dict(zip("nkjbl", (*sizes, 3), strict=True))
+    left, right = spec.split("->", maxsplit=1)[0].split(",")
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=[size[c] for c in letters]) for letters in (left, right))
+    if spec not in _COMPILED:
+        tensors = [gx.tensor(name, tuple(f"size_{c}" for c in letters)) for name, letters in (("a", left), ("b", right))]
+        _COMPILED[spec] = {d: compile(gx.einsum(spec, *tensors), dtype=d) for d in ("float32", "float64")}
+    tolerance = 1e-12 if dtype == "float64" else 1e-4
+    np.testing.assert_allclose(_COMPILED[spec][dtype](a, b), np.einsum(spec, a, b), rtol=tolerance, atol=tolerance)
+
+
+_COMPILED: dict[str, Any] = {}
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 10), st.integers(0, 5)), max_size=12))
+def test_blocks_alive_together_do_not_overlap(raw: list[tuple[int, int, int]]) -> None:
+    blocks = [(size, first, first + length) for size, first, length in raw]
+    offsets, total = place_blocks(blocks)
+    for k, (size, first, last) in enumerate(blocks):
+        assert offsets[k] % 64 == 0
+        assert offsets[k] + size <= total
+        for j in range(k):
+            other, start, end = blocks[j]
+            if start <= last and first <= end and size and other:
+                assert offsets[k] + size <= offsets[j] or offsets[j] + other <= offsets[k]
+
+
+def test_memory_is_used_again() -> None:
+    _, total = place_blocks([(1000, k, k + 1) for k in range(20)])
+    assert total == 2 * 1024

@@ -1,0 +1,111 @@
+"""Each pass leaves every value as it was, and does what it is for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gx
+from graphc.expr.graph import drop_aliases, leaves, random_numbers, topological
+from graphc.expr.stage import Stage
+from graphc.expr.tensor import Tensor
+from graphc.reference.evaluate import evaluate_all
+from graphc.rewrite.passes import PASSES, rewrite
+
+
+def graphs() -> dict[str, list[Tensor]]:
+    x, w = gx.tensor("x", ("n", 4)), gx.parameter("w", (4, 3), init=np.linspace(-1, 1, 12).reshape(4, 3))
+    i, j, u = gx.indices("i j u")
+    n = x.shape[0]
+    window = gx.define("z", (i, j), gx.Sum(x[:, ::-1].named("f")[i + u - 1, j], u), outside=0, extents={i: n, u: 3})
+    part = gx.define("z", (i,), gx.Sum(x[:, 1:3].named("p")[i, u - 1], u), outside=0, extents={u: 5})
+    h = gx.tanh(x @ w)
+    loss = gx.sum(gx.softmax(h) * h) / n
+    noise = gx.random.normal((4,), key=2)
+    return {
+        "slices of slices": [x.T[1:, ::-1].T[:, ::2][None] * 2],
+        "window of a flip": [window],
+        "window of a part": [part],
+        "gradient": [loss, gx.grad(loss, w), gx.grad(loss, x)],
+        "scaled": [gx.einsum("nk,kj->nj", x * 1, w * 2) / n, gx.sum(x[:, :, None] * w[None] * 3, axis=1)],
+        "constants": [x + gx.constant([1.0, 2.0, 3.0, 4.0]) * 2 + gx.exp(gx.constant(0.0)), gx.reshape(gx.constant([[1, 2]]) + 1, (2,))],
+        "repeated": [gx.exp(x) + gx.exp(x), gx.exp(x) * 2, gx.max(x, axis=0), gx.argmax(x, axis=0)],
+        "pinned": [x * noise + gx.random.normal((4,), key=2), gx.random.uniform((4,))],
+        "recurrence": [gx.cumsum(x[:, ::-1], axis=0)[::-1]],
+        "integers": [gx.reshape(gx.constant([3, 1]), (2, 1)) * gx.constant([5, 6])],
+    }
+
+
+GRAPHS = graphs()
+
+
+def values(outputs: list[Tensor], prepared: list[Tensor], numbers: Any) -> list[Any]:
+    feeds = {t: np.random.default_rng(0).normal(size=(5, 4)) for t in leaves(outputs).values() if t.kind == "input"}
+    from graphc.expr.feed import as_array, bind_sizes
+    from graphc.reference.evaluate import _apply, _Draw, _leaf_value  # the graph itself, without another numbering
+
+    known = {t: as_array(t, v, np.dtype("float64")) for t, v in feeds.items()}
+    sizes = bind_sizes((t, v.shape) for t, v in known.items())
+    for node in topological(prepared):
+        for leaf in node.outputs[:1]:
+            if not node.inputs and leaf not in known and leaf.kind != "computed":
+                known[leaf] = _leaf_value(leaf, np.dtype("float64"))
+        if node.outputs[0] not in known:
+            results = _apply(node, [known[t] for t in node.inputs], sizes, np.dtype("float64"), _Draw(0, 0, numbers))
+            known.update(zip(node.outputs, results, strict=True))
+    return [known[t] for t in prepared]
+
+
+@pytest.mark.parametrize("name", [*PASSES, "all"])
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_values_stay(graph: str, name: str) -> None:
+    outputs = GRAPHS[graph]
+    numbers = random_numbers(outputs)
+    before = drop_aliases(outputs)
+    after = rewrite(before, numbers) if name == "all" else PASSES[name](before, numbers)
+    for a, b, t in zip(values(outputs, after, numbers), values(outputs, before, numbers), before, strict=True):
+        assert a.dtype == b.dtype
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-13, err_msg=str(t))
+    want = evaluate_all(list(outputs), {t: np.random.default_rng(0).normal(size=(5, 4)) for t in leaves(outputs).values() if t.kind == "input"},
+                        np.dtype("float64"), 0, 0, list)  # fmt: skip
+    for a, b in zip(values(outputs, after, numbers), want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def stages(outputs: list[Tensor]) -> list[Stage]:
+    return [n.op for n in topological(outputs) if isinstance(n.op, Stage)]
+
+
+def test_moves_are_read_where_they_are_used() -> None:
+    after = PASSES["moves"](drop_aliases(GRAPHS["slices of slices"]), {})
+    assert len(stages(after)) == 1
+
+
+def test_a_part_that_is_read_outside_stays() -> None:
+    # Leaving x[:, 1:3] does not mean leaving x.
+    before = drop_aliases(GRAPHS["window of a part"])
+    assert len(stages(PASSES["moves"](before, {}))) == len(stages(before)) == 2
+
+
+def test_equal_stages_are_merged_and_pinned_draws_too() -> None:
+    before = drop_aliases(GRAPHS["repeated"])
+    assert len(stages(PASSES["common"](before, {}))) < len(stages(before))
+    pinned = GRAPHS["pinned"]
+    numbers = random_numbers(pinned)
+    after = PASSES["common"](drop_aliases(pinned), numbers)
+    assert len(random_numbers(after)) == 2
+
+
+def test_constants_are_computed_once() -> None:
+    after = PASSES["constants"](drop_aliases(GRAPHS["integers"]), {})
+    assert not stages(after)
+    np.testing.assert_array_equal(after[0].value, [[15, 18], [5, 6]])
+
+
+def test_a_pass_may_be_left_out() -> None:
+    before = drop_aliases(GRAPHS["slices of slices"])
+    assert len(stages(rewrite(before, {}, without=["moves"]))) == len(stages(before))
+    assert len(stages(rewrite(before, {}))) == 1
