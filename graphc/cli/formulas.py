@@ -1,0 +1,79 @@
+"""``graphc draw`` and ``graphc derive``: a formula typed on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from graphc.errors import DeclarationError
+from graphc.expr.tensor import Tensor
+from graphc.ops.parse import parse
+
+__all__ = ["add_commands", "derive_formula", "draw_formula"]
+
+
+def _shapes(given: Sequence[str]) -> dict[str, tuple[int | str, ...]]:
+    """``X=m,n`` as a name and its shape; ``a=`` is a scalar."""
+    shapes: dict[str, tuple[int | str, ...]] = {}
+    for entry in given:
+        name, sign, sizes = entry.partition("=")
+        if not sign or not name:
+            raise DeclarationError(f"{entry!r} gives no shape: write NAME=SIZE,SIZE such as X=m,n, and a= for a scalar")
+        shapes[name] = tuple(int(s) if s.strip().isdigit() else s.strip() for s in sizes.split(",") if s.strip())
+    return shapes
+
+
+def _formula(given: argparse.Namespace) -> Tensor:
+    return parse(given.formula, _shapes(given.shapes))
+
+
+def draw_formula(given: argparse.Namespace) -> int:
+    """Save the picture of a formula."""
+    from graphc.view import draw
+
+    picture = draw(_formula(given), backward=given.backward, style=given.style)
+    picture.save(given.out)
+    sys.stdout.write(f"{given.out}\n")
+    return 0
+
+
+def derive_formula(given: argparse.Namespace) -> int:
+    """Print the derivation of a formula's gradient, or save it."""
+    from graphc.formula import derive
+
+    derivation = derive(_formula(given), given.wrt)
+    if given.out:
+        derivation.save(given.out)
+        sys.stdout.write(f"{given.out}\n")
+        return 0
+    if given.latex:
+        sys.stdout.write(f"{derivation.latex}\n")
+        return 0
+    for step in derivation.steps:
+        sys.stdout.write(f"{step.text}\n    {step.reason}\n")
+    sys.stdout.write(f"\n{derivation.text}\n")
+    for quantity in derivation.where:
+        sys.stdout.write(f"    where {quantity.text}\n")
+    sys.stdout.write(f"{derivation.verify()}\n")
+    return 0
+
+
+def add_commands(commands: Any) -> None:
+    """The two commands and their arguments."""
+    draw = commands.add_parser("draw", help="draw a formula", description="Draws the graph of a formula typed as text.")
+    derive = commands.add_parser("derive", help="derive a gradient", description="Derives the gradient of a formula typed as text, with its steps.")
+    for command in (draw, derive):
+        command.add_argument("formula", metavar="FORMULA", help="such as 'sum((X*w - y)^2)': * is the matrix product, ' the transpose, ^ the power")
+    derive.add_argument("wrt", metavar="VARIABLE", help="the name to differentiate by")
+    for command in (draw, derive):
+        command.add_argument("shapes", metavar="NAME=SHAPE", nargs="*", help="the shape of each name: X=m,n a matrix, w=n a column, a= a scalar")
+    draw.add_argument("--out", type=Path, default=Path("graph.svg"), help="the file: .svg .png .pdf .dot .html .tex (default graph.svg)")
+    draw.add_argument("--backward", action="store_true", help="draw the backward graph too")
+    draw.add_argument("--style", default="default", help="default, dark or paper")
+    draw.set_defaults(run=draw_formula)
+    derive.add_argument("--out", type=Path, help="save the derivation: .html .md .tex")
+    derive.add_argument("--latex", action="store_true", help="print the result alone, as LaTeX")
+    derive.set_defaults(run=derive_formula)
