@@ -31,14 +31,16 @@ _MOST = sympy.Rational(3, 4)  # shares other than the largest are at most 1/2
 def complement(context: Context, frame: Frame, poly: Poly) -> Form | None:
     """A polynomial that is ``1 - share`` as the exponential of its logarithm; ``None`` for any other."""
     part = next((t for t in poly if t.coefficient == -1), None)
-    if len(poly) != 2 or part is None or Term(ONE, ZERO) not in poly or len(part.atoms) != 1:
+    if len(poly) != 2 or part is None or Term(ONE, ZERO) not in poly:
         return None
-    symbol, k = part.atoms[0]
-    if k == 1:  # 1 - 1/share = -(1 - share)/share
-        logarithm = _logarithm(context, frame, symbol, -part.exponent)
-        return None if logarithm is None else Form(Term(-ONE, logarithm + part.exponent, ((symbol, ONE),)))
-    logarithm = _logarithm(context, frame, symbol, part.exponent) if k == -1 else None
-    return None if logarithm is None else Form(Term(ONE, logarithm))
+    for symbol, k in part.atoms:
+        if k not in (1, -1):
+            continue
+        others = sum((q * sympy.log(a) for a, q in part.atoms if a != symbol), part.exponent)
+        logarithm = _logarithm(context, frame, symbol, others * -k)
+        if logarithm is not None:  # 1 - share, or 1 - 1/share = -(1 - share)/share
+            return Form(Term(ONE, logarithm)) if k == -1 else Form(Term(-ONE, logarithm + others, ((symbol, ONE),)))
+    return None
 
 
 def _logarithm(context: Context, frame: Frame, symbol: Any, exponent: Any) -> Any:

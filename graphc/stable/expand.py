@@ -169,17 +169,26 @@ class Expander(Context):
     def add(self, parts: Sequence[Form], frame: Frame) -> Form | None:
         """The sum of forms; ``1 - share`` of a stable sum as the other shares."""
         test = self.positive(frame)
+        if len(parts) == 2 and any(p.polys and p.term.atoms for p in parts):  # a share may have such polynomials on top
+            merged = forms.add([_merged(p, test) for p in parts], test)
+            found = self._complemented(merged, frame) if merged else None
+            if found is not None:
+                return found
         found = forms.add(parts, test)
         if found is None:  # roots of sums, or too many terms: each as one exponential
             found = forms.add([_merged(p, test) for p in parts], test)
-        if found is None:
-            return None
+        return found and (self._complemented(found, frame) or found)
+
+    def _complemented(self, found: Form, frame: Frame) -> Form | None:
+        """A form with ``1 - share`` as the other shares; ``None`` where it has none."""
         result = Form(found.term)
+        changed = False
         for p, k in found.polys:
             other = complement(self, frame, p) if k.is_Integer else None
-            factor = forms.power(other, k, test) if other else None
+            factor = forms.power(other, k, self.positive(frame)) if other else None
+            changed = changed or factor is not None
             result = forms.multiply(result, factor or Form(forms.Term(ONE, ZERO), ((p, k),)))
-        return result
+        return result if changed else None
 
     # Tensors
 

@@ -10,10 +10,10 @@ import sympy
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.compose import accesses
-from graphc.expr.graph import replace_inputs, topological
+from graphc.expr.graph import replace_inputs, topological, with_body
 from graphc.expr.scalar import Log1p, normalise
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Call, Node, Reshape, Tensor
+from graphc.expr.tensor import Call, Node, Reshape, Scan, Tensor
 from graphc.stable.frame import Frame
 from graphc.stable.reach import Reach
 from graphc.stable.rules import Rules
@@ -38,6 +38,9 @@ def _node(node: Node, rules: Rules, made: dict[Tensor, Tensor]) -> Sequence[Tens
     elif isinstance(node.op, Stage | Reshape):
         rules.pass_on(node.outputs[0])
     inputs = tuple(made[t] for t in node.inputs)
+    if isinstance(node.op, Scan):  # its body is a graph of its own, over leaves of its own
+        found = with_body(node, inputs, sweep(node.op.results, ())[0])
+        return node.outputs if found is None else found
     return node.outputs if inputs == node.inputs else replace_inputs(node, inputs, made).outputs
 
 

@@ -129,8 +129,8 @@ def test_kept_tensors_are_not_looked_through() -> None:
 
 @pytest.mark.parametrize(
     "inner",
-    [lambda z: gx.exp(z), lambda z: gx.sum(gx.exp(z), 1, keepdims=True), lambda z: gx.softmax(z), lambda z: gx.exp(z).named("e"), lambda z: 1 + gx.exp(z)],
-)  # fmt: skip
+    [gx.exp, lambda z: gx.sum(gx.exp(z), 1, keepdims=True), gx.softmax, lambda z: gx.exp(z).named("e"), lambda z: 1 + gx.exp(z)],
+)
 def test_gradients_by_intermediates(inner: Any) -> None:
     z = _x("z", (2, 3))
     e = inner(z)
@@ -265,3 +265,33 @@ def test_what_cancels_has_gradient_zero() -> None:
     at = {x: np.array([200.0, 0.0, -200.0])}
     for y in (gx.sum(gx.exp(x) * gx.exp(-x)), gx.log(gx.sum(gx.exp(x)) / gx.sum(gx.exp(x)))):
         np.testing.assert_array_equal(gx.evaluate(gx.grad(y, x), at, dtype="float32"), np.zeros(3))
+
+
+def _recurrence(z: Tensor) -> Tensor:
+    """The sum of log(1 - sigmoid) and of cross-entropies, row by row."""
+
+    def step(total: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:
+        s = 1 / (1 + gx.exp(-row))
+        p = gx.exp(row) / gx.sum(gx.exp(row))
+        value = gx.sum(gx.log(1 - s)) - gx.log(p)[0]
+        return total + value, value
+
+    return gx.scan(step, z, 0.0)[0]
+
+
+def test_inside_a_scan() -> None:
+    z = _x("z", ("t", 3))
+    y = _recurrence(z)
+    at = {z: np.array([[200.0, -200.0, 0.0], [1e4, 0.0, -88.0], [0.0, 0.0, 0.0]])}
+    softmax = np.array([[1.0, 0, 0], [1, 0, 0], [1 / 3, 1 / 3, 1 / 3]])
+    logistic = np.array([[1.0, 0, 0.5], [1, 0.5, 0], [0.5, 0.5, 0.5]])
+    value, slope = gx.evaluate([y, gx.grad(y, z)], at, dtype="float32")
+    np.testing.assert_allclose(value, -np.logaddexp(0, at[z]).sum() + np.log(3), rtol=1e-5)
+    np.testing.assert_allclose(slope, softmax - logistic - [1, 0, 0], atol=1e-6)
+    [once] = stabilise([y])
+    assert stabilise([once])[0] is once
+
+
+def test_a_scan_without_such_formulas_is_the_very_same() -> None:
+    last, _ = gx.scan(lambda h, row: (gx.tanh(h + row), h), _x("z", ("t", 3)), gx.constant(np.zeros(3)))
+    assert stabilise([last])[0] is last
