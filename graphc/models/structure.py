@@ -217,10 +217,10 @@ class Structure(Layer):
         return getattr(first, "input_dtype", "float") == "int"
 
     def make_weights(self, seed: int) -> None:
-        """Give the weights that have no value yet their first one, a function of the seed and of their place."""
-        for number, w in enumerate(self.weights):
+        """Give the weights that have no value yet their first one, a function of the seed and of their names."""
+        for w in self.weights:
             if cast("Leaf", w.op).cell.array is None:  # type: ignore[union-attr]
-                initialise(w, seed, number)
+                initialise(w, seed)
 
     def get_weights(self) -> list[Any]:
         """The values of the weights as arrays, in Keras's order."""

@@ -159,3 +159,19 @@ def test_errors():
         M.Sequential([K.Dense(1)]).compile("sgd", "mse", metrics=["acuracy"])
     with pytest.raises(DeclarationError, match=r"has no layer 'out': it has dense"):
         M.Sequential([K.Input((4,)), K.Dense(1)]).get_layer("out")
+
+
+def test_first_weights_are_the_same_however_one_asks():
+    a, b = (M.Sequential([K.Input((4,)), K.Dense(3), K.Dense(3)]) for _ in range(2))
+    np.testing.assert_array_equal(a.layers[1].get_weights()[0], b.get_weights()[2])
+    assert not np.array_equal(b.get_weights()[0][:3], b.get_weights()[2])
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_targets_agree(target):
+    model = M.Sequential([K.Input((4,)), K.Dense(3, activation="tanh"), K.Dropout(0.3), K.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"], target=target, dtype="float64")
+    history = model.fit(X, X[:, 0], epochs=3, batch_size=4, verbose=0, seed=2)
+    reference = M.Sequential([K.Input((4,)), K.Dense(3, activation="tanh"), K.Dropout(0.3), K.Dense(1)])
+    reference.compile("adam", "mse", metrics=["mae"], dtype="float64")
+    np.testing.assert_allclose(history.history["loss"], reference.fit(X, X[:, 0], epochs=3, batch_size=4, verbose=0, seed=2).history["loss"], rtol=1e-9)
