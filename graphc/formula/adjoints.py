@@ -70,7 +70,7 @@ def _settled(expr: Any) -> Any:
 
 
 def _sources(expr: Any) -> Iterator[Source]:
-    return (e.args[0] for e in sympy.preorder_traversal(expr) if isinstance(e, Entry))
+    return (e.source for e in sympy.preorder_traversal(expr) if isinstance(e, Entry))
 
 
 def _slopes(expr: Any) -> list[tuple[Any, Any]]:
@@ -90,20 +90,21 @@ def _slopes(expr: Any) -> list[tuple[Any, Any]]:
 def _opened(atom: Reduced, cofactor: Any, letters: tuple[Letter, ...], definition: Definition) -> _Part:
     """The part inside a reduction: its body, weighted as the reducer says."""
     body, fresh = opened(atom)
-    if atom.kind == "sum":
+    if atom.reducer == "sum":
         return _Part(body, cofactor, (*letters, *fresh))
-    if atom.kind in ("max", "min"):
-        winner = Reduced(sympy.Symbol(f"arg{atom.kind}"), *atom.args[1:])
+    if atom.reducer in ("max", "min"):
+        winner = Reduced(sympy.Symbol(f"arg{atom.reducer}"), *atom.args[1:])
         flat: Any = ZERO
         for x in fresh:
             flat = flat * extent_formula(x.extent) + x
         return _Part(body, cofactor * Select(sympy.Eq(flat, winner), ONE, ZERO), (*letters, *fresh))
-    if atom.kind == "prod":
+    if atom.reducer == "prod":
         others, twins = opened(atom)
-        same = sympy.And(*(sympy.Eq(a, b) for a, b in zip(fresh, twins, strict=True)))
+        alike: list[Any] = [sympy.Eq(a, b) for a, b in zip(fresh, twins, strict=True)]
+        same = sympy.And(*alike)
         rest = _product(Select(same, ONE, others), twins)
         return _Part(body, cofactor * rest, (*letters, *fresh))
-    raise DerivationError(f"{definition.name or definition.tensor.describe()} takes a position, {atom.kind}, whose derivative is not a formula")
+    raise DerivationError(f"{definition.name or definition.tensor.describe()} takes a position, {atom.reducer}, whose derivative is not a formula")
 
 
 def _product(body: Any, letters: Sequence[Letter]) -> Any:
@@ -144,7 +145,7 @@ def kinks(expr: Any) -> list[str]:
 
     notes: list[str] = []
     table = {
-        scalar.Maximum: "where the arguments of max are equal the first takes the whole derivative, so max(0, x) has derivative 0 at 0, by convention",
+        scalar.Maximum: "where the arguments of max are equal the first takes the whole derivative: max(0, x) has derivative 0 at 0, by convention",
         scalar.Minimum: "where the arguments of min are equal the first takes the whole derivative, by convention",
         scalar.Absolute: "the derivative of the absolute value is 0 at 0, by convention",
         scalar.Sign: "the derivative of sign is 0, at its step too, by convention",
@@ -154,6 +155,6 @@ def kinks(expr: Any) -> list[str]:
     for kind, note in table.items():
         if expr.has(kind):
             notes.append(note)
-    if any(isinstance(p, Reduced) and p.kind in ("max", "min") for p in sympy.preorder_traversal(expr)):
+    if any(isinstance(p, Reduced) and p.reducer in ("max", "min") for p in sympy.preorder_traversal(expr)):
         notes.append("where entries tie the first takes the whole derivative, by convention")
     return notes

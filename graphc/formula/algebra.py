@@ -13,6 +13,9 @@ from graphc.formula.atoms import Entry, Letter, Reduced, letters_of, opened, red
 
 __all__ = ["bare_logs", "extent_formula", "has_sum_of_products", "shortest", "size_of", "tidy", "total"]
 
+# SymPy annotates these more narrowly than it accepts.
+_add: Any = sympy.Add
+_mul: Any = sympy.Mul
 ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
 
 
@@ -21,13 +24,13 @@ def extent_formula(extent: Any) -> Any:
     if not isinstance(extent, Dim):
         return sympy.Integer(extent)
     parts = [sympy.Mul(c, *(dim_symbol(Dim((((a,), 1),))) for a in monomial)) for monomial, c in extent.terms]
-    return sympy.Add(*parts)
+    return _add(*parts)
 
 
 def total(body: Any, letters: Sequence[Any]) -> Any:
     """The sum of ``body`` over ``letters``: what does not depend on them is outside, a condition ``k = p`` is solved."""
     left = list(letters)
-    if isinstance(body, Reduced) and body.kind == "sum":
+    if isinstance(body, Reduced) and body.reducer == "sum":
         inner, more = opened(body)
         return total(inner, [*left, *more])
     for x in left:
@@ -35,10 +38,10 @@ def total(body: Any, letters: Sequence[Any]) -> Any:
         if solved is not None:
             return total(solved, [k for k in left if k is not x])
     outside, inside = ONE, ONE
-    for factor in sympy.Mul.make_args(body):
+    for factor in _mul.make_args(body):
         out, rest = _split(factor, set(left))
         outside, inside = outside * out, inside * rest
-    if isinstance(inside, Reduced) and inside.kind == "sum":
+    if isinstance(inside, Reduced) and inside.reducer == "sum":
         return outside * total(inside, left)
     used = [x for x in left if x in inside.free_symbols]
     for x in left:
@@ -52,19 +55,19 @@ def _split(factor: Any, letters: set[Any]) -> tuple[Any, Any]:
     if not (factor.free_symbols & letters):
         return factor, ONE
     if isinstance(factor, sympy.exp):
-        terms = sympy.Add.make_args(factor.args[0])
+        terms = _add.make_args(factor.args[0])
         free = [t for t in terms if not (t.free_symbols & letters)]
         if free:
-            return sympy.exp(sympy.Add(*free)), sympy.exp(sympy.Add(*(t for t in terms if t not in free)))
+            return sympy.exp(_add(*free)), sympy.exp(_add(*(t for t in terms if t not in free)))
     if isinstance(factor, sympy.Pow) and factor.exp.is_Integer and isinstance(factor.base, sympy.Mul):
         parts = [_split(b, letters) for b in factor.base.args]
-        return sympy.Mul(*(p[0] for p in parts)) ** factor.exp, sympy.Mul(*(p[1] for p in parts)) ** factor.exp
+        return _mul(*(p[0] for p in parts)) ** factor.exp, _mul(*(p[1] for p in parts)) ** factor.exp
     return ONE, factor
 
 
 def _solved(body: Any, x: Any) -> Any:
     """``body`` with ``x`` fixed by a factor that is 0 unless ``x`` equals another letter of its range."""
-    for factor in sympy.Mul.make_args(body):
+    for factor in _mul.make_args(body):
         if isinstance(factor, Select) and factor.args[2] == ZERO and isinstance(factor.args[0], sympy.Eq):
             left, right = factor.args[0].args
             other = right if left is x else left if right is x else None
@@ -81,14 +84,14 @@ def bare_logs(expr: Any) -> Any:
     for part in logs:
         powers = [f for f in part.args[0].args if isinstance(f, sympy.exp)]
         if powers:
-            rest = sympy.Mul(*(f for f in part.args[0].args if f not in powers))
-            expr = expr.xreplace({part: sympy.Add(*(f.args[0] for f in powers)) + sympy.log(rest)})
+            rest = _mul(*(f for f in part.args[0].args if f not in powers))
+            expr = expr.xreplace({part: _add(*(f.args[0] for f in powers)) + sympy.log(rest)})
     return expr
 
 
 def _split_powers(expr: Any) -> Any:
     """``exp(a + b)`` as ``exp(a) exp(b)``, so that what stands above and below a fraction bar cancels."""
-    sums = {p: sympy.Mul(*map(sympy.exp, p.args[0].args)) for p in expr.atoms(sympy.exp) if isinstance(p.args[0], sympy.Add)}
+    sums = {p: _mul(*map(sympy.exp, p.args[0].args)) for p in expr.atoms(sympy.exp) if isinstance(p.args[0], sympy.Add)}
     return expr.xreplace(sums) if sums else expr
 
 
@@ -120,7 +123,7 @@ def joined_powers(expr: Any) -> Any:
         powers = [f for f in part.args if isinstance(f, sympy.exp)]
         if len(powers) > 1:
             rest = [f for f in part.args if not isinstance(f, sympy.exp)]
-            found[part] = sympy.Mul(sympy.exp(sympy.Add(*(f.args[0] for f in powers))), *rest)
+            found[part] = sympy.Mul(sympy.exp(_add(*(f.args[0] for f in powers))), *rest)
     return expr.xreplace(found) if found else expr
 
 
@@ -167,7 +170,7 @@ def size_of(expr: Any) -> int:
 def _fractions(expr: Any) -> bool:
     """Whether an entry stands in a denominator inside a sum, so that a common denominator may help."""
     return any(
-        isinstance(p, sympy.Add) and any(isinstance(q, sympy.Pow) and q.exp.is_negative for t in p.args for q in sympy.Mul.make_args(t))
+        isinstance(p, sympy.Add) and any(isinstance(q, sympy.Pow) and q.exp.is_negative for t in p.args for q in _mul.make_args(t))
         for p in sympy.preorder_traversal(expr)
     )
 
@@ -178,7 +181,7 @@ def shortest(expr: Any) -> Any:
 
 
 def _shortened(expr: Any) -> Any:
-    inner = [p for p in _outermost_sums(expr)]
+    inner = _outermost_sums(expr)
     replaced: dict[Any, Any] = {}
     for part in inner:
         body, letters = opened(part)
@@ -196,7 +199,7 @@ def _shortened(expr: Any) -> Any:
         found += [plain, *([sympy.factor_terms(plain)] if isinstance(plain, sympy.Add) else [])]
     if isinstance(expr, sympy.Add) and not _awkward(expr):
         found.append(sympy.factor_terms(expr))
-    if _fractions(expr) or any(isinstance(f.as_base_exp()[0], sympy.Add) for f in sympy.Mul.make_args(expr)) or isinstance(expr, sympy.Add):
+    if _fractions(expr) or any(isinstance(f.as_base_exp()[0], sympy.Add) for f in _mul.make_args(expr)) or isinstance(expr, sympy.Add):
         found += _factored(expr)
     return min(found, key=size_of)
 
@@ -207,7 +210,7 @@ def _outermost_sums(expr: Any) -> list[Any]:
     while stack:
         part = stack.pop()
         if isinstance(part, Reduced):
-            if part.kind == "sum":
+            if part.reducer == "sum":
                 found[part] = None
         elif not isinstance(part, Entry):
             stack.extend(part.args)
@@ -237,7 +240,7 @@ def _agreed(term: Any) -> Any:
             left, right = f.args[0].args
             x, other = (left, right) if isinstance(left, Letter) else (right, left)
             if isinstance(x, Letter):
-                return f * sympy.Mul(*(g for g in term.args if g is not f)).xreplace({x: other})
+                return f * _mul(*(g for g in term.args if g is not f)).xreplace({x: other})
     return term
 
 
@@ -258,9 +261,9 @@ def _distributed(expr: Any) -> Any:
     """Sums of sums, term by term, so that opposite ones cancel."""
     found: dict[Any, Any] = {}
     for part in _outermost_sums(expr):
-        if any(isinstance(f, sympy.Add) for f in sympy.Mul.make_args(part.body)) and size_of(part) < 60:
+        if any(isinstance(f, sympy.Add) for f in _mul.make_args(part.body)) and size_of(part) < 60:
             body, letters = opened(part)
-            found[part] = sympy.Add(*(total(t, letters) for t in sympy.Add.make_args(sympy.expand_mul(body))))
+            found[part] = _add(*(total(t, letters) for t in _add.make_args(sympy.expand_mul(body))))
     return sympy.expand_mul(expr.xreplace(found)) if found else expr
 
 
@@ -268,7 +271,7 @@ def _turned(expr: Any) -> Any:
     """Signs as one writes them: ``-a (h - 1)`` as ``a (1 - h)``, ``-(y - p)`` as ``p - y``."""
     if isinstance(expr, Reduced):
         body, letters = opened(expr)
-        return total(_turned(body), letters) if expr.kind == "sum" else expr
+        return total(_turned(body), letters) if expr.reducer == "sum" else expr
     if isinstance(expr, Entry) or not expr.args:
         return expr
     expr = (
@@ -279,13 +282,13 @@ def _turned(expr: Any) -> Any:
 
 def _signs(expr: Any) -> Any:
     coefficient, rest = expr.as_coeff_Mul()
-    factors = list(sympy.Mul.make_args(rest))
+    factors = list(_mul.make_args(rest))
     for k, f in enumerate(factors):
         if isinstance(f, sympy.Add):
             shared, factors[k] = f.primitive()
             coefficient, f = coefficient * shared, factors[k]
         base, power = f.as_base_exp()
-        if _odd_difference(base, power) and any(t.is_number and t < 0 for t in base.args):
+        if _odd_difference(base, power) and any(t.is_number and t < 0 for t in _add.make_args(base)):
             factors[k], coefficient = _flipped(base, power), -coefficient
     if coefficient < 0:
         odd = [k for k, f in enumerate(factors) if _odd_difference(*f.as_base_exp())]
@@ -300,14 +303,14 @@ def _signs(expr: Any) -> Any:
 def _turned_inside(factors: list[Any], coefficient: Any) -> Any:
     """A minus sign before a sum put into a difference among its factors."""
     for k, f in enumerate(factors):
-        if not isinstance(f, Reduced) or f.kind != "sum":
+        if not isinstance(f, Reduced) or f.reducer != "sum":
             continue
         body, letters = opened(f)
-        parts = list(sympy.Mul.make_args(body))
+        parts = list(_mul.make_args(body))
         odd = [n for n, part in enumerate(parts) if _odd_difference(*part.as_base_exp())]
         if odd:
             parts[odd[0]] = _flipped(*parts[odd[0]].as_base_exp())
-            factors[k] = total(sympy.Mul(*parts), letters)
+            factors[k] = total(_mul(*parts), letters)
             return -coefficient
     return coefficient
 
@@ -318,14 +321,14 @@ def _odd_difference(base: Any, power: Any) -> bool:
 
 
 def _flipped(base: Any, power: Any) -> Any:
-    return sympy.Pow(sympy.Add(*(-t for t in base.args)), power)
+    return sympy.Pow(_add(*(-t for t in base.args)), power)
 
 
 def has_sum_of_products(expr: Any) -> bool:
     """Whether a formula sums products of entries at different places, as a matrix product does."""
     for part in sympy.preorder_traversal(expr):
-        if isinstance(part, Reduced) and part.kind == "sum":
-            factors = [f for f in sympy.Mul.make_args(part.body) if letters_of(f)]
+        if isinstance(part, Reduced) and part.reducer == "sum":
+            factors = [f for f in _mul.make_args(part.body) if letters_of(f)]
             if len({frozenset(letters_of(f)) for f in factors}) > 1:
                 return True
     return False

@@ -63,9 +63,9 @@ def fresh_letters(extents: Iterable[Extent]) -> tuple[Letter, ...]:
 class Source(sympy.Symbol):
     """What an entry belongs to: a tensor of the graph, or the adjoint of one."""
 
-    __slots__ = ("adjoint", "order", "tensor")
+    __slots__ = ("barred", "order", "tensor")
     tensor: Tensor
-    adjoint: bool
+    barred: bool
     order: int
 
     @staticmethod
@@ -73,7 +73,7 @@ class Source(sympy.Symbol):
         """The source of a tensor, or of its adjoint; ``order`` places it in printed sums and products."""
         name = f"s{order:06d}{'a' if adjoint else ''}_{tensor.node.serial}_{tensor.output}"
         symbol: Source = sympy.Symbol.__xnew__(Source, name, real=True)  # type: ignore[attr-defined]
-        symbol.tensor, symbol.adjoint, symbol.order = tensor, adjoint, order
+        symbol.tensor, symbol.barred, symbol.order = tensor, adjoint, order
         return symbol
 
 
@@ -107,7 +107,7 @@ class Reduced(_Atom):
     """A reduction: arguments are its kind (sum, prod, max, min, argmax, argmin), the body and the bound letters."""
 
     @property
-    def kind(self) -> str:
+    def reducer(self) -> str:
         """How values combine."""
         return str(self.args[0])
 
@@ -127,10 +127,10 @@ class Reduced(_Atom):
         return self.body.free_symbols - set(self.bound)
 
     def _eval_is_positive(self) -> Any:
-        return True if self.kind == "sum" and self.body.is_positive else None
+        return True if self.reducer == "sum" and self.body.is_positive else None
 
     def _eval_is_nonnegative(self) -> Any:
-        return True if self.kind == "sum" and self.body.is_nonnegative else None
+        return True if self.reducer == "sum" and self.body.is_nonnegative else None
 
     def _eval_derivative(self, s: Any) -> Any:
         return sympy.Integer(0)

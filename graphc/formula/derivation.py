@@ -14,7 +14,7 @@ from graphc.expr.tensor import Tensor
 from graphc.formula.atoms import Letter, Source, entries
 from graphc.formula.display import Show, atom, latex, text
 from graphc.formula.index_form import words_of
-from graphc.formula.matrix import MatrixSpeller, NoMatrixForm
+from graphc.formula.matrix import MatrixSpeller, NoMatrixFormError
 from graphc.formula.names import latex_name, text_name
 from graphc.formula.numpy_source import Listing
 from graphc.formula.reasons import reason_of
@@ -83,7 +83,7 @@ class Derivation:
 
     def _name_adjoints(self, used: set[str]) -> None:
         named = [a for a in self._sweep.adjoints.values() if a.source is not None]
-        clash = any(n == "δ" or n.startswith("delta") or n.startswith("δ") for n in used)
+        clash = any(n == "δ" or n.startswith(("delta", "δ")) for n in used)
         for a in named:
             assert a.source is not None
             layer = a.definition in self._sweep.layers
@@ -118,7 +118,7 @@ class Derivation:
         """Both sides of an equation, in matrix form where there is one."""
         try:
             return left, MatrixSpeller(self._words)(expr, letters)
-        except NoMatrixForm:
+        except NoMatrixFormError:
             return self._index_line(left, source, expr, letters, extra)
 
     def _index_line(self, left: Show, source: Source, expr: Any, letters: Sequence[Letter], extra: Sequence[Letter] = ()) -> tuple[Show, Show]:
@@ -184,7 +184,7 @@ class Derivation:
                     formula = self._formula(e.source)
                     if formula is not None:
                         pending.append(formula[1])
-        return sorted(found, key=lambda s: (not s.adjoint, -s.order if s.adjoint else s.order))
+        return sorted(found, key=lambda s: (not s.barred, -s.order if s.barred else s.order))
 
     def _formula(self, source: Source) -> tuple[tuple[Letter, ...], Any] | None:
         for a in self._sweep.adjoints.values():
@@ -193,7 +193,7 @@ class Derivation:
         if source == self._sweep.cotangent:
             return None
         d = self._sweep.forward.definitions[source.tensor]
-        return None if d.expr is None or source.adjoint else (d.letters, d.expr)
+        return None if d.expr is None or source.barred else (d.letters, d.expr)
 
     @cached_property
     def where(self) -> list[Named]:
@@ -204,14 +204,14 @@ class Derivation:
             if formula is None:
                 continue
             left, right = self._defining(source, *formula)
-            name = self._names[source] if not source.adjoint else self._words.name(source).plain
+            name = self._names[source] if not source.barred else self._words.name(source).plain
             found.append(Named(name, latex(left) + " = " + latex(right), text(left) + " = " + text(right), shape_words(source.tensor.shape)))
         return found
 
     def _defining(self, source: Source, letters: tuple[Letter, ...], expr: Any) -> tuple[Show, Show]:
         name = self._words.name(source)
         left, right = self._line(name, source, expr, letters)
-        if source.adjoint and left == name:
+        if source.barred and left == name:
             other = self._left(self._sweep.forward.definitions[source.tensor].source)
             if other.plain != name.plain:
                 left = atom(f"{name.plain} = {other.plain}", f"{name.tex} = {other.tex}")
@@ -346,9 +346,7 @@ def _variable(y: Tensor, wrt: Any) -> Tensor:
     """The tensor meant by ``wrt``."""
     if isinstance(wrt, Tensor):
         if not any(unalias(wrt) in map(unalias, n.outputs) for n in topological([y])):
-            raise DerivationError(
-                f"{y.label} does not depend on {wrt.describe()}: check that it was built from this very tensor (its gradient would be zero everywhere)"
-            )
+            raise DerivationError(f"{y.label} does not depend on {wrt.describe()}: check that it was built from this very tensor")
         return wrt
     if not isinstance(wrt, str):
         raise DeclarationError(f"wrt={wrt!r}: give a tensor, its name, or a list of them")

@@ -1,9 +1,12 @@
-"""A tensor's own formula in index notation: ``Y_{ij} = \\sum_k X_{ik} W_{kj} + b_j``."""
+r"""A tensor's own formula in index notation: ``Y_{ij} = \sum_k X_{ik} W_{kj} + b_j``."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from graphc.expr.graph import unalias
 from graphc.expr.tensor import Tensor
+from graphc.formula.atoms import Source, entries
 from graphc.formula.display import Show, latex, text
 from graphc.formula.forward import Definition, Forward
 from graphc.formula.spell import IndexSpeller, Vocabulary, symbol
@@ -29,9 +32,7 @@ def words_of(forward: Forward) -> Vocabulary:
     return words
 
 
-def _sources(expr: object) -> list[object]:
-    from graphc.formula.atoms import entries
-
+def _sources(expr: Any) -> list[Source]:
     return [e.source for e in entries(expr)]
 
 
@@ -52,13 +53,13 @@ def _sides(tensor: Tensor) -> tuple[Show, Show]:
 
 
 def index_latex(tensor: Tensor) -> str:
-    """A tensor's formula in index notation, as LaTeX; unnamed producers are put into it.
+    r"""A tensor's formula in index notation, as LaTeX; unnamed producers are put into it.
 
     Example:
         >>> import graphc as gx
         >>> X, w = gx.tensor("X", ("n", 3)), gx.tensor("w", (3,))
         >>> print(index_latex((X @ w).named("y")))
-        y_{i} = \\sum_{j} X_{ij} \\, w_{j}
+        y_{i} = \sum_{j} X_{ij} \, w_{j}
     """
     left, right = _sides(tensor)
     return latex(left) if left == right else f"{latex(left)} = {latex(right)}"

@@ -51,7 +51,7 @@ def _escaped(text: str) -> str:
 
 
 def latex_name(name: str) -> str:
-    """A name in LaTeX: ``W1`` as ``W_{1}``, ``a_prev`` as ``a_{\\mathrm{prev}}``, ``W^{(1)}`` as it is."""
+    r"""A name in LaTeX: ``W1`` as ``W_{1}``, ``a_prev`` as ``a_{\mathrm{prev}}``, ``W^{(1)}`` as it is."""
     if "{" in name and _MARKED.fullmatch(name):
         return name
     if "/" in name:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphc.errors import DerivationError
@@ -38,7 +38,7 @@ class Listing:
         expr: Any,
         letters: Sequence[Letter],
         defined: Sequence[Definition],
-        adjoints: dict[Source, tuple[Sequence[Letter], Any]],
+        adjoints: Mapping[Source, tuple[Sequence[Letter], Any]],
         names: dict[Source, str],
     ) -> None:
         self.letters, self.adjoints, self.names = tuple(letters), adjoints, names
@@ -171,7 +171,7 @@ class Listing:
     def _module(self, lines: Sequence[str]) -> str:
         body = "\n".join(f"    {line}" for line in lines)
         helpers = [HELPERS[h] for h in sorted(HELPERS) if f"{h}(" in body] + ([_READ] if "_read(" in body else [])
-        ordered = sorted(self.arguments, key=lambda n: (self.arguments[n].adjoint, self.arguments[n].order))
+        ordered = sorted(self.arguments, key=lambda n: (self.arguments[n].barred, self.arguments[n].order))
         plain = [n for n in ordered if n in self._variables and self._variables[n] == self.arguments[n]]
         other = [n for n in ordered if n not in plain]
         signature = ", ".join([*(["*"] if plain else []), *plain, *(["**values"] if other else [])])

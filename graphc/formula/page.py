@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as _html
+import importlib
 import os
 from typing import Any
 
@@ -20,7 +21,7 @@ _STYLE = (
 def _math(latex: str, text: str) -> str:
     """A formula as MathML, readable aloud; the text where it cannot be converted."""
     try:
-        from latex2mathml.converter import convert
+        convert: Any = importlib.import_module("latex2mathml.converter").convert
     except ImportError:
         return f"<code>{_html.escape(text)}</code>"
     return str(convert(latex)).replace("<math ", f'<math aria-label="{_html.escape(text, quote=True)}" ', 1)
@@ -82,7 +83,8 @@ def tex(derivation: Any) -> str:
 
 def _document(derivation: Any) -> str:
     title = _html.escape(derivation.text)
-    return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n</head>\n<body>\n{html(derivation)}\n</body>\n</html>\n'
+    head = f'<meta charset="utf-8">\n<title>{title}</title>'
+    return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{html(derivation)}\n</body>\n</html>\n'
 
 
 def save(derivation: Any, path: Any) -> None:

@@ -87,7 +87,7 @@ class Program:
         if isinstance(expr, Entry):
             return self._entry(expr)
         if isinstance(expr, Reduced):
-            return self._sum(expr) if expr.kind == "sum" else self._reduced(expr)
+            return self._sum(expr) if expr.reducer == "sum" else self._reduced(expr)
         if isinstance(expr, Letter):
             return self.make("range", f"np.arange({self._size(expr.extent)})", (), (expr,))
         if expr.is_number:
@@ -153,7 +153,7 @@ class Program:
     def _multiply(self, expr: Any) -> Value:
         above: list[Any] = []
         below: list[Any] = []
-        powers = [f.args[0] for f in expr.args if isinstance(f, sympy.exp)]
+        powers: list[Any] = [f.args[0] for f in expr.args if isinstance(f, sympy.exp)]
         for f in expr.args:
             if isinstance(f, sympy.exp):
                 continue
@@ -165,7 +165,8 @@ class Program:
             else:
                 above.append(f)
         if powers:
-            above.append(sympy.exp(sympy.Add(*powers)))
+            exponent = sympy.Add(*powers)
+            above.append(sympy.exp(exponent))
         minus = sympy.Integer(-1) in above
         if minus:
             above.remove(sympy.Integer(-1))
@@ -216,10 +217,10 @@ class Program:
         if len(full.letters) < len(kept) + len(bound):
             raise DerivationError("a reduction runs over an index that its body does not have")
         count = len(bound)
-        if expr.kind in ("argmax", "argmin"):
-            return self.make("reduce", f"np.{expr.kind}({{}}.reshape(*{{}}.shape[:{len(kept)}], -1), axis=-1)", (full,), kept)
+        if expr.reducer in ("argmax", "argmin"):
+            return self.make("reduce", f"np.{expr.reducer}({{}}.reshape(*{{}}.shape[:{len(kept)}], -1), axis=-1)", (full,), kept)
         axis = "" if not kept else f", axis={-1 if count == 1 else tuple(range(-count, 0))}"
-        return self.make("reduce", f"np.{expr.kind}({{}}{axis})", (full,), kept)
+        return self.make("reduce", f"np.{expr.reducer}({{}}{axis})", (full,), kept)
 
     def _sum(self, expr: Reduced) -> Value:
         body, bound = opened(expr)
@@ -311,11 +312,12 @@ def _number(value: Any) -> str:
 def stable(expr: Any) -> Any:
     """A formula whose sums of exponentials have their largest exponent taken out."""
     found: dict[Any, Any] = {}
-    for part in sorted((p for p in set(sympy.preorder_traversal(expr)) if isinstance(p, Reduced) and p.kind == "sum"), key=str):
+    for part in sorted((p for p in set(sympy.preorder_traversal(expr)) if isinstance(p, Reduced) and p.reducer == "sum"), key=str):
         factors = sympy.Mul.make_args(part.body)
         if all(isinstance(f, sympy.exp) for f in factors):
             body, bound = opened(part)
-            exponent = sympy.Add(*(f.args[0] for f in sympy.Mul.make_args(body)))
+            exponents: list[Any] = [f.args[0] for f in sympy.Mul.make_args(body)]
+            exponent = sympy.Add(*exponents)
             top = reduced("max", exponent, bound)
             found[part] = sympy.exp(top) * reduced("sum", sympy.exp(exponent - top), bound)
     return bare_logs(expr.xreplace(found)) if found else expr

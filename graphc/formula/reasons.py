@@ -10,7 +10,7 @@ from graphc.formula.adjoints import kinks
 from graphc.formula.atoms import Entry, Reduced, entries
 from graphc.formula.display import text
 from graphc.formula.forward import Definition
-from graphc.formula.matrix import MatrixSpeller, NoMatrixForm
+from graphc.formula.matrix import MatrixSpeller, NoMatrixFormError
 from graphc.formula.spell import IndexSpeller, Vocabulary
 
 __all__ = ["reason_of"]
@@ -21,7 +21,7 @@ def reason_of(adjoint: Any, words: Vocabulary, sweep: Any) -> str:
     d = adjoint.definition
     if d is sweep.y:
         return "the derivative of a tensor by itself"
-    users = [u for u in adjoint.through]
+    users = list(adjoint.through)
     if not users:
         return f"{words.name(sweep.y.source).plain} does not depend on {words.name(d.source).plain} through any differentiable path"
     pieces = [_through(d, u, words) for u in reversed(users)]
@@ -84,13 +84,13 @@ def _linear(expr: Any, d: Definition) -> bool:
     if isinstance(expr, sympy.Mul):
         holding = [f for f in expr.args if any(e.source == d.source for e in entries(f))]
         return len(holding) == 1 and _linear(holding[0], d)
-    return isinstance(expr, Reduced) and expr.kind == "sum" and _linear(expr.body, d)
+    return isinstance(expr, Reduced) and expr.reducer == "sum" and _linear(expr.body, d)
 
 
 def _side(user: Definition, words: Vocabulary) -> str:
     try:
         return text(MatrixSpeller(words)(user.expr, user.letters))
-    except NoMatrixForm:
+    except NoMatrixFormError:
         return text(IndexSpeller(words).with_letters(user.letters)(user.expr))
 
 
@@ -99,7 +99,7 @@ def _remark(expr: Any, words: Vocabulary) -> list[str]:
     terms = sympy.Add.make_args(sympy.expand(expr)) if isinstance(expr, sympy.Add | sympy.Mul) and not expr.has(sympy.Function) else ()
     for t in terms:
         for f in sympy.Mul.make_args(t):
-            if isinstance(f, Reduced) and f.kind == "sum" and isinstance(f.body, Entry) and len(terms) > 1:
+            if isinstance(f, Reduced) and f.reducer == "sum" and isinstance(f.body, Entry) and len(terms) > 1:
                 name = words.name(f.body.source).plain
                 rows = "its entries sum" if not f.free_symbols - {f.body.source} else "each of its rows sums"
                 return [f"where {name} is such that {rows} to 1, as with one-hot targets, the sum of {name} is 1"]

@@ -41,10 +41,10 @@ def missing_shares(forward: Forward) -> list[Tensor]:
 
 def _summed(expr: Any) -> tuple[Tensor, int] | None:
     """The tensor and the axis of a sum of its exponentials."""
-    if not isinstance(expr, Reduced) or expr.kind != "sum" or not isinstance(expr.body, sympy.exp) or len(expr.bound) != 1:
+    if not isinstance(expr, Reduced) or expr.reducer != "sum" or not isinstance(expr.body, sympy.exp) or len(expr.bound) != 1:
         return None
     entry = expr.body.args[0]
-    if not isinstance(entry, Entry) or entry.source.adjoint or expr.bound[0] not in entry.places:
+    if not isinstance(entry, Entry) or entry.source.barred or expr.bound[0] not in entry.places:
         return None
     tensor = entry.source.tensor
     whole = all(isinstance(p, Letter) and p.extent == e for p, e in zip(entry.places, tensor.shape, strict=True))
@@ -53,6 +53,8 @@ def _summed(expr: Any) -> tuple[Tensor, int] | None:
 
 def _quotient(d: Definition) -> tuple[Tensor, int] | None:
     """The tensor and axis whose share a definition is."""
+    if d.expr is None:
+        return None
     below = [f.base for f in sympy.Mul.make_args(d.expr) if isinstance(f, sympy.Pow) and f.exp == -1]
     return _summed(below[0]) if len(below) == 1 and d.name else None
 
@@ -75,8 +77,8 @@ class Shares:
     def __init__(self, definitions: Sequence[Definition]) -> None:
         self._rules: dict[Source, tuple[Definition, Any]] = {}
         for d in definitions:
-            whole = _quotient(d) if d.expr is not None else None
-            if whole is None:
+            whole = _quotient(d)
+            if whole is None or d.expr is None:
                 continue
             power = next((f for f in sympy.Mul.make_args(d.expr) if isinstance(f, sympy.exp)), None)
             if power is not None and isinstance(power.args[0], Entry) and d.expr == power / _whole(d.expr):

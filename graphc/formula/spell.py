@@ -91,7 +91,7 @@ def ordered_factors(factors: Sequence[Any], words: Vocabulary) -> list[Any]:
         if not sources:
             return (0, 0, 0, 0, 0, 0, 0, str(f))
         inner = f.base if isinstance(f, sympy.Pow) else f
-        late = max(words.late.get(s, s.order) for s in sources)
+        late: float = max(words.late[s] if s in words.late else float(s.order) for s in sources)
         outside = not f.atoms(Letter)
         place = (3 if outside else 1) if f.has(Reduced) else 2 if any(s.tensor.ndim for s in sources) else 0
         bent = isinstance(inner, sympy.Function) or (isinstance(inner, sympy.Add) and any(isinstance(t, sympy.Function) for t in inner.args))
@@ -175,6 +175,7 @@ class IndexSpeller:
         return indexed(self.words.name(source), [self(p) for p in places])
 
     def __call__(self, expr: Any) -> Show:
+        """A formula in index notation."""
         if isinstance(expr, Entry):
             return self.entry(expr.source, expr.places)
         if isinstance(expr, Reduced):
@@ -199,7 +200,7 @@ class IndexSpeller:
         for x in expr.bound:
             inner.letters[x] = inner._next()
         names = [inner.letters[x] for x in expr.bound]
-        plain, tex = _REDUCERS[expr.kind]
+        plain, tex = _REDUCERS[expr.reducer]
         below = "".join(n.plain for n in names)
         from graphc.formula.names import to_subscript
 

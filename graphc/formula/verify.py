@@ -166,7 +166,7 @@ def _compared(derivation: Any, function: Any, point: _Point, expected: Array, si
     listing = derivation._listing
     given: dict[str, Array] = {}
     for name, source in listing.arguments.items():
-        if source.adjoint:
+        if source.barred:
             given[name] = point.cotangent
         elif source.tensor in point.feeds:
             given[name] = point.feeds[source.tensor]

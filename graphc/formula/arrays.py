@@ -1,0 +1,88 @@
+"""Pieces of matrix form: what stands before an array, diagonals, products of two vectors, terms joined by a common factor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.formula.display import Show, add, atom, call, fraction, hadamard, product, scale, transpose
+from graphc.formula.spell import Vocabulary, parted, spelled
+
+__all__ = ["ONES", "NoMatrixFormError", "assemble", "collected", "diag", "dot", "turns"]
+
+ONES = atom("𝟏", r"\mathbf{1}")
+
+
+class NoMatrixFormError(Exception):
+    """The formula stays in index notation."""
+
+
+def _plain(value: Any) -> Show:
+    """A number or a dimension."""
+    return spelled(value, _plain, Vocabulary())
+
+
+def turns(shown: Show) -> int:
+    """How many transposes a shown formula has."""
+    count = 0
+    stack = [shown]
+    while stack:
+        part = stack.pop()
+        count += part.kind == "transpose"
+        stack.extend(part.parts)
+    return count
+
+
+def diag(vector: Show) -> Show:
+    """A vector as a diagonal matrix."""
+    return call("diag", r"\operatorname{diag}", [vector])
+
+
+def _transposes(shown: Show) -> int:
+    return sum(p.kind == "transpose" for p in shown.parts) + sum(p.kind not in ("atom", "transpose") for p in shown.parts[:1])
+
+
+def dot(weights: Sequence[Show]) -> Show:
+    """The sum over one letter of a product of vectors."""
+    if len(weights) == 2:
+        a, b = weights
+        if a == b:
+            return Show("norm", (a,))
+        if a.kind != "atom" and b.kind == "atom":
+            a, b = b, a
+        return min(product([transpose(a), b]), product([transpose(b), a]), key=_transposes)
+    return Show("total", (hadamard(weights),), "Σ", r"\sum")
+
+
+def assemble(numbers: Sequence[Any], scalars: Sequence[Show], above: Sequence[Show], below: Sequence[Show]) -> Show:
+    """Numbers and scalars in front of the array, over a fraction bar where something stands below."""
+    over, under = parted(numbers)
+    top, bottom = [_plain(v) for v in over], [_plain(v) for v in under]
+    if below:
+        up = [*top, *scalars, *above]
+        return fraction(_line(up), product([*bottom, *below]))
+    front = [*top, *scalars]
+    if bottom:
+        quotient = fraction(product(front) if front else atom("1", "1"), product(bottom))
+        return scale([quotient], _line(above)) if above else quotient
+    return scale(front, _line(above)) if above and front else _line([*front, *above])
+
+
+def _line(parts: Sequence[Show]) -> Show:
+    return product(parts) if parts else atom("1", "1")
+
+
+def collected(terms: list[Show]) -> list[Show]:
+    """``A w + B w`` as ``(A + B) w``, and ``A u + A v`` as ``A (u + v)``."""
+    for end in (-1, 0):
+        for k, first in enumerate(terms):
+            if first.kind != "product":
+                continue
+            same = [t for t in terms if t.kind == "product" and t.parts[end] == first.parts[end]]
+            if len(same) < 2:
+                continue
+            rest = [product(t.parts[:-1] if end else t.parts[1:]) for t in same]
+            rest.sort(key=lambda t: t.kind == "transpose")
+            joined = product([add(rest), first.parts[-1]] if end else [first.parts[0], add(rest)])
+            return [joined if n == k else t for n, t in enumerate(terms) if n == k or t not in same]
+    return terms
