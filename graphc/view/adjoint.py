@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import sympy
@@ -11,9 +12,10 @@ from graphc.errors import GraphcError
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.compose import accesses, inlinable, inline
-from graphc.expr.graph import rebuild, substitute, training, unalias
+from graphc.expr.graph import free_dimensions, rebuild, substitute, training, unalias
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Alias, Leaf, Tensor, make
+from graphc.formula import derive
 from graphc.view.stage_latex import body_latex, stage_latex
 
 __all__ = ["Contribution", "contribution"]
@@ -41,7 +43,7 @@ def contribution(step: Tensor, arguments: tuple[Tensor, ...], source: Tensor, in
     if adjoint in back:
         return names[back[adjoint]], (back[adjoint],)
     if not isinstance(adjoint.op, Stage) or any(not isinstance(t.op, Leaf) for t in adjoint.inputs):
-        return general, (source,)
+        return _derived(step, copy, fresh, source, incoming, names) or (general, (source,))
     if adjoint.op.body == 0:
         return None
     own, adjoint = _folded(copy, adjoint)
@@ -49,6 +51,35 @@ def contribution(step: Tensor, arguments: tuple[Tensor, ...], source: Tensor, in
         known[own], back[own] = names[step], step
     saved = tuple(back[t] for t in adjoint.inputs if t in back)
     return _printed(adjoint, known) or general, saved
+
+
+_LETTERS = "ABCDEFGHJKMNOPQRSTUVXYZ"
+_LONGEST = 150
+
+
+def _derived(
+    step: Tensor, copy: Tensor, fresh: dict[Tensor, Tensor], source: Tensor, incoming: str | None, names: dict[Tensor, str]
+) -> Contribution | None:
+    """The closed form that a derivation finds where the adjoint is more than one stage; ``None`` where that is long."""
+    sizes = set(free_dimensions([copy]))
+    letters = [c for c in _LETTERS if c not in sizes]
+    if len(fresh) + 2 > len(letters):
+        return None
+    own, cotangent, *rest = letters
+    plain = dict(zip(fresh, rest, strict=False))
+    leaves = {f: make(Leaf("input"), (), f.shape, f.dtype, name=plain[t]) for t, f in fresh.items()}
+    [renamed] = substitute([copy], leaves)
+    try:
+        found = derive(renamed.named(own), leaves[fresh[source]], **({} if incoming is None else {"cotangent": cotangent}))
+    except GraphcError:
+        return None
+    words = {letter: names[t] for t, letter in plain.items()} | {own: names[step], cotangent: incoming or "1"}
+    result = found.latex.partition(" = ")[2]
+    if not result or len(result) > _LONGEST or any(n.name not in words for n in found.where):
+        return None
+    used = re.findall(r"(?<![A-Za-z\\])([A-Z])(?![A-Za-z])", result)
+    text = re.sub(r"(?<![A-Za-z\\])([A-Z])(?![A-Za-z])", lambda m: f"{{{words[m[1]]}}}" if m[1] in words else m[1], result)
+    return text, tuple(t for t in (*plain, step) if {**plain, step: own}[t] in used)
 
 
 def _folded(step: Tensor, adjoint: Tensor) -> tuple[Tensor | None, Tensor]:

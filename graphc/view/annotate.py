@@ -107,8 +107,13 @@ def value_texts(value: Any) -> list[Text]:
     if array.size == 0:
         return [Text(f"empty, {shape}")]
     low, mean, high = (number(v) for v in (array.min(), array.mean(), array.max()))
-    latex = rf"\text{{{shape}:}}\; {low.latex} \ldots {high.latex},\; \text{{mean}}\; {mean.latex}"
-    return [Text(f"{shape}: {low.plain} to {high.plain}, mean {mean.plain}", latex.replace("×", r"}\times\text{"))]
+    size = shape.replace("×", r"\times")
+    if low.plain == high.plain:
+        return [Text(f"{shape}, all {low.plain}", rf"{size},\;\; \text{{all}}\; {low.latex}")]
+    return [
+        Text(f"{shape}, mean {mean.plain}", rf"{size},\;\; \text{{mean}}\; {mean.latex}"),
+        Text(f"{low.plain} to {high.plain}", rf"{low.latex} \;\text{{to}}\; {high.latex}"),
+    ]
 
 
 def write_values(reading: Reading, drawn: Drawn, found: dict[Tensor, Any]) -> None:

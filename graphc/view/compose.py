@@ -32,7 +32,7 @@ class _Box:
 
 
 def _value_size(text: Text) -> float:
-    return VALUE * 0.84 if "matrix" in text.latex or "ldots" in text.latex else VALUE
+    return VALUE * 0.84 if "matrix" in text.latex or r"\text" in text.latex else VALUE
 
 
 def _height(texts: list[Text]) -> float:

@@ -20,6 +20,7 @@ from graphc.view.names import Text
 __all__ = ["Glyph", "glyph"]
 
 _TALL = 9.0
+_WORDS = re.compile(r"\\text\{[^{}]*\}")
 _FIXED = re.compile(r"\\(?:left|right)(?=[()\[\]|])")
 
 
@@ -72,6 +73,7 @@ def _plain_svg() -> Generator[tuple[Any, Any], None, None]:
 @lru_cache(maxsize=8192)
 def _formula(latex: str, size: float) -> Glyph | None:
     """``None`` where the formula cannot be set."""
+    latex = _WORDS.sub(lambda m: m[0].replace(r"\_", "_"), latex)  # ziamath takes words as they are
     with _plain_svg() as (ziamath, _):
         try:
             svg = ziamath.Latex(latex, size=size).svg()

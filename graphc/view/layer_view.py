@@ -83,6 +83,6 @@ def _vertex(reading: Reading, key: object, members: list[Item], ids: Identifiers
         details.append(shape)
     if parameters != 0:
         details.append(count_text(parameters, "parameter"))
-    role = "output" if target and not isinstance(key, tuple) else "layer" if steps else last.kind
+    role = "output" if target else "layer" if steps else last.kind
     shown = Text(label.plain, label.latex)
     return Vertex(ids.new(slug(name)), role, shown, "\n".join(details), title=f"{name}: {', '.join(details) or 'scalar'}")

@@ -75,8 +75,8 @@ def scopes_of(reading: Reading) -> dict[Tensor, tuple[str, ...]]:
     for tensor in reversed(list(reading.items)):
         item = reading.items[tensor]
         owned = [reading.items[t].scope for t in item.inputs if reading.items[t].kind in ("parameter", "state")]
-        if item.name or owned:
-            found[tensor] = item.scope if item.name else _common(owned)
+        if item.name or item.group is not None or owned:
+            found[tensor] = item.scope if item.name or item.group is not None else _common(owned)
         else:
             found[tensor] = _common([found[u] for u in users[tensor]])
             open_.append(tensor)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from graphc.expr.graph import leaves
-from graphc.expr.stage import Stage
+from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Alias, Leaf, Phase, Reshape, Tensor
 from graphc.view.names import Text, filled, name_text, operator_text, split_scope
-from graphc.view.stage_latex import is_part, stage_latex
+from graphc.view.stage_latex import is_part, plain_latex, stage_latex
 
 __all__ = ["Item", "Reading", "read", "source_of"]
 
@@ -39,6 +39,7 @@ class Item:
     inputs: tuple[Tensor, ...]
     operator: Text
     pattern: str
+    group: tuple[str, ...] | None = None
 
     @property
     def called(self) -> str:
@@ -48,7 +49,7 @@ class Item:
     @property
     def scope(self) -> tuple[str, ...]:
         """The scopes that its name lies in."""
-        return split_scope(self.name)[0] if self.name else ()
+        return self.group if self.group is not None else split_scope(self.name)[0] if self.name else ()
 
     @property
     def text(self) -> Text:
@@ -80,11 +81,17 @@ def read(targets: Sequence[Tensor]) -> Reading:
         DeclarationError: where two different leaves share a name.
     """
     leaves(list(targets))
-    names, sources = _names(targets)
+    names, sources, layers = _names(targets)
+    wanted = tuple(dict.fromkeys(sources[t] for t in targets))
+    scopes = {split_scope(name)[0][:depth] for name in names.values() for depth in range(1, name.count("/") + 1)}
     items: dict[Tensor, Item] = {}
-    for tensor in _ordered([sources[t] for t in targets], sources):
-        items[tensor] = _item(tensor, names.get(tensor, ""), sources)
-    return Reading(_numbered(items), tuple(dict.fromkeys(sources[t] for t in targets)), sources)
+    for tensor in _ordered(wanted, sources):
+        item = _item(tensor, names.get(tensor, ""), sources)
+        if tensor in layers:  # a layer's result bears the name of the layer: it belongs in there, and needs no box of that name
+            inside = tuple(layers[tensor].split("/"))
+            item = replace(item, name=item.name if tensor in wanted else "", group=inside if inside in scopes else inside[:-1])
+        items[tensor] = item
+    return Reading(_numbered(items), wanted, sources)
 
 
 def source_of(tensor: Tensor) -> Tensor:
@@ -116,9 +123,13 @@ def _arguments(tensor: Tensor) -> tuple[Tensor, ...]:
     return tuple(found)
 
 
-def _names(targets: Sequence[Tensor]) -> tuple[dict[Tensor, str], dict[Tensor, Tensor]]:
-    """The name of each item, and the item that each tensor belongs to: an alias names what had no name."""
+def _names(targets: Sequence[Tensor]) -> tuple[dict[Tensor, str], dict[Tensor, Tensor], dict[Tensor, str]]:
+    """The name of each item, the item that each tensor belongs to, and the layers whose results are items.
+
+    An alias names what had no name; a stage that only copies is its source.
+    """
     names: dict[Tensor, str] = {}
+    layers: dict[Tensor, str] = {}
     sources: dict[Tensor, Tensor] = {}
     for tensor in _ordered(targets, None):
         if isinstance(tensor.op, Alias):
@@ -129,11 +140,31 @@ def _names(targets: Sequence[Tensor]) -> tuple[dict[Tensor, str], dict[Tensor, T
             if behind not in names:
                 names[behind] = tensor.name
                 sources[tensor] = behind
+                if _is_layer(tensor):
+                    layers[behind] = tensor.name
                 continue
+            if _is_layer(tensor):
+                layers[tensor] = tensor.name
+        if _is_copy(tensor):
+            sources[tensor] = sources[tensor.inputs[0]]
+            continue
         sources[tensor] = tensor
         if tensor.name:
             names[tensor] = tensor.name
-    return names, sources
+    return names, sources, layers
+
+
+def _is_layer(tensor: Tensor) -> bool:
+    return getattr(tensor.op, "layer", None) is not None
+
+
+def _is_copy(tensor: Tensor) -> bool:
+    """Whether a tensor that nobody called is its only operand, entry by entry."""
+    op = tensor.op
+    if tensor.call is not None or tensor.name or not isinstance(op, Stage) or not op.elementwise or len(op.reads) != 1:
+        return False
+    source = tensor.inputs[0]
+    return op.body == read_symbol(0) and source.shape == tensor.shape and [p.bare for p in op.reads[0].coords] == list(op.free or ())
 
 
 def _ordered(targets: Iterable[Tensor], sources: dict[Tensor, Tensor] | None) -> list[Tensor]:
@@ -192,11 +223,12 @@ def _constant_text(tensor: Tensor) -> Text:
 def _operator(tensor: Tensor, arguments: tuple[Tensor | str, ...]) -> tuple[Text, str]:
     call, op = tensor.call, tensor.op
     if isinstance(op, Alias):
-        return Text("=", "="), "{0}"
+        layer = getattr(op, "layer", None)
+        return operator_text(tensor.name.rpartition("/")[2]) if layer is not None else Text("=", "="), "{0}"
     if call is not None and call.symbol:
         return _called(call.symbol, call.latex, tensor, arguments)
     if isinstance(op, Stage):
-        formula = stage_latex(tensor)
+        formula = stage_latex(tensor) if call is not None else plain_latex(tensor)
         if not op.reads and not op.extents and op.body.is_number:
             return Text(str(op.body), formula), formula
         return Text(_spoken_stage(tensor), formula), formula
@@ -244,7 +276,7 @@ def _numbered(items: dict[Tensor, Item]) -> dict[Tensor, Item]:
             while f"{name}_{k}" in taken:
                 k += 1
             count[name], name = k + 1, f"{name}_{k}"
-            item = Item(tensor, name, item.kind, item.arguments, item.inputs, item.operator, item.pattern)
+            item = replace(item, name=name)
         elif name:
             count[name] = 1
         result[tensor] = item

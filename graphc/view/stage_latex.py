@@ -10,11 +10,12 @@ from sympy.printing.latex import LatexPrinter
 
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, Extent
+from graphc.expr.scalar import is_condition
 from graphc.expr.stage import Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.view.names import name_text
 
-__all__ = ["body_latex", "is_part", "stage_latex", "subscripted"]
+__all__ = ["body_latex", "is_part", "plain_latex", "stage_latex", "subscripted"]
 
 _LETTERS = ("i", "j", "k", "l", "m", "p", "q", "r", "s", "t", "u", "v", "w")
 _REDUCERS = {"sum": r"\sum", "prod": r"\prod", "max": r"\max", "min": r"\min"}
@@ -28,7 +29,10 @@ class _Printer(LatexPrinter):
         return rf"{name}\left({', '.join(self._print(a) for a in expr.args)}\right)"
 
     def _print_Select(self, expr: Any) -> str:
-        condition, a, b = (self._print(x) for x in expr.args)
+        test, *branches = expr.args
+        if isinstance(test, sympy.Ne) and test.args[1] == 0 and is_condition(test.args[0]):
+            test = test.args[0]
+        condition, a, b = (self._print(x) for x in (test, *branches))
         return rf"\begin{{cases}}{a} & {condition} \\ {b} & \text{{else}}\end{{cases}}"
 
     def _print_Maximum(self, expr: Any, exp: Any = None) -> str:
@@ -114,6 +118,19 @@ def _ordered(op: Stage, outputs: Sequence[str], letters: Iterator[str]) -> list[
     free = op.free or ()
     chosen = dict(zip(free, outputs, strict=True))
     return [chosen[k] if k in chosen else next(letters) for k in range(len(op.extents))]
+
+
+def plain_latex(tensor: Tensor, label: Labels = _label) -> str:
+    """An element-wise stage over whole tensors, ``2 z``, and anything else as :func:`stage_latex` has it."""
+    op = tensor.op
+    assert isinstance(op, Stage)
+    axes = list(op.free or ())
+    reads = [[p.bare for p in r.coords] for r in op.reads]
+    whole = all(r == axes[len(axes) - len(r) :] for r in reads)
+    if not op.elementwise or not whole or op.body.free_symbols & {index_symbol(k) for k in range(len(op.extents))}:
+        return stage_latex(tensor, label)
+    names: dict[Any, str] = {read_symbol(k): label(tensor.inputs[r.operand]) for k, r in enumerate(op.reads)}
+    return body_latex(op.body, names | {dimension_symbol(k): _extent(d) for k, d in enumerate(op.dims)})
 
 
 def _entry(tensor: Tensor, indices: list[str], letters: Iterator[str], label: Labels) -> str:

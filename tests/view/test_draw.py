@@ -329,3 +329,37 @@ def test_leaf_kinds() -> None:
     root = ET.fromstring(draw(y).svg)
     kinds = {g.attrib["class"] for g in root.iter(f"{SVG}g")}
     assert {"gc-state", "gc-constant", "gc-random", "gc-output"} <= kinds
+
+
+def test_a_model_of_layers() -> None:
+    model = gx.Sequential([gx.layers.Dense(4, activation="relu"), gx.layers.Dropout(0.5), gx.layers.Dense(1, activation="sigmoid")])
+    with pytest.raises(gx.GraphcError, match="build"):
+        draw(model)
+    model.build((None, 3))
+    picture = draw(model)
+    assert {"scope dense", "scope dense_1", "operation ReLU", "operation dropout"} <= set(titles(picture))
+    assert not any(t.startswith("tensor dense,") for t in titles(picture)), "a layer's result needs no box of the layer's name"
+    layers = titles(draw(model, view="layer"))
+    assert {"dense: @ → + → ReLU, n × 4, 16 parameters", "dense_1: @ → + → σ, n × 1, 5 parameters"} <= set(layers)
+    assert "3 units of input; 4 units of ReLU, dropout; 1 units of σ" in draw(model, view="neuron").description
+
+
+def test_large_values_are_summarised() -> None:
+    x = gx.tensor("x", ("n", 50))
+    picture = draw((x * 2).named("y"), at={x: np.arange(100.0).reshape(2, 50)})
+    assert title_of(picture, "input x") == "input x, shape n × 50, value 2 × 50, mean 49.5; 0 to 99"
+    assert title_of(picture, "tensor y").endswith("value 2 × 50, mean 99; 0 to 198")
+
+
+def test_copies_that_nobody_wrote_are_not_drawn() -> None:
+    loss, _ = network()
+    gradient = gx.grad(loss, gx.leaves(loss)["W1"])
+    assert r"$\cdot_{i, j}$" not in draw(gradient).tex
+    assert "1 - \\tanh^{2}" in draw(gradient).tex
+
+
+def test_the_softmax_gradient_is_a_closed_form() -> None:
+    loss, _ = softmax_regression()
+    tex = draw(loss, backward=True).tex
+    assert r"\odot {p}" in tex
+    assert r"\right)^{\!\top}" not in tex, "no Jacobian is left unnamed"
