@@ -167,3 +167,53 @@ def test_errors_name_what_is_wrong():
 )
 def test_automatic_names_are_those_of_keras(name, expected):
     assert snake_case(name) == expected
+
+
+P, Q = rng.normal(size=(5, 4)), rng.normal(size=(5, 4))
+MERGES = {
+    "Add": (K.Add(), P + Q),
+    "Subtract": (K.Subtract(), P - Q),
+    "Multiply": (K.Multiply(), P * Q),
+    "Average": (K.Average(), (P + Q) / 2),
+    "Maximum": (K.Maximum(), np.maximum(P, Q)),
+    "Minimum": (K.Minimum(), np.minimum(P, Q)),
+    "Concatenate": (K.Concatenate(), np.concatenate([P, Q], 1)),
+}
+
+
+@pytest.mark.parametrize("row", MERGES)
+def test_merging_layers(row):
+    layer, expected = MERGES[row]
+    a, b = K.Input((4,), name="a"), K.Input((4,), name="b")
+    np.testing.assert_allclose(gx.evaluate(layer([a, b]), {a: P, b: Q}), expected)
+    with pytest.raises(DeclarationError, match=r"two tensors or more"):
+        layer([a])
+
+
+def test_noise_in_training_alone():
+    x = K.Input((50,))
+    data = np.full((400, 50), 2.0)
+    for layer, deviation in ((K.GaussianNoise(0.5), 0.5), (K.GaussianDropout(0.2), 2 * 0.25**0.5)):
+        y = layer(x)
+        noisy = gx.evaluate(y, {x: data}, seed=1)
+        assert noisy.mean() == pytest.approx(2.0, abs=0.03)
+        assert noisy.std() == pytest.approx(deviation, rel=0.03)
+        np.testing.assert_array_equal(gx.evaluate(gx.inference(y), {x: data}), data)
+
+
+def test_layer_normalization():
+    x = K.Input((4,))
+    layer = K.LayerNormalization()
+    y = gx.evaluate(layer(x), {x: X})
+    expected = (X - X.mean(1, keepdims=True)) / np.sqrt(X.var(1, keepdims=True) + 1e-3)
+    np.testing.assert_allclose(y, expected, rtol=1e-9)
+    assert [w.name for w in layer.weights] == ["layer_normalization/gamma", "layer_normalization/beta"]
+    assert K.LayerNormalization(center=False, scale=False)(x).shape == x.shape
+
+
+def test_a_penalty_on_what_passes():
+    x = K.Input((4,))
+    layer = K.ActivityRegularization(l1=0.5, l2=0.1)
+    layer(x)
+    expected = (0.5 * np.abs(X).sum() + 0.1 * (X**2).sum()) / 5
+    np.testing.assert_allclose(gx.evaluate(layer.losses[0], {x: X}), expected)
