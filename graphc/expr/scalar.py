@@ -19,6 +19,7 @@ from graphc.errors import DeclarationError, DerivationError
 
 __all__ = [
     "Absolute",
+    "Abstract",
     "Expm1",
     "Floor",
     "IsFinite",
@@ -200,6 +201,36 @@ class RootOfSquares(_Scalar):
         return Select(sympy.Gt(q, 0), 1 / (2 * self), ZERO)
 
 
+class Abstract(_Scalar):
+    """A function that has a name and no formula, differentiated some number of times by each argument.
+
+    Its arguments are ``(name, times by the first, ..., first, ...)``; it derives and prints, and has no value.
+    """
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return str(_arguments(self)[0])
+
+    @property
+    def orders(self) -> tuple[Any, ...]:
+        """How often it is differentiated, by each argument."""
+        return _arguments(self)[1 : 1 + len(_arguments(self)) // 2]
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """What it is applied to."""
+        return _arguments(self)[1 + len(_arguments(self)) // 2 :]
+
+    def _eval_derivative(self, s: Any) -> Any:
+        orders, operands = self.orders, self.operands
+        total: Any = ZERO
+        for k, operand in enumerate(operands):
+            more = [order + (n == k) for n, order in enumerate(orders)]
+            total = total + Abstract(_arguments(self)[0], *more, *operands) * derivative(operand, s)
+        return total
+
+
 # What a body may be made of besides numbers, symbols, sums, products and powers.
 _SYMPY_FUNCTIONS = (
     sympy.exp,
@@ -214,7 +245,7 @@ _SYMPY_FUNCTIONS = (
     sympy.erf,
 )
 _OWN = (
-    Select, Maximum, Minimum, Sign, Absolute, Floor, IsFinite, Power,
+    Abstract, Select, Maximum, Minimum, Sign, Absolute, Floor, IsFinite, Power,
     Sigmoid, Softplus, Log1p, Expm1, RootOfSquares,
 )  # fmt: skip
 _PASSED = (

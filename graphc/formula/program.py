@@ -196,6 +196,8 @@ class Program:
 
     def _function(self, expr: Any) -> Value:
         head = type(expr)
+        if isinstance(expr, scalar.Abstract):
+            raise DerivationError(f"the function {expr.label} has no value: it is abstract. Give it a formula, gx.function(name, formula)")
         parts = [self(a) for a in sorted(expr.args, key=str)] if head in (sympy.And, sympy.Or) else [self(a) for a in expr.args]
         if head in _INFIX:
             return self._infix(_INFIX[head], *parts)

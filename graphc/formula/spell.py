@@ -14,7 +14,7 @@ from graphc.expr.dims import DimSymbol
 from graphc.formula.algebra import size_of
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of
 from graphc.formula.display import Show, add, atom, call, fraction, indexed, negative, power, product, scale
-from graphc.formula.names import latex_name, text_name
+from graphc.formula.names import latex_name, text_name, to_subscript
 
 __all__ = ["FUNCTIONS", "IndexSpeller", "Vocabulary", "number", "ordered_factors", "ordered_terms", "plain_terms"]
 
@@ -202,7 +202,6 @@ class IndexSpeller:
         names = [inner.letters[x] for x in expr.bound]
         plain, tex = _REDUCERS[expr.reducer]
         below = "".join(n.plain for n in names)
-        from graphc.formula.names import to_subscript
 
         return Show("total", (inner.chained(expr.body),), f"{plain}{to_subscript(below)}", f"{tex}_{{{','.join(n.tex for n in names)}}}")
 
@@ -319,8 +318,23 @@ def function(expr: Any, again: Callable[[Any], Show]) -> Show:
         return Show(kind, tuple(again(a) for a in parts))
     if expr in (sympy.true, sympy.false):
         return atom(str(expr), rf"\text{{{expr}}}")
+    if isinstance(expr, scalar.Abstract):
+        return _abstract(expr, again)
     name = getattr(head, "__name__", str(head))
     return call(text_name(name), latex_name(name), [again(a) for a in expr.args])
+
+
+def _abstract(expr: scalar.Abstract, again: Callable[[Any], Show]) -> Show:
+    """A function without a formula: ``φ′(z)``, or ``∂₁f(u, v)`` where it has several arguments."""
+    plain, tex = text_name(expr.label), latex_name(expr.label)
+    orders = [int(n) for n in expr.orders]
+    if len(orders) == 1:
+        plain, tex = plain + "′" * orders[0], tex + "'" * orders[0]
+    else:
+        by = [str(k + 1) for k, n in enumerate(orders) for _ in range(n)]
+        plain = "".join(f"∂{to_subscript(k)}" for k in by) + plain
+        tex = "".join(rf"\partial_{{{k}}} " for k in by) + tex
+    return call(plain, tex, [again(x) for x in expr.operands])
 
 
 def vocabulary(names: Mapping[Source, str]) -> Vocabulary:

@@ -7,22 +7,24 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy
+from sympy.core.symbol import Str
 
 from graphc.errors import DeclarationError
 from graphc.expr.build import elementwise
-from graphc.expr.scalar import normalise
+from graphc.expr.scalar import Abstract, normalise
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Tensor
 
 __all__ = ["function"]
 
 
-def function(name: str, formula: Callable[..., Any]) -> Callable[..., Tensor]:
+def function(name: str, formula: Callable[..., Any] | None = None) -> Callable[..., Tensor]:
     """An element-wise function from its formula; its gradient, picture, LaTeX and kernel follow.
 
     Args:
         name: how formulas and pictures write it.
-        formula: a function of SymPy symbols that returns a SymPy expression.
+        formula: a function of SymPy symbols that returns a SymPy expression; without it the function is abstract: it
+            derives and prints as its name (``φ``, ``φ′``) and has no value.
 
     Example:
         >>> import graphc as gx, sympy
@@ -32,6 +34,8 @@ def function(name: str, formula: Callable[..., Any]) -> Callable[..., Tensor]:
     """
     if not isinstance(name, str) or not name:
         raise DeclarationError(f"a function's name is a text that is not empty, not {name!r}")
+    if formula is None:
+        return _abstract(name)
     arity = _arity(name, formula)
     symbols = [read_symbol(k) for k in range(arity)]
     try:
@@ -49,6 +53,22 @@ def function(name: str, formula: Callable[..., Any]) -> Callable[..., Tensor]:
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"{name}: ``{body}``, entry by entry."
+    return call
+
+
+def _abstract(name: str) -> Callable[..., Tensor]:
+    """A function without a formula, of as many arguments as it is called with."""
+
+    def call(*values: Any) -> Tensor:
+        if not values:
+            raise DeclarationError(f"{name} is called without arguments: give it a tensor")
+        symbols = [read_symbol(k) for k in range(len(values))]
+        body: Any = Abstract(Str(name), *[sympy.Integer(0)] * len(values), *symbols)
+        latex = rf"\operatorname{{{name}}}({', '.join(f'{{{k}}}' for k in range(len(values)))})"
+        return elementwise(name, body, values, latex=latex)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"{name}, an abstract function, entry by entry."
     return call
 
 

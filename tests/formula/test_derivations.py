@@ -176,3 +176,20 @@ def test_rendering(tmp_path: Any) -> None:
     assert "<math" in d._repr_html_()
     with pytest.raises(DeclarationError, match=r"\.html, \.md, \.tex"):
         d.save(tmp_path / "d.pdf")
+
+
+def test_abstract_functions_keep_their_names() -> None:
+    x, y = gx.tensor("x", ("d",)), gx.tensor("y", ("q",))
+    W1, W2 = gx.tensor("W1", ("m", "d")), gx.tensor("W2", ("q", "m"))
+    phi = gx.function("phi")
+    o = (W2 @ phi((W1 @ x).named("z")).named("h")).named("o")
+    J = (0.5 * gx.sum((o - y) ** 2)).named("J")
+    assert derive(J, "z").text == "∂J/∂z = (W₂ᵀ (o − y)) ⊙ φ′(z)"
+    assert derive(J, "z").latex.endswith(r"\odot \phi'\left(z\right)")
+    a, b = gx.scalars("a b")
+    g, h = gx.function("g"), gx.function("h")
+    assert derive(g(h(a).named("u")).named("y"), a).text == "∂y/∂a = g′(u) h′(a)"
+    d = derive(g(a, a * b).named("y"), a)
+    assert d.text == "∂y/∂a = b ∂₂g(a, a b) + ∂₁g(a, a b)"
+    with pytest.raises(DerivationError, match="the function g has no value: it is abstract"):
+        d.numpy()
