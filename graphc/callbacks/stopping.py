@@ -100,6 +100,8 @@ class EarlyStopping(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Go back to the best state."""
+        if self.verbose and self.stopped_epoch:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self._kept is not None:
             self.model.restore(self._kept)
             self._kept = None

@@ -106,7 +106,7 @@ class Model(Structure):
 
     def program(self, what: str, kinds: Sequence[TargetKind] = (), weighted: bool = False) -> Program:
         """The compiled program for training, measuring or predicting; made once."""
-        trained = tuple(w.name for w in self.trainable_weights) if what == "train" else ()
+        trained = tuple(self.trainable_weights) if what == "train" else ()
         key = (what, _kinds_key(kinds), weighted, trained)
         if key not in self.plans:
             self.plans[key] = self._compiled(what, kinds, weighted)
@@ -125,7 +125,7 @@ class Model(Structure):
         trained = self.trainable_weights
         if not trained:
             raise DeclarationError(f"{self.name} has no trainable weights: nothing can be fitted")
-        key = ("updates", _kinds_key(kinds), weighted, tuple(w.name for w in trained))
+        key = ("updates", _kinds_key(kinds), weighted, tuple(trained))
         if key not in self.plans:
             self.plans[key] = self.optimizer.updates(self.measured(kinds, weighted).loss, trained, name=self.optimizer.name)
         return self.plans[key]

@@ -134,7 +134,7 @@ def _options(thing: Any) -> dict[str, Any]:
 def _optimizer(optimizer: Any, ref: Any) -> dict[str, Any]:
     slots = [
         {
-            "parameters": [ref(p) for p in s.parameters], "step": ref(s.step), "rate": None if s.rate is None else ref(s.rate),
+            "scope": s.scope, "parameters": [ref(p) for p in s.parameters], "step": ref(s.step), "rate": None if s.rate is None else ref(s.rate),
             "states": [[[key, ref(t)] for key, t in state.items()] for state in s.states],
         }
         for s in optimizer.slots
@@ -247,7 +247,7 @@ def _restore_training(model: Model, data: Any, dtype: str, at: Any) -> None:
         _restored_optimizer(data["optimizer"], at), functions if several else functions[0],
         loss_weights=[share for _, share, _ in data["losses"]], metrics=wanted if several else wanted[0], target=data["target"], dtype=dtype,
     )  # fmt: skip
-    trained = tuple(w.name for w in model.trainable_weights)
+    trained = tuple(model.trainable_weights)
     for plan in data["plans"]:
         kinds = tuple((kind, tuple(shape)) for kind, shape in plan["kinds"])
         readers = tuple(Reader(str(n), int(a), int(b), None if f is None else RESULTS[f], bool(w)) for n, a, b, f, w in plan["readers"])
@@ -286,7 +286,7 @@ def _restored_optimizer(data: Any, at: Any) -> Optimizer:
             raise FileFormatError(f"the optimizer {data['class']!r} is unknown")
         made = cast("type[Any]", kind)(learning_rate=rate, **{**data["options"], "name": data["name"]})
     for s in data["slots"]:
-        slots = Slots(tuple(at(r) for r in s["parameters"]), at(s["step"]), None if s["rate"] is None else at(s["rate"]))
+        slots = Slots(str(s["scope"]), tuple(at(r) for r in s["parameters"]), at(s["step"]), None if s["rate"] is None else at(s["rate"]))
         slots.states = [{str(key): at(r) for key, r in state} for state in s["states"]]
         made.slots.append(slots)  # pyright: ignore[reportPrivateUsage]
     made.exclude_from_weight_decay([at(r) for r in data["excluded"][0]], [str(n) for n in data["excluded"][1]])

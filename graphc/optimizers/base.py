@@ -31,6 +31,7 @@ Update = Callable[[Tensor, Tensor, State, Tensor, Any], tuple[Any, Mapping[str, 
 class Slots:
     """What an optimizer keeps for one list of parameters: the step, the rate, and a state for each parameter."""
 
+    scope: str
     parameters: tuple[Tensor, ...]
     step: Tensor
     rate: Tensor | None
@@ -132,7 +133,7 @@ class Optimizer:
     @property
     def variables(self) -> list[Tensor]:
         """The states: steps, rates, and what is kept for each parameter."""
-        return [t for slots in self.slots for t in slots.variables]
+        return list(dict.fromkeys(t for slots in self.slots for t in slots.variables))
 
     def exclude_from_weight_decay(self, var_list: Sequence[Tensor] | None = None, var_names: Sequence[str] | None = None) -> None:
         """Leave parameters out of weight decay: the tensors given, and those whose name contains one of the texts."""
@@ -183,9 +184,18 @@ class Optimizer:
         for slots in self.slots:
             if len(slots.parameters) == len(parameters) and all(a is b for a, b in zip(slots.parameters, parameters, strict=True)):
                 return slots
-        rate = None if callable(self._rate) else state(f"{scope}/learning_rate", (), init=self._rate)
-        slots = Slots(parameters, state(f"{scope}/step", (), init=0, dtype="int"), rate)
+        # Another list of parameters under the same name, such as a model's after a layer was frozen, goes on counting.
+        earlier = [s for s in self.slots if s.scope == scope]
+        if earlier:
+            slots = Slots(scope, parameters, earlier[0].step, earlier[0].rate)
+        else:
+            rate = None if callable(self._rate) else state(f"{scope}/learning_rate", (), init=self._rate)
+            slots = Slots(scope, parameters, state(f"{scope}/step", (), init=0, dtype="int"), rate)
+        known = {p: states for s in earlier for p, states in zip(s.parameters, s.states, strict=True)}
         for p in parameters:
+            if p in known:
+                slots.states.append(known[p])
+                continue
             first = {key: init(p) if callable(init) else init for key, init in self.state().items()}
             slots.states.append({key: _slot(f"{self.name}/{p.name}/{key}", p, value) for key, value in first.items()})
         self.slots.append(slots)

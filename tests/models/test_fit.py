@@ -330,3 +330,19 @@ def test_a_learned_weight_is_that_of_the_reference():
     before = model.get_weights()[0]
     quiet(model, batch_size=60, shuffle=False, seed=9)
     np.testing.assert_allclose(before - model.get_weights()[0], wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_a_layer_may_be_frozen_between_two_fits():
+    model = models.Sequential([K.Input((4,)), K.Dense(3), K.Dense(1)])
+    model.compile("adam", "mse")
+    quiet(model, X, LINE, batch_size=20)
+    model.layers[0].trainable = False
+    frozen = model.get_weights()
+    quiet(model, X, LINE, batch_size=20)
+    assert model.optimizer.iterations == 6
+    np.testing.assert_array_equal(model.get_weights()[0], frozen[0])
+    assert not np.array_equal(model.get_weights()[2], frozen[2])
+    model.layers[0].trainable = True
+    quiet(model, X, LINE, batch_size=20)
+    assert model.optimizer.iterations == 9
+    assert not np.array_equal(model.get_weights()[0], frozen[0])

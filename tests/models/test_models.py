@@ -174,4 +174,6 @@ def test_targets_agree(target):
     history = model.fit(X, X[:, 0], epochs=3, batch_size=4, verbose=0, seed=2)
     reference = M.Sequential([K.Input((4,)), K.Dense(3, activation="tanh"), K.Dropout(0.3), K.Dense(1)])
     reference.compile("adam", "mse", metrics=["mae"], dtype="float64")
-    np.testing.assert_allclose(history.history["loss"], reference.fit(X, X[:, 0], epochs=3, batch_size=4, verbose=0, seed=2).history["loss"], rtol=1e-9)
+    np.testing.assert_allclose(
+        history.history["loss"], reference.fit(X, X[:, 0], epochs=3, batch_size=4, verbose=0, seed=2).history["loss"], rtol=1e-9
+    )
