@@ -149,6 +149,7 @@ if TYPE_CHECKING:
     from graphc.formula import derive as derive
     from graphc.models import Model as Model
     from graphc.models import Sequential as Sequential
+    from graphc.models import load_model as load_model
     from graphc.runtime import Compiled as Compiled
     from graphc.runtime import compile as compile
     from graphc.view import Picture as Picture
@@ -158,7 +159,7 @@ if TYPE_CHECKING:
 _LATER = {
     "Compiled": "graphc.runtime", "compile": "graphc.runtime",
     "Derivation": "graphc.formula", "derive": "graphc.formula",
-    "Model": "graphc.models", "Sequential": "graphc.models",
+    "Model": "graphc.models", "Sequential": "graphc.models", "load_model": "graphc.models",
     "Picture": "graphc.view", "draw": "graphc.view",
 }  # fmt: skip
 _NAMESPACES = (
