@@ -1,4 +1,8 @@
-"""The product of two matrices inside compiled kernels: stripes of columns, blocks of rows, each block in registers."""
+"""The product of two matrices inside compiled kernels: slices of the sum, stripes of columns, blocks of rows in registers.
+
+A stripe of B is first copied to where its rows lie side by side, unless it is so small or so little used that this does not
+pay; a stripe of one slice of the sum stays in the first cache while all rows of A pass over it.
+"""
 
 # ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
 from __future__ import annotations
@@ -17,7 +21,9 @@ from graphc.codegen.pointers import Pointer, entry
 __all__ = ["multiply", "vector_bytes"]
 
 _WORD = ir.IntType(64)
-_NAMES = ("c", "c_at", "cm", "a", "a_at", "am", "ak", "b", "b_at", "bk", "m", "n", "k", "adds")
+_SLICE = 256  # terms of the sum that are taken at a time
+_FEW_ROWS = 48  # rows of A for which a stripe of B is read where it is
+_NAMES = ("c", "c_at", "cm", "a", "a_at", "am", "ak", "b", "b_at", "bk", "bn", "s", "m", "n", "k", "adds")
 
 
 @cache
@@ -44,26 +50,54 @@ class _Product:
     def _address(self, base: str, place: Any) -> Any:
         return self.b.ptrtoint(entry(self.b, self.dtype, self.v[base], place), _WORD)
 
-    def _columns(self, vectors: int, j: Any) -> None:
-        """All rows of a stripe of columns from ``j`` on."""
+    def _columns(self, vectors: int, j: Any, k0: Any, count: Any, adds: Any) -> None:
+        """All rows of a stripe of columns from ``j`` on, for ``count`` terms of the sum from ``k0`` on."""
         b, v, rows = self.b, self.v, _rows(vectors)
-        right, columns = self._address("b", b.add(v["b_at"], j)), b.sub(v["n"], j)
+        columns = b.sub(v["n"], j)
+        place = b.add(b.add(v["b_at"], b.mul(k0, v["bk"])), b.mul(j, v["bn"]))
+        many = b.and_(b.icmp_signed(">", v["m"], _number(_FEW_ROWS)), b.icmp_signed(">", v["n"], _number(2 * self.lanes)))
+        packed = b.or_(b.icmp_signed("!=", v["bn"], _number(1)), many)
+        width = _number(vectors * self.lanes)
+        with b.if_then(packed):
+            self._pack(place, count, columns, width)
+        right = b.select(packed, self._address("s", _number(0)), self._address("b", place))
+        step = b.select(packed, width, v["bk"])
         with cgutils.for_range_slice(b, _number(0), v["m"], _number(rows), _WORD) as (i, _):
-            left = self._address("a", b.add(v["a_at"], b.mul(i, v["am"])))
+            left = self._address("a", b.add(b.add(v["a_at"], b.mul(i, v["am"])), b.mul(k0, v["ak"])))
             result = self._address("c", b.add(b.add(v["c_at"], j), b.mul(i, v["cm"])))
-            arguments = [left, right, result, v["am"], v["ak"], v["bk"], v["cm"], v["k"], b.sub(v["m"], i), columns, v["adds"]]
+            arguments = [left, right, result, v["am"], v["ak"], step, v["cm"], count, b.sub(v["m"], i), columns, adds]
             Block(b, arguments, self.bits, self.lanes, rows, vectors).emit()
 
-    def emit(self) -> None:
-        """The whole product: stripes of two vectors, and one of one vector where no more is left."""
+    def _pack(self, place: Any, count: Any, columns: Any, width: Any) -> None:
+        """Copy a stripe of B, row by row."""
+        b, v = self.b, self.v
+        used = b.select(b.icmp_signed("<", columns, width), columns, width)
+        kind = ir.FloatType() if self.bits == 32 else ir.DoubleType()
+        with cgutils.for_range(b, count, intp=_WORD) as rows, cgutils.for_range(b, used, intp=_WORD) as places:
+            source = b.add(place, b.add(b.mul(rows.index, v["bk"]), b.mul(places.index, v["bn"])))
+            value = b.load(entry(b, self.dtype, v["b"], source), typ=kind)
+            b.store(value, entry(b, self.dtype, v["s"], b.add(b.mul(rows.index, width), places.index)))
+
+    def _stripes(self, k0: Any, count: Any, adds: Any) -> None:
+        """Stripes of two vectors, and one of one vector where no more is left."""
         b, n = self.b, self.v["n"]
         rest = b.srem(n, _number(2 * self.lanes))
         single = b.and_(b.icmp_signed(">", rest, _number(0)), b.icmp_signed("<=", rest, _number(self.lanes)))
         stop = b.select(single, b.sub(n, rest), n)
         with cgutils.for_range_slice(b, _number(0), stop, _number(2 * self.lanes), _WORD) as (j, _):
-            self._columns(2, j)
+            self._columns(2, j, k0, count, adds)
         with b.if_then(single):
-            self._columns(1, stop)
+            self._columns(1, stop, k0, count, adds)
+
+    def emit(self) -> None:
+        """The whole product, a slice of the sum after the other; a sum of nothing is one slice of no terms."""
+        b, k = self.b, self.v["k"]
+        least = b.select(b.icmp_signed(">", k, _number(0)), k, _number(1))
+        with cgutils.for_range_slice(b, _number(0), least, _number(_SLICE), _WORD) as (k0, _):
+            left = b.sub(k, k0)
+            count = b.select(b.icmp_signed("<", left, _number(_SLICE)), left, _number(_SLICE))
+            later = b.zext(b.icmp_signed(">", k0, _number(0)), _WORD)
+            self._stripes(k0, count, b.or_(self.v["adds"], later))
 
 
 def _number(value: int) -> Any:
@@ -72,8 +106,8 @@ def _number(value: int) -> Any:
 
 @intrinsic
 def multiply(
-    typingctx: Any, c: Any, c_at: Any, cm: Any, a: Any, a_at: Any, am: Any, ak: Any, b: Any, b_at: Any, bk: Any, m: Any, n: Any, k: Any,
-    adds: Any,
+    typingctx: Any, c: Any, c_at: Any, cm: Any, a: Any, a_at: Any, am: Any, ak: Any, b: Any, b_at: Any, bk: Any, bn: Any, scratch: Any,
+    m: Any, n: Any, k: Any, adds: Any,
 ) -> Any:  # fmt: skip
     """``C[i, j] (+)= sum_k A[i, k] * B[k, j]`` for matrices that begin at ``c_at``, ``a_at``, ``b_at``."""
     word = types.int64
@@ -82,6 +116,6 @@ def multiply(
         _Product(builder, sig.args[0].dtype, dict(zip(_NAMES, args, strict=True))).emit()
         return context.get_dummy_value()
 
-    if not (isinstance(c, Pointer) and isinstance(a, Pointer) and isinstance(b, Pointer)):
+    if not all(isinstance(p, Pointer) for p in (c, a, b, scratch)):
         return None
-    return types.none(c, word, word, a, word, word, word, b, word, word, word, word, word, word), codegen
+    return types.none(c, word, word, a, word, word, word, b, word, word, word, scratch, word, word, word, word), codegen

@@ -188,13 +188,9 @@ class _Printer:
         return f"np.{self.real}({text})" if s.kind == "float" else text
 
     def contract(self, s: ir.Contract, depth: int) -> None:
-        """The lines of a product of matrices; an operand without stride 1 along n is copied first."""
+        """The line of a product of matrices."""
         m, n, k = (self.number(x) for x in (s.m, s.n, s.k))
-        right, right_at, step = f"b{s.b}", self.place(s.b_at), self.number(s.bk)
-        if s.scratch is not None:
-            self.emit(depth, f"for p in range({k}):")
-            self.emit(depth + 1, f"for q in range({n}):")
-            self.emit(depth + 2, f"b{s.scratch}[p * {n} + q] = {right}[{right_at} + p * {step} + q * {self.number(s.bn)}]")
-            right, right_at, step = f"b{s.scratch}", "0", n
-        c, a = f"b{s.c}, {self.place(s.c_at)}, {self.number(s.cm)}", f"b{s.a}, {self.place(s.a_at)}, {self.number(s.am)}, {self.number(s.ak)}"
-        self.emit(depth, f"multiply({c}, {a}, {right}, {right_at}, {step}, {m}, {n}, {k}, {self.place(s.adds)})")
+        c = f"b{s.c}, {self.place(s.c_at)}, {self.number(s.cm)}"
+        a = f"b{s.a}, {self.place(s.a_at)}, {self.number(s.am)}, {self.number(s.ak)}"
+        b = f"b{s.b}, {self.place(s.b_at)}, {self.number(s.bk)}, {self.number(s.bn)}"
+        self.emit(depth, f"multiply({c}, {a}, {b}, b{s.scratch}, {m}, {n}, {k}, {self.place(s.adds)})")

@@ -16,6 +16,8 @@ from graphc.lower.loops import collapse, nest, resolve
 
 __all__ = ["Contraction", "contraction", "contraction_kernel"]
 
+_SCRATCH = 16384  # floats that a product may use for copies
+
 
 @dataclass(frozen=True)
 class Contraction:
@@ -85,13 +87,13 @@ def contraction_kernel(emitter: Emitter, tensor: Tensor, found: Contraction) -> 
     inner = {m: Affine.constant(0), n: Affine.constant(0), k: Affine.constant(0)}
     adds = Affine.constant(1 if extra else 0)
     buffers = [emitter.buffer(tensor.inputs[op.reads[r].operand]) for r in (found.left, found.right)]
-    packed, own = b.coefficient(n) != 1, emitter.own_param
+    own = emitter.own_param
     statement = ir.Contract(
         emitter.buffer(tensor, True), buffers[0], buffers[1],
         c.substitute(inner), a.substitute(inner), b.substitute(inner),  # type: ignore[arg-type]
         own(sizes[m]), own(sizes[n]), own(sizes[k]), own(c.coefficient(m)), own(a.coefficient(m)), own(a.coefficient(k)),
         own(b.coefficient(k)), own(b.coefficient(n)), adds,  # type: ignore[arg-type]
-        emitter.buffer(Scratch(sizes[k] * sizes[n]), True) if packed else None,
+        emitter.buffer(Scratch(_SCRATCH), True),
     )  # fmt: skip
     loops = nest(emitter, [*outer, *extra], sizes, [resolve(emitter, statement)])
     # Where the sum takes several runs of the inner product, each adds to the result, which is cleared first.

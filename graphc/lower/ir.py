@@ -155,7 +155,7 @@ class Update:
 class Contract:
     """``C[c + m*cm + n] (+)= sum_k A[a + m*am + k*ak] * B[b + k*bk + n*bn]``; it adds to C where ``adds`` is not 0.
 
-    ``adds`` is a place: 0 in the first run of the loops around it that belong to the sum.
+    ``scratch`` is a buffer of 16,384 floats of its own.
     """
 
     c: int
@@ -173,7 +173,7 @@ class Contract:
     bk: Coefficient
     bn: Coefficient
     adds: Place
-    scratch: int | None = None
+    scratch: int
 
 
 @dataclass(frozen=True, slots=True)

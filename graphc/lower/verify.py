@@ -99,7 +99,7 @@ def _buffers(s: ir.Statement) -> list[tuple[int, bool]]:
     if isinstance(s, ir.Store | ir.Update):
         return [(s.buffer, True)]
     if isinstance(s, ir.Contract):
-        return [(s.c, True), (s.a, False), (s.b, False), *([(s.scratch, True)] if s.scratch is not None else [])]
+        return [(s.c, True), (s.a, False), (s.b, False), (s.scratch, True)]
     return []
 
 

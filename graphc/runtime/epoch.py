@@ -75,7 +75,7 @@ class _Run:
         for mirror in bound.mirrors.values():
             mirror.refresh()
         program.set_control(seed, first_step)
-        count = 4
+        count = 1
         while done[0] < self.batches:
             first = int(done[0])
             row[8], row[9] = first, min(first + count, self.batches)

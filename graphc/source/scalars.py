@@ -127,7 +127,8 @@ def _composed(part: Any, text_of: Callable[[Any], tuple[str, int]]) -> tuple[str
         return text, _ATOM
     name = _CALLS.get(function)
     if name is None:
-        raise CompileError(f"the function {function.__name__} has no value: it is abstract. Give it a formula, gx.function(name, formula)")
+        label = getattr(part, "name", function.__name__)
+        raise CompileError(f"the function {label} has no value: it is abstract. Give it a formula, gx.function(name, formula)")
     return f"{name}({', '.join(arguments)})", _ATOM
 
 

@@ -105,6 +105,19 @@ def test_products_of_any_size(spec: str, sizes: tuple[int, ...], dtype: str) -> 
 _COMPILED: dict[str, Any] = {}
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", [(100, 300, 70), (49, 257, 33), (9, 600, 129), (200, 5, 200), (64, 512, 16), (50, 256, 1)])
+@pytest.mark.parametrize("spec", ["nk,kj->nj", "kn,kj->nj", "nk,jk->nj"])
+def test_products_of_several_slices_and_stripes(spec: str, sizes: tuple[int, int, int], dtype: str) -> None:
+    size = dict(zip("nkj", sizes, strict=True))
+    left, right = spec.split("->", maxsplit=1)[0].split(",")
+    rng = np.random.default_rng(1)
+    a, b = (rng.normal(size=[size[c] for c in letters]) for letters in (left, right))
+    tensors = [gx.tensor(name, tuple(f"size_{c}" for c in letters)) for name, letters in (("a", left), ("b", right))]
+    tolerance = 1e-11 if dtype == "float64" else 3e-4
+    np.testing.assert_allclose(compile(gx.einsum(spec, *tensors), dtype=dtype)(a, b), np.einsum(spec, a, b), rtol=tolerance, atol=tolerance)
+
+
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 10), st.integers(0, 5)), max_size=12))
 def test_blocks_alive_together_do_not_overlap(raw: list[tuple[int, int, int]]) -> None:
     blocks = [(size, first, first + length) for size, first, length in raw]
