@@ -217,3 +217,16 @@ def test_a_penalty_on_what_passes():
     layer(x)
     expected = (0.5 * np.abs(X).sum() + 0.1 * (X**2).sum()) / 5
     np.testing.assert_allclose(gx.evaluate(layer.losses[0], {x: X}), expected)
+
+
+def test_embedding():
+    ids = K.Input((3,), dtype="int")
+    layer = K.Embedding(10, 4)
+    y = layer(ids)
+    given = np.array([[0, 9, 3], [3, 3, 1]])
+    np.testing.assert_array_equal(gx.evaluate(y, {ids: given}), layer.get_weights()[0][given])
+    assert layer.weights[0].name == "embedding/embeddings"
+    with pytest.raises(DeclarationError, match=r"takes whole numbers, and x\(n, 3\) are floats"):
+        K.Embedding(10, 4)(K.Input((3,)))
+    with pytest.raises(DeclarationError, match=r"input_dim=0"):
+        K.Embedding(0, 4)

@@ -346,3 +346,15 @@ def test_a_layer_may_be_frozen_between_two_fits():
     quiet(model, X, LINE, batch_size=20)
     assert model.optimizer.iterations == 9
     assert not np.array_equal(model.get_weights()[0], frozen[0])
+
+
+def test_an_embedding_as_the_first_layer():
+    ids = np.random.default_rng(3).integers(0, 7, (60, 3))
+    y = (ids == 2).any(axis=1).astype(int)
+    model = models.Sequential([K.Embedding(7, 4), K.Flatten(), K.Dense(1, activation="sigmoid")])
+    model.compile(optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
+    assert quiet(model, ids, y, epochs=60).final["accuracy"] > 0.95
+    with pytest.raises(DataError, match=r"embedding"):
+        model.predict(np.full((2, 3), 7))
+    with pytest.raises(DataError, match=r"no whole numbers"):
+        model.predict(np.full((2, 3), 0.5))
