@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from graphc.layers.activation import ELU, LeakyReLU, PReLU, ReLU, RReLU, Softmax
 from graphc.layers.base import Layer
+from graphc.layers.convolution import (
+    AveragePooling1D,
+    AveragePooling2D,
+    Conv1D,
+    Conv2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from graphc.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from graphc.layers.lookup import Embedding
 from graphc.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from graphc.layers.regularization import ActivityRegularization, GaussianDropout, GaussianNoise, LayerNormalization
 
 __all__ = [
-    "Activation", "ActivityRegularization", "Add", "Average", "Concatenate", "Dense", "Dropout", "ELU", "Embedding", "Flatten", "GaussianDropout",
-    "GaussianNoise", "Input", "InputLayer", "Layer", "LayerNormalization", "LeakyReLU", "Maximum", "Minimum", "Multiply", "PReLU", "RReLU",
-    "ReLU", "Reshape", "Softmax", "Subtract",
+    "Activation", "ActivityRegularization", "Add", "Average", "AveragePooling1D", "AveragePooling2D", "Concatenate", "Conv1D", "Conv2D",
+    "Dense", "Dropout", "ELU", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Input", "InputLayer", "Layer", "LayerNormalization", "LeakyReLU",
+    "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "Multiply", "PReLU", "RReLU", "ReLU", "Reshape", "Softmax", "Subtract",
 ]  # fmt: skip

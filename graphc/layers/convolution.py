@@ -1,0 +1,156 @@
+"""Convolutions and pools, channels last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import activations
+from graphc.errors import DeclarationError
+from graphc.expr.tensor import Tensor
+from graphc.layers.base import Layer
+from graphc.ops import nn
+from graphc.ops.reduction import max as max_
+from graphc.ops.reduction import mean
+
+__all__ = [
+    "AveragePooling1D", "AveragePooling2D", "Conv1D", "Conv2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D", "MaxPooling1D", "MaxPooling2D",
+]  # fmt: skip
+
+
+class _Conv(Layer):
+    """A convolution with a kernel of ``rank`` axes beside its channels."""
+
+    rank: int
+
+    def __init__(
+        self, filters: int, kernel_size: Any, strides: Any = 1, padding: Any = "valid", dilation_rate: Any = 1, groups: int = 1,
+        activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None, **options: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(activity_regularizer=activity_regularizer, **options)
+        kind = type(self).__name__
+        if isinstance(filters, bool) or not isinstance(filters, int) or filters < 1:
+            raise DeclarationError(f"{kind}(filters={filters!r}): the number of outputs is a whole number of 1 or more")
+        size = tuple(kernel_size) if isinstance(kernel_size, list | tuple) else (kernel_size,) * self.rank
+        if len(size) != self.rank:
+            raise DeclarationError(f"{kind}(kernel_size={kernel_size!r}): give {self.rank} sizes, or one number for all")
+        self.filters, self.kernel_size, self.strides, self.padding = filters, size, strides, padding
+        self.dilation_rate, self.groups, self.use_bias = dilation_rate, groups, use_bias
+        self.activation = activations.get(activation)
+        self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
+        self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
+        self.kernel: Any = None
+        self.bias: Any = None
+
+    def build(self, input_shape: Any) -> None:
+        """Make ``kernel``, of shape (window, inputs / groups, filters), and ``bias``."""
+        channels = input_shape[-1]
+        if not isinstance(channels, int) or channels % self.groups:
+            raise DeclarationError(f"{self.name}: its input has {channels} channels, and {self.groups} groups must divide them: channels stand last")
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self.kernel = self.add_weight(shape, self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel")
+        if self.use_bias:
+            self.bias = self.add_weight((self.filters,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias")
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """``activation(convolution(x, kernel) + bias)``."""
+        function = nn.conv1d if self.rank == 1 else nn.conv2d
+        z = function(x, self.kernel, strides=self.strides, padding=self.padding, dilation=self.dilation_rate, groups=self.groups)
+        return self.activation(z + self.bias if self.use_bias else z)
+
+
+class Conv1D(_Conv):
+    """A convolution over sequences: ``(n, length, inputs)`` to ``(n, length', filters)``.
+
+    Args are Keras's: ``filters kernel_size strides padding dilation_rate groups activation use_bias`` and the weights'
+    initializers and penalties.
+    """
+
+    rank = 1
+
+
+class Conv2D(_Conv):
+    """A convolution over images: ``(n, height, width, inputs)`` to ``(n, height', width', filters)``.
+
+    Args are Keras's: ``filters kernel_size strides padding dilation_rate groups activation use_bias`` and the weights'
+    initializers and penalties.
+    """
+
+    rank = 2
+
+
+class _Pool(Layer):
+    def __init__(self, pool_size: Any = 2, strides: Any = None, padding: Any = "valid", **options: Any) -> None:
+        super().__init__(**options)
+        self.pool_size, self.strides, self.padding = pool_size, strides, padding
+
+
+class MaxPooling1D(_Pool):
+    """The largest entry of each window of a sequence."""
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The largest entries."""
+        return nn.max_pool1d(x, self.pool_size, self.strides, self.padding)
+
+
+class MaxPooling2D(_Pool):
+    """The largest entry of each window of an image."""
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The largest entries."""
+        return nn.max_pool2d(x, self.pool_size, self.strides, self.padding)
+
+
+class AveragePooling1D(_Pool):
+    """The mean of each window of a sequence; padding does not count."""
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The means."""
+        return nn.avg_pool1d(x, self.pool_size, self.strides, self.padding)
+
+
+class AveragePooling2D(_Pool):
+    """The mean of each window of an image; padding does not count."""
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The means."""
+        return nn.avg_pool2d(x, self.pool_size, self.strides, self.padding)
+
+
+class _Global(Layer):
+    def __init__(self, keepdims: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.keepdims = keepdims
+
+
+class GlobalAveragePooling1D(_Global):
+    """The mean of a whole sequence, channel by channel."""
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The means."""
+        return mean(x, 1, self.keepdims)
+
+
+class GlobalAveragePooling2D(_Global):
+    """The mean of a whole image, channel by channel."""
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The means."""
+        return mean(x, (1, 2), self.keepdims)
+
+
+class GlobalMaxPooling1D(_Global):
+    """The largest entry of a whole sequence, channel by channel."""
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The largest entries."""
+        return max_(x, 1, self.keepdims)
+
+
+class GlobalMaxPooling2D(_Global):
+    """The largest entry of a whole image, channel by channel."""
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The largest entries."""
+        return max_(x, (1, 2), self.keepdims)
