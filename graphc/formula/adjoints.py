@@ -19,6 +19,7 @@ from graphc.formula.algebra import ONE, ZERO, extent_formula, outright, total
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, fresh_letters, letter, opened, outer_atoms
 from graphc.formula.fold import fold_rules, folded
 from graphc.formula.forward import Definition
+from graphc.formula.radix import joined_letters, split_letters
 from graphc.formula.shares import Shares
 
 __all__ = ["contributions", "kinks"]
@@ -118,8 +119,17 @@ def _gathered(entry: Entry, value: Any, letters: Sequence[Letter]) -> Any:
     own = tuple(letter(k, e) for k, e in enumerate(entry.source.tensor.shape))
     left = list(letters)
     places = list(entry.places)
+    known, digits = joined_letters(places, own, left)
+    if digits:
+        value, places = value.xreplace(known).xreplace(digits), [known.get(p, p).xreplace(digits) for p in places]
+        left = [x for x in left if x not in digits]
     for axis, target in enumerate(own):
         place = places[axis]
+        digits = split_letters(place, target, left)
+        if digits:
+            value, places = value.xreplace(digits), [p.xreplace(digits) for p in places]
+            left = [x for x in left if x not in digits]
+            continue
         value, rest = _solved(target, place, value, left)
         if len(rest) < len(left):
             # A place solved for an index may stand in the places after it.

@@ -17,7 +17,7 @@ ADD, TOTAL, HADAMARD, PRODUCT, POWER, ATOM = 1.0, 2.0, 3.0, 3.5, 4.0, 5.0
 _BINDING = {
     "atom": ATOM, "add": ADD, "negative": ADD, "scale": HADAMARD, "hadamard": HADAMARD, "product": PRODUCT, "fraction": PRODUCT,
     "power": POWER, "elementpower": POWER, "transpose": POWER, "root": ATOM, "length": ATOM, "call": ATOM, "total": TOTAL, "norm": ATOM,
-    "bracket": ATOM, "cases": ATOM, "compare": ADD, "and": ADD, "or": ADD, "not": ATOM, "prefix": PRODUCT,
+    "bracket": ATOM, "cases": ATOM, "compare": ADD, "and": ADD, "or": ADD, "not": ATOM, "quotient": ATOM, "remainder": ADD,
 }  # fmt: skip
 _SUPERSCRIPTS = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
 
@@ -203,6 +203,8 @@ _TEXT: dict[str, Callable[[Show], str]] = {
     "power": _power_text,
     "elementpower": lambda s: _power_text(s) if s.parts[0].kind == "atom" and False else f"{_t(s.parts[0], ATOM)}^⊙{_t(s.parts[1], ATOM)}",
     "transpose": lambda s: (f"({text(s.parts[0])})" if s.parts[0].kind == "call" else _t(s.parts[0], ATOM)) + "ᵀ",
+    "quotient": lambda s: f"⌊{_t(s.parts[0], POWER)}/{_t(s.parts[1], POWER)}⌋",
+    "remainder": lambda s: f"{_t(s.parts[0], TOTAL)} mod {_t(s.parts[1], TOTAL)}",
     "root": lambda s: "√" + _t(s.parts[0], ATOM),
     "length": lambda s: f"‖{text(s.parts[0])}‖",
     "call": _call_text,
@@ -226,6 +228,8 @@ _LATEX: dict[str, Callable[[Show], str]] = {
     "power": lambda s: f"{_l(s.parts[0], ATOM)}^{{{latex(s.parts[1])}}}",
     "elementpower": lambda s: rf"{_l(s.parts[0], ATOM)}^{{\odot {latex(s.parts[1])}}}",
     "transpose": lambda s: _l(s.parts[0], ATOM + (s.parts[0].kind == "call")) + r"^{\top}",
+    "quotient": lambda s: rf"\left\lfloor \frac{{{latex(s.parts[0])}}}{{{latex(s.parts[1])}}} \right\rfloor",
+    "remainder": lambda s: rf"{_l(s.parts[0], TOTAL)} \bmod {_l(s.parts[1], TOTAL)}",
     "root": lambda s: rf"\sqrt{{{latex(s.parts[0])}}}",
     "length": lambda s: rf"\lVert {latex(s.parts[0])} \rVert",
     "call": _call_latex,

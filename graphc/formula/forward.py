@@ -19,6 +19,7 @@ from graphc.expr.stage import Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Tensor
 from graphc.formula.algebra import ONE, ZERO, extent_formula, size_of, tidy, total
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, fresh_letters, letter, reduced
+from graphc.formula.radix import reshaped_places
 from graphc.formula.structure import automatic_names, random_only
 
 __all__ = ["Definition", "Forward", "axes"]
@@ -113,20 +114,7 @@ class Forward:
             raise DerivationError(
                 f"{output.describe()} is computed by {type(op).__name__.lower()}, for which no closed form is known: derive up to it"
             )
-        return self._reshaped(node.inputs[0], output)
-
-    def _reshaped(self, source: Tensor, output: Tensor) -> Any:
-        old = [(k, e) for k, e in enumerate(source.shape) if e != 1]
-        new = [(k, e) for k, e in enumerate(output.shape) if e != 1]
-        if [e for _, e in old] != [e for _, e in new]:
-            raise DerivationError(
-                f"{output.describe()} is a reshape of {source.describe()} that merges or splits axes, which has no closed form here: "
-                "write the formula with gx.define and places such as X[n, 4*h + d] instead"
-            )
-        places: list[Any] = [ZERO] * source.ndim
-        for (axis, _), (position, extent) in zip(old, new, strict=True):
-            places[axis] = letter(position, extent)
-        return self.read(source, places)
+        return self.read(node.inputs[0], reshaped_places(node.inputs[0], output))
 
 
 def _names(order: Iterable[Node]) -> dict[Tensor, str]:

@@ -68,5 +68,6 @@ def latex_name(name: str) -> str:
 def identifier(name: str) -> str:
     """A Python name made from any name."""
     text = "".join(_BACK.get(c, c) for c in name)
-    text = re.sub(r"\W", "_", text).strip("_") or "value"
+    # Digits such as ₂ count as letters for \w and are none in Python's names.
+    text = "".join(c if f"a{c}".isidentifier() else "_" for c in text).strip("_") or "value"
     return f"_{text}" if text[0].isdigit() else text

@@ -17,7 +17,7 @@ from graphc.source.scalars import HELPERS
 __all__ = ["Listing"]
 
 _ATOM, _POWER, _UNARY, _PRODUCT, _SUM, _COMPARE = 6, 5, 4, 3, 2, 1
-_BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER, "neg": _UNARY}
+_BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER, "neg": _UNARY, "//": _PRODUCT, "%": _PRODUCT}
 _READ = '''def _read(array, *places):
     """The entries at the places, which are kept inside the array."""
     return array[tuple(np.clip(p, 0, size - 1) for p, size in zip(places, array.shape))]
@@ -207,6 +207,6 @@ def _infix(sign: str, parts: Sequence[tuple[str, int]]) -> tuple[str, int]:
     if sign == "neg":
         return f"-{_wrap(parts[0], _UNARY)}", _UNARY
     left, right = parts
-    least = binding + 1 if sign in ("-", "/", "**", "*") else binding
+    least = binding + 1 if sign in ("-", "/", "**", "*", "//", "%") else binding
     low = binding + 1 if sign == "**" or binding == _COMPARE else binding
     return f"{_wrap(left, low)} {sign} {_wrap(right, max(least, _SUM if binding == _COMPARE else least))}", binding

@@ -13,6 +13,7 @@ from graphc.expr import scalar
 from graphc.expr.dims import DimSymbol
 from graphc.formula.algebra import bare_logs
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, letters_of, opened, reduced
+from graphc.formula.radix import Quotient, Remainder
 
 __all__ = ["CALLS", "Array", "Program", "Value", "stable"]
 
@@ -25,6 +26,7 @@ CALLS: dict[Any, str] = {
     scalar.RootOfSquares: "np.sqrt", sympy.Not: "np.logical_not", sympy.And: "np.logical_and", sympy.Or: "np.logical_or",
 }  # fmt: skip
 _INFIX: dict[Any, str] = {
+    Quotient: "//", Remainder: "%",
     sympy.Eq: "==", sympy.Ne: "!=", sympy.StrictLessThan: "<", sympy.LessThan: "<=", sympy.StrictGreaterThan: ">", sympy.GreaterThan: ">=",
 }  # fmt: skip
 

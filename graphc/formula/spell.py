@@ -15,6 +15,7 @@ from graphc.formula.algebra import size_of
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of
 from graphc.formula.display import Show, add, atom, call, fraction, indexed, negative, power, product, scale
 from graphc.formula.names import latex_name, text_name, to_subscript
+from graphc.formula.radix import Quotient, Remainder
 
 __all__ = ["FUNCTIONS", "IndexSpeller", "Vocabulary", "number", "ordered_factors", "ordered_terms", "plain_terms"]
 
@@ -297,16 +298,7 @@ def function(expr: Any, again: Callable[[Any], Show]) -> Show:
         plain, tex = _COMPARED[type(expr)]
         return Show("compare", (again(expr.args[0]), again(expr.args[1])), plain, tex)
     if isinstance(expr, scalar.Select):
-        condition, yes, no = expr.args
-        if no == ZERO and yes == ONE:
-            return Show("bracket", (again(condition),))
-        if no == ZERO:
-            return product([Show("bracket", (again(condition),)), again(yes)])
-        if yes == ZERO and no == ONE:
-            return Show("bracket", (again(sympy.Not(condition)),))
-        if yes == ZERO:
-            return product([Show("bracket", (again(sympy.Not(condition)),)), again(no)])
-        return Show("cases", (again(condition), again(yes), again(no)))
+        return _choice(expr, again)
     if isinstance(expr, scalar.Power):
         return power(again(expr.args[0]), again(expr.args[1]))
     if isinstance(expr, scalar.RootOfSquares):
@@ -318,10 +310,26 @@ def function(expr: Any, again: Callable[[Any], Show]) -> Show:
         return Show(kind, tuple(again(a) for a in parts))
     if expr in (sympy.true, sympy.false):
         return atom(str(expr), rf"\text{{{expr}}}")
+    if isinstance(expr, Quotient | Remainder):
+        return Show("quotient" if isinstance(expr, Quotient) else "remainder", tuple(again(a) for a in expr.args))
     if isinstance(expr, scalar.Abstract):
         return _abstract(expr, again)
     name = getattr(head, "__name__", str(head))
     return call(text_name(name), latex_name(name), [again(a) for a in expr.args])
+
+
+def _choice(expr: scalar.Select, again: Callable[[Any], Show]) -> Show:
+    """A choice; one that is 0 or 1 is a bracket."""
+    condition, yes, no = expr.args
+    if no == ZERO and yes == ONE:
+        return Show("bracket", (again(condition),))
+    if no == ZERO:
+        return product([Show("bracket", (again(condition),)), again(yes)])
+    if yes == ZERO and no == ONE:
+        return Show("bracket", (again(sympy.Not(condition)),))
+    if yes == ZERO:
+        return product([Show("bracket", (again(sympy.Not(condition)),)), again(no)])
+    return Show("cases", (again(condition), again(yes), again(no)))
 
 
 def _abstract(expr: scalar.Abstract, again: Callable[[Any], Show]) -> Show:

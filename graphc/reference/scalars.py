@@ -103,7 +103,7 @@ def _program(body: Any) -> tuple[tuple[Any, Callable[..., Any] | None, Any], ...
         elif part.func in _TABLE:
             steps[part] = (part, _TABLE[part.func], part.args)
         else:
-            raise CompileError(f"the function {part.func.__name__} has no value: it is abstract, or unknown to the evaluator")
+            raise CompileError(f"the function {getattr(part, 'label', part.func.__name__)} has no value: it is abstract, or unknown to the evaluator")
     return tuple(steps.values())
 
 

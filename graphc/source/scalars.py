@@ -127,7 +127,7 @@ def _composed(part: Any, text_of: Callable[[Any], tuple[str, int]]) -> tuple[str
         return text, _ATOM
     name = _CALLS.get(function)
     if name is None:
-        label = getattr(part, "name", function.__name__)
+        label = getattr(part, "label", function.__name__)
         raise CompileError(f"the function {label} has no value: it is abstract. Give it a formula, gx.function(name, formula)")
     return f"{name}({', '.join(arguments)})", _ATOM
 

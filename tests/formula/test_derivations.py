@@ -193,3 +193,21 @@ def test_abstract_functions_keep_their_names() -> None:
     assert d.text == "∂y/∂a = b ∂₂g(a, a b) + ∂₁g(a, a b)"
     with pytest.raises(DerivationError, match="the function g has no value: it is abstract"):
         d.numpy()
+
+
+FLAT, KERNEL = gx.tensor("X", ("n", 2, 3)), gx.tensor("W", (6, 4))
+RESHAPES = [
+    (gx.sum(gx.reshape(FLAT, (-1, 6)) @ KERNEL), "∂L/∂Xᵢⱼₖ = Σₗ W[k + 3 j, l]"),
+    (gx.sum(gx.reshape(FLAT, (-1,)) ** 2), "∂L/∂X = 2 X"),
+    (gx.sum(gx.sin(gx.reshape(FLAT, ("n", 3, 2)))), "∂L/∂X = cos X"),
+    (gx.sum(gx.max(gx.reshape(FLAT, (-1, 3, 2)), axis=2) ** 2), ""),
+    (gx.sum(gx.reshape(gx.reshape(FLAT, (-1, 6)), ("n", 3, 2, 1))[:, 1:] ** 2), ""),
+]
+
+
+@pytest.mark.parametrize(("loss", "text"), RESHAPES, ids=[str(k) for k in range(len(RESHAPES))])
+def test_reshapes(loss: Any, text: str) -> None:
+    d = derive(loss.named("L"), FLAT)
+    assert not text or d.text == text
+    report = d.verify()
+    assert report.ok, str(report)
