@@ -151,7 +151,6 @@ ARGUMENTS: list[Mistake] = [
 ]
 
 
-
 def image() -> gx.Tensor:
     return gx.tensor("image", ("n", 6, 6, 4))
 
@@ -161,7 +160,12 @@ def taps() -> gx.Tensor:
 
 
 NEURAL: list[Mistake] = [
-    ("channels that differ", lambda: gx.nn.conv2d(image(), gx.tensor("taps", (3, 3, 5, 2))), gx.ShapeError, ("image(n, 6, 6, 4)", "taps(3, 3, 5, 2)")),
+    (
+        "channels that differ",
+        lambda: gx.nn.conv2d(image(), gx.tensor("taps", (3, 3, 5, 2))),
+        gx.ShapeError,
+        ("image(n, 6, 6, 4)", "taps(3, 3, 5, 2)"),
+    ),
     ("an image of rank 3", lambda: gx.nn.conv2d(gx.tensor("image", (6, 6, 4)), taps()), gx.ShapeError, ("image(6, 6, 4)",)),
     ("a kernel of rank 2", lambda: gx.nn.conv2d(image(), W()), gx.ShapeError, ("W(4, 2)",)),
     ("a kernel larger than the image", lambda: gx.nn.conv2d(image(), gx.tensor("taps", (7, 3, 4, 2))), gx.GraphcError, ("image(n, 6, 6, 4)",)),
@@ -176,7 +180,12 @@ NEURAL: list[Mistake] = [
     ("a pool of size 0", lambda: gx.nn.max_pool2d(image(), 0), gx.GraphcError, ("0",)),
     ("a pool of a vector", lambda: gx.nn.max_pool2d(v(), 2), gx.GraphcError, ("v(5,)",)),
     ("a pool larger than its input", lambda: gx.nn.avg_pool2d(image(), 7), gx.GraphcError, ("image(n, 6, 6, 4)",)),
-    ("a transposed convolution of channels that differ", lambda: gx.nn.conv2d_transpose(image(), gx.tensor("taps", (3, 3, 2, 5))), gx.ShapeError, ("image(n, 6, 6, 4)", "taps(3, 3, 2, 5)")),
+    (
+        "a transposed convolution of channels that differ",
+        lambda: gx.nn.conv2d_transpose(image(), gx.tensor("taps", (3, 3, 2, 5))),
+        gx.ShapeError,
+        ("image(n, 6, 6, 4)", "taps(3, 3, 2, 5)"),
+    ),
     ("ids of floats", lambda: gx.nn.embedding(W(), v()), gx.GraphcError, ("v(5,)", "int")),
     ("a table of rank 0", lambda: gx.nn.embedding(gx.scalar("a"), ids()), gx.GraphcError, ("a()",)),
     ("attention of another width", lambda: gx.nn.attention(W(), gx.tensor("K", (3, 5)), W()), gx.ShapeError, ("W(4, 2)", "K(3, 5)")),
@@ -318,7 +327,41 @@ LATER: list[Mistake] = [
     ("an access", guarded(lambda a, b: gx.define("Y", (i,), a[i + 2] * b[i]), 3, 3), gx.ShapeError, ("A(n,)", "i + 2")),
 ]  # fmt: skip
 
-ALL = [*DECLARED, *SHAPES, *ARGUMENTS, *NEURAL, *DEFINED, *GRADIENTS, *DATA, *LATER]
+
+
+def call(*arrays: Any, **options: Any) -> Callable[[], Any]:
+    def run() -> Any:
+        return gx.compile(gx.tanh(X() @ gx.parameter("W", (3, 2), init=1.0)), **options)(*arrays)
+
+    return run
+
+
+COMPILED: list[Mistake] = [
+    ("an unknown target", call(target="abacus"), gx.CompileError, ("abacus", "cpu")),
+    ("an unknown precision of a program", call(dtype="float13"), gx.CompileError, ("float13", "float32")),
+    ("no array for a program", call(), gx.GraphcError, ("X",)),
+    ("too many arrays", call(np.zeros((1, 3)), np.zeros(3)), gx.GraphcError, ("X",)),
+    ("another width in a program", call(np.zeros((2, 4))), gx.DataError, ("X(n, 3)", "(2, 4)")),
+    ("another rank in a program", call(np.zeros(3)), gx.DataError, ("X(n, 3)", "(3,)")),
+    ("text in a program", call("abc"), gx.DataError, ("X(n, 3)",)),
+    ("an unknown name in a program", lambda: gx.compile(2 * v())(q=np.zeros(5)), gx.GraphcError, ("q", "v")),
+    ("an input that is left out", lambda: gx.compile(v() + X(), inputs=[v()]), gx.GraphcError, ("v",)),
+    ("an id beyond the table in a program", lambda: gx.compile(gx.take(gx.constant(np.zeros((4, 2)), name="E"), ids()))([0, 1, 2, 4]), gx.DataError, ("4",)),
+    ("a negative id in a program", lambda: gx.compile(gx.take(gx.constant(np.zeros((4, 2)), name="E"), ids()))([0, 1, -2, 3]), gx.DataError, ("-2",)),
+    ("an abstract function", lambda: gx.compile(gx.function("phi")(v())), gx.CompileError, ("phi",)),
+    ("two next values for one state", lambda: gx.compile([gx.assign(m := gx.state("m", ()), 1.0), gx.assign(m, 2.0)]), gx.GraphcError, ("m",)),
+    ("an unknown view", lambda: gx.draw(v(), view="bird"), gx.DeclarationError, ("bird", "op")),
+    ("an unknown style", lambda: gx.draw(v(), style="baroque"), gx.DeclarationError, ("baroque",)),
+    ("text drawn", lambda: gx.draw("v"), gx.DeclarationError, ("v",)),
+    ("a derivation by what does not take part", lambda: gx.derive(gx.sum(v()), W()), gx.DerivationError, ("W",)),
+    ("a derivation by an unknown name", lambda: gx.derive(gx.sum(v()), "q"), gx.GraphcError, ("q", "v")),
+    ("an unknown layout", lambda: gx.derive(gx.sum(t := v()), t, layout="spiral"), gx.GraphcError, ("spiral",)),
+    ("a formula of code", lambda: gx.parse("__import__('os')", {}), gx.GraphcError, ()),
+    ("a formula that ends too early", lambda: gx.parse("sum((x", {"x": ("n",)}), gx.GraphcError, ("x",)),
+    ("a formula of an unknown name", lambda: gx.parse("x + q", {"x": ("n",)}), gx.GraphcError, ("q",)),
+]
+
+ALL = [*DECLARED, *SHAPES, *ARGUMENTS, *NEURAL, *DEFINED, *GRADIENTS, *DATA, *LATER, *COMPILED]
 
 
 @pytest.mark.parametrize(("wrong", "error", "texts"), [m[1:] for m in ALL], ids=[m[0] for m in ALL])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from typing import Any
 
@@ -168,3 +169,38 @@ def test_size_0_and_1_everywhere() -> None:
         value, gradient = gx.evaluate([loss, gx.grad(loss, w)], {x: np.ones((n, 3))})
         assert np.isfinite(value)
         assert gradient.shape == (3, 2)
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+@names
+def test_any_text_names_an_input_of_a_compiled_function(name: str, target: str) -> None:
+    x = gx.tensor(name, ("n", 2))
+    f = gx.compile(gx.sum(gx.tanh(x) * 2), target=target, dtype="float64")
+    value = np.array([[0.5, -1.0], [2.0, 0.0]])
+    assert float(f(**{name: value})) == pytest.approx(float(np.sum(np.tanh(value) * 2)), rel=1e-12)
+    assert f.source
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_a_compiled_function_takes_the_same_numbers_in_any_layout(target: str) -> None:
+    x = gx.tensor("x", ("n", 3))
+    f = gx.compile([x @ x.T, x + 0 * x], target=target, dtype="float64")
+    for layout, make in LAYOUTS.items():
+        given = make()
+        before = np.array(given, copy=True)
+        y, again = f(given)
+        np.testing.assert_allclose(y, GRID @ GRID.T, err_msg=layout)
+        np.testing.assert_array_equal(again, GRID, err_msg=layout)
+        again[:] = -1.0  # outputs belong to the caller
+        np.testing.assert_array_equal(np.array(given), before, err_msg=layout)
+        np.testing.assert_allclose(f(given)[1], GRID, err_msg=layout)
+
+
+@names
+def test_any_text_is_drawn_and_derived(name: str) -> None:
+    x, w = gx.tensor(name, ("n", 2)), gx.parameter(name + "'", (2,), init=1.0)
+    y = gx.sum(gx.tanh(x @ w).named("y of " + name) ** 2)
+    ET.fromstring(gx.draw(y, at={x: np.ones((2, 2))}).svg)
+    derivation = gx.derive(y, w)
+    assert derivation.verify().ok
+    assert derivation.latex

@@ -88,6 +88,8 @@ class Scalars:
     def body(self, body: Any, symbols: dict[Any, Made]) -> Made:
         """The value of a formula; ``symbols`` are the values of its symbols."""
         known: dict[Any, Made] = dict(symbols)
+        for abstract in sorted(body.atoms(scalar.Abstract), key=str):
+            raise CompileError(f"the function {abstract.label} has no value: it is abstract. Give it a formula, gx.function(name, formula)")
         for part in subformulas(body):
             if part in known:
                 continue
