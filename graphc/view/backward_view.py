@@ -143,7 +143,7 @@ def _adjoint(
     if not terms:
         return None
     right = terms[0] + "".join(t if t.startswith("-") else f" + {t}" for t in terms[1:])
-    vertex.label = Text(f"{plain} = …", f"{symbol} = {{{right}}}")
+    vertex.label = Text(f"{plain} = …", symbol if right == symbol else f"{symbol} = {{{right}}}")
     vertex.title = (
         f"{plain}, from {', '.join('∂' + steps.plain[target] + '/∂' + steps.plain[u] for u in steps.names if tensor in steps.arguments[u])}"
     )

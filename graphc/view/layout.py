@@ -17,6 +17,9 @@ from graphc.view.scene import Point
 __all__ = ["Boxes", "Edge", "Frame", "Places", "arrange"]
 
 
+LARGE = 250
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A group of nodes with a title of a known size; ``inside`` holds the keys of nodes and of inner groups."""
@@ -77,7 +80,7 @@ def arrange(boxes: Boxes) -> Places:
 
     def run(labels: str) -> Places:
         try:
-            raw: Any = pygraphviz.AGraph(string=_dot(graphviz, boxes, labels)).draw(format="json0", prog="dot")
+            raw: Any = pygraphviz.AGraph(string=_dot(graphviz, boxes, labels)).draw(format="json0", prog="dot", args="-q")
         except Exception:  # noqa: BLE001  whatever Graphviz says speaks of its own affairs, not of the user's graph
             raise GraphcError("no layout was found for this graph: draw a part of it, or use view='layer'") from None
         return _read(json.loads(raw), boxes)
@@ -118,6 +121,8 @@ def _dot(graphviz: Any, boxes: Boxes, labels: str) -> str:
         rankdir="LR" if boxes.left_to_right else "TB", nodesep=_inches(boxes.gap[0]), ranksep=_inches(boxes.gap[1]),
         newrank="true", labelloc=labels, pad="0", splines="true", outputorder="nodesfirst",
     )  # fmt: skip
+    if len(boxes.nodes) > LARGE:  # the best layout would take minutes
+        graph.attr(nslimit="0.5", nslimit1="0.5", mclimit="0.1", maxiter="50", splines="line")
     graph.attr("node", shape="box", fixedsize="true", label="")
     graph.attr("edge", dir="none", headclip="false", tailclip="false")
     for key, (width, height) in boxes.nodes.items():
