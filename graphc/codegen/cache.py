@@ -113,8 +113,9 @@ def _discard(folder: Path, name: str) -> None:
 
 def _import(path: Path, name: str) -> Any:
     """The module of a kernel, under an importable name: machine code that is loaded later looks it up."""
-    import numba.core.config
+    from numba.core import config as numba_config
 
+    config: Any = numba_config
     global compiled_here
     module_name = f"graphc_kernels.{name}"
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -122,11 +123,11 @@ def _import(path: Path, name: str) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    before, numba.core.config.CACHE_DIR = numba.core.config.CACHE_DIR, ""
+    before, config.CACHE_DIR = config.CACHE_DIR, ""
     try:
         spec.loader.exec_module(module)
     finally:
-        numba.core.config.CACHE_DIR = before
+        config.CACHE_DIR = before
     function = getattr(module, name)
     compiled_here += not function.cache_hits
     return function

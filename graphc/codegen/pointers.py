@@ -19,6 +19,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 __all__ = ["Pointer", "bools", "floats32", "floats64", "integer", "integers"]
 
 _BUFFERS = 24  # how many buffers are told apart
+_typed: Any = infer_global
 
 
 class Pointer(types.Type):
@@ -57,7 +58,7 @@ def entry(builder: Any, dtype: Any, base: Any, index: Any) -> Any:
     return builder.gep(typed, [index], inbounds=True, source_etype=storage)
 
 
-@infer_global(operator.getitem)
+@_typed(operator.getitem)
 class _GetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         if len(args) == 2 and isinstance(args[0], Pointer) and isinstance(args[1], types.Integer):
@@ -66,7 +67,7 @@ class _GetItem(AbstractTemplate):
         return None
 
 
-@infer_global(operator.setitem)
+@_typed(operator.setitem)
 class _SetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         if len(args) == 3 and isinstance(args[0], Pointer) and isinstance(args[1], types.Integer):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 
@@ -33,16 +32,6 @@ def kernel_source(kernel: ir.Kernel, floats: str) -> str:
         floats: ``"float32"`` or ``"float64"``.
     """
     return _Printer(kernel, floats).module()
-
-
-def named(source: str, digest: str) -> str:
-    """The source with its final name."""
-    return source.replace(PLACEHOLDER, f"kernel_{digest[:32]}")
-
-
-def text_digest(text: str) -> str:
-    """The digest of a source."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class _Printer:

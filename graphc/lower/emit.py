@@ -213,8 +213,7 @@ class Emitter:
             bounds = place.bounds(self.extents)
             low = bounds is None or not provably_at_least(bounds[0], 0)
             high = bounds is None or not provably_at_least(size - 1 - bounds[1], 0)
-            if low or high:
-                at = self.integer(place)[0]
+            at = self.integer(place)[0] if low or high else -1
             if low:
                 parts.append(self.scalars.apply("greater_equal", [at, self.scalars.number(0, "int")[0]], "bool")[0])
             if high:

@@ -117,7 +117,7 @@ def _by_rows(statements: Sequence[Any], outer: list[int], inner: list[int]) -> b
     """Whether memory runs along the last output axis and not along the last reduced one."""
     if not outer or not inner:
         return False
-    loads = [s.place for s in statements if isinstance(s, ir.Load)]
+    loads: list[Any] = [s.place for s in statements if isinstance(s, ir.Load)]
     along = sum(p.coefficient(outer[-1]) == 1 and p.coefficient(inner[-1]) != 1 for p in loads)
     return along > sum(p.coefficient(inner[-1]) == 1 for p in loads)
 

@@ -75,7 +75,7 @@ def nest(
     emitter: Emitter, order: Sequence[int], sizes: dict[int, Extent], body: Sequence[ir.Statement], rename: dict[int, int] | None = None
 ) -> list[ir.Statement]:
     """Loops around statements, the first of ``order`` outermost."""
-    inner = list(body)
+    inner: list[ir.Statement] = list(body)
     for index in reversed(order):
         inner = [ir.Loop(rename[index] if rename else index, emitter.param(sizes[index]), tuple(inner))]
     return inner

@@ -61,7 +61,7 @@ class _Checker:
             if value in self.defined:
                 self.problems.append(f"value {value} is defined twice")
             self.defined.add(value)
-            kind = getattr(s, "kind", "int")
+            kind: ir.Kind = getattr(s, "kind", "int")
             visible[value] = "int" if value == getattr(s, "winner", None) else kind
 
     def place(self, place: ir.Place, loops: frozenset[int], visible: dict[int, ir.Kind]) -> None:

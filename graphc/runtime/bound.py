@@ -222,8 +222,3 @@ class Bound:
     def early(self) -> int:
         """How many kernels run before any state changes."""
         return sum(not c.last for c in self.program.calls)
-
-
-def call_text(call: Call) -> str:
-    """The names of what a call computes."""
-    return ", ".join(t.label for t in call.tensors)

@@ -70,8 +70,8 @@ class Compiled:
     """
 
     def __init__(self, outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None, dtype: str) -> None:
-        self._many = not isinstance(outputs, Tensor)
-        wanted = [outputs] if isinstance(outputs, Tensor) else [operand(t) for t in outputs]
+        self._many = isinstance(outputs, list | tuple)
+        wanted = [operand(t) for t in (outputs if isinstance(outputs, list | tuple) else [outputs])]
         self.dtype = dtype
         self.floats = np.dtype(dtype)
         self.step = 0
@@ -91,7 +91,7 @@ class Compiled:
             raise
         except Exception as error:  # noqa: BLE001 - no traceback of the compiler's reaches a user
             raise CompileError(f"a kernel could not be compiled ({type(error).__name__}): please report this, with f.source and {error}") from None
-        self._control = np.zeros(8, np.int64)
+        self.control = np.zeros(8, np.int64)
         self._constants: dict[Tensor, Any] = {}
         self._bound: dict[Any, tuple[Bound, Any]] = {}
         self._by_name = {t.name: k for k, t in enumerate(self.inputs)}
@@ -113,19 +113,21 @@ class Compiled:
 
     # Calling ---------------------------------------------------------------------------------------------------------
 
-    def __call__(self, *arrays: Any, seed: int = 0, step: int | None = None, **named: Any) -> Any:
+    def __call__(self, /, *arrays: Any, seed: Any = None, step: Any = None, **named: Any) -> Any:
         """The outputs for these arrays.
 
         Args:
             arrays: one for each input, in order.
-            seed, step: what random nodes are a function of; without ``step`` the calls are counted.
+            seed, step: what random nodes are a function of; without ``step`` the calls are counted. Where an input is
+                called so, they are its array.
             named: arrays by the names of their inputs.
 
         Raises:
             DataError: for arrays that do not fit, or ids out of range; every state is then as it was.
         """
+        seed, step = self._draw(seed, step, named)
         with _lock:
-            given = [self._accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
+            given = [self.accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
             bound, row = self.bind(tuple(a.shape for a in given))
             for tensor, array in zip(self.prepared.placed, given, strict=True):
                 bound.feed(tensor, array)
@@ -140,6 +142,16 @@ class Compiled:
                 mirror.written()
             results = [view.copy() for view in bound.outputs]
         return results if self._many else results[0]
+
+    def _draw(self, seed: Any, step: Any, named: dict[str, Any]) -> tuple[int, int | None]:
+        """The seed and the step of a call; what belongs to an input of that name goes among the named arrays."""
+        given = {name: value for name, value in (("seed", seed), ("step", step)) if value is not None}
+        named.update({name: value for name, value in given.items() if name in self._by_name})
+        free = {name: value for name, value in given.items() if name not in self._by_name}
+        for name, value in free.items():
+            if isinstance(value, bool) or not isinstance(value, int | np.integer):
+                raise DeclarationError(f"{name}={value!r} is no whole number")
+        return int(free.get("seed", 0)), int(free["step"]) if "step" in free else None
 
     def _given(self, arrays: Sequence[Any], named: dict[str, Any]) -> list[Any]:
         if not named and len(arrays) == len(self.inputs):
@@ -161,7 +173,8 @@ class Compiled:
                 raise DataError(f"{tensor.describe()} has no array: give one, f({tensor.name}=array)")
         return values
 
-    def _accept(self, tensor: Tensor, value: Any) -> Any:
+    def accept(self, tensor: Tensor, value: Any) -> Any:
+        """An input's array as the kernels read it: row-major, native, of the program's precision."""
         fits = isinstance(value, np.ndarray) and value.dtype == numpy_dtype(tensor.dtype, self.floats) and value.ndim == tensor.ndim
         if fits and value.flags.c_contiguous and value.flags.aligned and value.dtype.isnative:
             return value
@@ -171,8 +184,8 @@ class Compiled:
         """The program laid out for inputs of these shapes, and the executor's row."""
         if shapes not in self._bound:
             sizes = self.sizes(shapes)
-            bound = Bound(self.program, self.addresses, sizes, self.floats, self._constants, self._control, self._bodies)
-            row = np.array([self._control.ctypes.data, bound.rows.table.ctypes.data, bound.early, len(self.program.calls)], np.int64)
+            bound = Bound(self.program, self.addresses, sizes, self.floats, self._constants, self.control, self._bodies)
+            row = np.array([self.control.ctypes.data, bound.rows.table.ctypes.data, bound.early, len(self.program.calls)], np.int64)
             while len(self._bound) >= _KEPT:
                 del self._bound[next(iter(self._bound))]
             self._bound[shapes] = (bound, row)
@@ -193,9 +206,7 @@ class Compiled:
 
     def set_control(self, seed: int, step: int) -> None:
         """The control words of a run."""
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-            raise DeclarationError(f"seed={seed!r} is no whole number")
-        self._control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, 0, 0)
+        self.control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, 0, 0)
 
     def raise_error(self, bound: Bound) -> None:
         """Raise what the kernels noted in the error word.
@@ -203,7 +214,7 @@ class Compiled:
         Raises:
             DataError: for an id out of range.
         """
-        code, place = int(self._control[3]), int(self._control[5])
+        code, place = int(self.control[3]), int(self.control[5])
         if code == -1:
             raise DataError(f"the position {place} in the order of the samples is out of range")
         if code:

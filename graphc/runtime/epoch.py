@@ -12,7 +12,6 @@ import numpy as np
 from graphc.errors import DataError
 from graphc.expr.dims import Dim
 from graphc.expr.tensor import Tensor
-from graphc.runtime.bound import Bound
 
 if TYPE_CHECKING:
     from graphc.runtime.compiled import Compiled
@@ -31,8 +30,8 @@ class _Run:
         self.order = np.ascontiguousarray(order, np.int64).reshape(-1)
         placed = program.prepared.placed
         by_user = dict(zip(program.inputs, placed, strict=True)) | {t: t for t in placed}
-        self.batched = {by_user[t]: program._accept(by_user[t], a) for t, a in batched.items() if t in by_user}
-        self.fixed = {by_user[t]: program._accept(by_user[t], a) for t, a in fixed.items() if t in by_user}
+        self.batched = {by_user[t]: program.accept(by_user[t], a) for t, a in batched.items() if t in by_user}
+        self.fixed = {by_user[t]: program.accept(by_user[t], a) for t, a in fixed.items() if t in by_user}
         missing = [t for t in placed if t not in self.batched and t not in self.fixed]
         if missing:
             raise DataError(f"{missing[0].describe()} has no array: give one among batched or fixed")
@@ -66,7 +65,7 @@ class _Run:
         sums, done = np.zeros(max(len(means), 1)), np.zeros(1, np.int64)
         row = np.array(
             [
-                program._control.ctypes.data, bound.rows.table.ctypes.data, self.short.table.ctypes.data, bound.early, len(program.program.calls),
+                program.control.ctypes.data, bound.rows.table.ctypes.data, self.short.table.ctypes.data, bound.early, len(program.program.calls),
                 self.order.ctypes.data, len(self.order), self.size, 0, 0, first_step, words[0].ctypes.data, len(gathers),
                 words[1].ctypes.data, len(means), sums.ctypes.data, words[2].ctypes.data, len(results), done.ctypes.data, self.length,
             ],
@@ -126,8 +125,3 @@ def map_rows(program: Compiled, batched: dict[Tensor, Any], batch_size: int, see
         copies.append((view.ctypes.data, results[-1].ctypes.data, int(np.prod(view.shape[1:], dtype=np.int64)) * view.itemsize))
     state.execute(seed, 0, [], copies, None)
     return results
-
-
-def unused(bound: Bound) -> bool:
-    """Whether a layout has no inputs."""
-    return not bound.inputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class Mirror:
 
     def __init__(self, leaf: Tensor, cell: Cell, dtype: Any) -> None:
         self.leaf, self.cell = leaf, cell
-        self.array = aligned(int(np.prod(leaf.shape, dtype=np.int64)), dtype).reshape(leaf.shape)
+        self.array = aligned(math.prod(int(e) for e in leaf.shape), dtype).reshape(leaf.shape)
         self.version = -1
 
     def refresh(self) -> None:

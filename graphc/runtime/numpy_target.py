@@ -29,14 +29,15 @@ class NumpyCompiled(Compiled):
         outputs = [*self._stable, *(a.inputs[1] for a in self._assigned)]
         self._text = numpy_source(outputs, self.prepared.placed, "compute", self.dtype)
         space: dict[str, Any] = {}
-        exec(__builtins__["compile"](self._text, "<graphc numpy>", "exec"), space)  # noqa: S102 - our own source
+        exec(compile(self._text, "<graphc numpy>", "exec"), space)  # noqa: S102 - our own source
         self._function = space["compute"]
         self._draws = "seed=0, step=0" in self._text.rsplit("def compute(", 1)[1].split("):", 1)[0]
         self._by_name = {t.name: k for k, t in enumerate(self.inputs)}
 
-    def __call__(self, *arrays: Any, seed: int = 0, step: int | None = None, **named: Any) -> Any:
+    def __call__(self, /, *arrays: Any, seed: Any = None, step: Any = None, **named: Any) -> Any:
         """The outputs for these arrays; see :meth:`Compiled.__call__`."""
-        given = [self._accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
+        seed, step = self._draw(seed, step, named)
+        given = [self.accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
         self.sizes([a.shape for a in given])
         values = {t.name: a for t, a in zip(self.prepared.placed, given, strict=True)}
         values |= {t.name: t.value for t in self._leaves if t not in self.prepared.placed}

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import CompileError
-from graphc.expr.dims import Dim
+from graphc.expr.dims import Dim, Extent
 from graphc.expr.graph import random_numbers, topological, training, unalias
 from graphc.expr.stage import Stage
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Scan, Tensor
+from graphc.expr.tensor import Alias, Assign, DType, Leaf, Node, Random, Reshape, Scan, Tensor
 from graphc.source.places import PLACE_HELPERS, extent_text
 from graphc.source.scalars import HELPERS
 from graphc.source.stages import STAGE_HELPERS, StageSource
@@ -166,7 +166,7 @@ class _Module:
             missing = sorted({n for e in (*op.extents, *op.shape, *op.dims) if isinstance(e, Dim) for n in e.names} - set(self.sizes))
             if missing:
                 raise CompileError(f"the dimension {missing[0]} of {out.describe()} cannot be read off any input: add an input that has it")
-            inputs = [(self.known[t], t.shape, t.dtype) for t in node.inputs]
+            inputs: list[tuple[str, tuple[Extent, ...], DType]] = [(self.known[t], t.shape, t.dtype) for t in node.inputs]
             texts = StageSource(op, inputs, out.dtype, self.floats, self.sizes, self._emit).outputs(
                 2 if node.outputs[-1] in self.wanted and len(node.outputs) == 2 else 1
             )

@@ -84,7 +84,7 @@ class StagePlaces:
     def read(self, read: Read, earlier: Sequence[str]) -> Value:
         """The value of an access: its axes are some of the box's, each in the box's order."""
         text, shape = self.inputs[read.operand]
-        plain = self._slices(read, shape)
+        plain = self.slices(read, shape)
         if plain is None:
             return self._gathered(read, text, shape, earlier)
         parts, flips, axes = plain
@@ -96,7 +96,7 @@ class StagePlaces:
 
     def is_slice(self, read: Read) -> bool:
         """Whether an access is a slice of its tensor."""
-        return self._slices(read, self.inputs[read.operand][1]) is not None
+        return self.slices(read, self.inputs[read.operand][1]) is not None
 
     def aligned(self, value: Value) -> str:
         """The value with its axes in the box's order, and 1 for the rest, so that values broadcast."""
@@ -110,7 +110,7 @@ class StagePlaces:
         inner = [":" if k in kept else "None" for k in self.order[leading:]]
         return text + f"[{', '.join(inner)}]" if "None" in inner else text
 
-    def _slices(self, read: Read, shape: tuple[Extent, ...]) -> tuple[list[str], list[bool], tuple[int, ...]] | None:
+    def slices(self, read: Read, shape: tuple[Extent, ...]) -> tuple[list[str], list[bool], tuple[int, ...]] | None:
         """Slices, which of the kept axes run backwards, and their indices; ``None`` for an access that is no slice."""
         if read.outside is not None:
             return None

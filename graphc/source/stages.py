@@ -81,7 +81,7 @@ class StageSource:
         """A sum of products as ``np.einsum``; ``None`` for any other stage."""
         stage = self.stage
         factors = sympy.Mul.make_args(stage.body)
-        symbols = {read_symbol(k): k for k in range(len(stage.reads))}
+        symbols: dict[Any, int] = {read_symbol(k): k for k in range(len(stage.reads))}
         plain = all(r.outside is None and all(v >= 0 for p in r.coords for v in p.variables) for r in stage.reads)
         if stage.reducer != "sum" or stage.free is None or not plain or self.dtype != "float" or len(stage.extents) > len(_LETTERS):
             return None
@@ -98,7 +98,7 @@ class StageSource:
         spec = ",".join("".join(letters[a] for a in v.axes) for v in values) + "->" + "".join(letters[a] for a in stage.free)
         text = f'np.einsum("{spec}", {", ".join(v.text for v in values)})'
         for number in numbers:
-            dims = {dimension_symbol(k): extent_text(d, self.names, True) for k, d in enumerate(stage.dims)}
+            dims: dict[Any, str] = {dimension_symbol(k): extent_text(d, self.names, True) for k, d in enumerate(stage.dims)}
             text = f"{dims[number] if number in dims else body_text(number, {}, self.emit)} * {text}"
         return text
 
@@ -137,7 +137,7 @@ class StageSource:
         symbols = self.stage.body.free_symbols
         for number, read in enumerate(self.stage.reads):
             if read_symbol(number) in symbols:
-                slices = self.places._slices(read, self.inputs[read.operand][1])
+                slices = self.places.slices(read, self.inputs[read.operand][1])
                 spanned |= set(slices[2]) if slices is not None else {k for p in read.coords for k in p.variables if k >= 0}
         spanned |= {k for k in range(len(self.stage.extents)) if index_symbol(k) in symbols}
         return len(spanned) == len(self.stage.extents)
