@@ -16,7 +16,8 @@ def _normalise(x: Tensor, axes: Any, gamma: Any, beta: Any, epsilon: float, symb
     centred = x - mean(x, axes, keepdims=True)
     scaled = centred / sqrt(var(x, axes, keepdims=True) + epsilon)
     latex = rf"\operatorname{{{symbol}}}({{0}})".replace("_", r"\_")
-    return (scaled * gamma + beta).called(symbol, x, latex=latex)
+    given = (x, *(t for t in (gamma, beta) if isinstance(t, Tensor)))
+    return (scaled * gamma + beta).called(symbol, *given, latex=latex)
 
 
 def batch_norm(x: Any, gamma: Any, beta: Any, epsilon: float = 1e-5) -> Tensor:
