@@ -9,7 +9,8 @@ import sympy
 
 from graphc.expr.dims import Dim, dim_symbol
 from graphc.expr.scalar import Select
-from graphc.formula.atoms import Entry, Letter, Reduced, letters_of, opened, reduced
+from graphc.expr.tensor import Leaf
+from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of, opened, reduced
 
 __all__ = ["bare_logs", "extent_formula", "has_sum_of_products", "shortest", "size_of", "tidy", "total"]
 
@@ -177,7 +178,26 @@ def _fractions(expr: Any) -> bool:
 
 def shortest(expr: Any) -> Any:
     """The shortest of a few equal spellings of a formula, in its sums too; the given one on a tie."""
-    return _turned(_shortened(sympy.sympify(expr)))
+    return _turned(_shortened(_symmetric(sympy.sympify(expr))))
+
+
+def is_symmetric(source: Source) -> bool:
+    """Whether a source is a matrix that was declared symmetric."""
+    op = source.tensor.op
+    return isinstance(op, Leaf) and op.symmetric and not source.barred
+
+
+def _symmetric(expr: Any) -> Any:
+    """Entries of symmetric matrices with their places in one order."""
+    found = {e: Entry(e.source, *sorted(e.places, key=str)) for e in entries(expr) if is_symmetric(e.source)}
+    return expr.xreplace(found) if found else expr
+
+
+def symmetrised(expr: Any, letters: Sequence[Any]) -> Any:
+    """Half the sum of a matrix and its transpose."""
+    i, j = letters
+    other = expr.xreplace({i: j, j: i})
+    return expr if shortest(expr - other) == 0 else shortest((expr + other) / 2)
 
 
 def _shortened(expr: Any) -> Any:

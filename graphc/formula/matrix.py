@@ -14,6 +14,7 @@ import sympy
 
 from graphc.expr.dims import DimSymbol
 from graphc.expr.scalar import Select
+from graphc.formula.algebra import is_symmetric
 from graphc.formula.arrays import ONES, NoMatrixFormError, assemble, collected, diag
 from graphc.formula.atoms import Entry, Letter, Reduced, letters_of, opened
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, negative, product, scale, transpose
@@ -50,7 +51,20 @@ class MatrixSpeller:
         """
         if len(free) > 2:
             return self._elements(expr, free)
-        return self.spell(expr, tuple(free))
+        return self._filled(expr, tuple(free))
+
+    def _filled(self, expr: Any, free: tuple[Any, ...]) -> Show:
+        """The whole array: where the formula lacks an axis it is repeated along it, by 𝟏."""
+        used = letters_of(expr)
+        own = tuple(x for x in free if x in used)
+        lacking = [x for x in free if x not in used and x.extent != 1]
+        if not lacking or expr == ZERO or not used <= set(free):
+            return self.spell(expr, free)
+        if not own:
+            ones = product([ONES, transpose(ONES)]) if len(lacking) == 2 else ONES
+            return ones if expr == ONE else scale([self.spell(expr, ())], ones)
+        vector = self.spell(expr, own)
+        return product([ONES, transpose(vector)]) if free[0] is lacking[0] else product([vector, transpose(ONES)])
 
     def _elements(self, expr: Any, free: Sequence[Any]) -> Show:
         """An array of three and more axes, whose entries are functions of entries at the same place."""
@@ -128,7 +142,7 @@ class MatrixSpeller:
             if not places or places == free or (places == free[:1] and len(free) == 1):
                 return name
             if len(places) == 2 and places == free[::-1]:
-                return transpose(name)
+                return name if is_symmetric(expr.source) else transpose(name)
             if len(places) == 2 and places[0] is places[1] and free == places[:1]:
                 return call("diag", r"\operatorname{diag}", [name])
         letters = [p for p in places if isinstance(p, Letter)]

@@ -13,7 +13,7 @@ from graphc.expr.graph import training
 from graphc.expr.scalar import Select
 from graphc.expr.tensor import Tensor
 from graphc.formula.adjoints import contributions
-from graphc.formula.algebra import ONE, ZERO, has_sum_of_products, shortest, size_of
+from graphc.formula.algebra import ONE, ZERO, has_sum_of_products, is_symmetric, shortest, size_of, symmetrised
 from graphc.formula.atoms import Entry, Letter, Source, entries, letter, outer_atoms
 from graphc.formula.forward import Definition, Forward
 from graphc.formula.shares import Shares, missing_shares
@@ -72,7 +72,8 @@ class Sweep:
         """The formula of the derivative by the variable."""
         if self.wrt.tensor not in self.adjoints:
             return ZERO
-        return self.adjoints[self.wrt.tensor].expr
+        expr = self.adjoints[self.wrt.tensor].expr
+        return symmetrised(expr, self.wrt.letters) if is_symmetric(self.wrt.source) and not self.jacobian else expr
 
     def _path(self) -> list[Definition]:
         """The definitions between the variable and the output, both included."""

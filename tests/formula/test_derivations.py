@@ -211,3 +211,19 @@ def test_reshapes(loss: Any, text: str) -> None:
     assert not text or d.text == text
     report = d.verify()
     assert report.ok, str(report)
+
+
+def test_constant_and_symmetric_results() -> None:
+    A, B, x = gx.tensor("A", ("m", "d")), gx.tensor("B", ("d", "d")), gx.tensor("x", ("d",))
+    S = gx.tensor("S", ("d", "d"), symmetric=True)
+    rows = [
+        (gx.sum(A @ x), A, "∂L/∂A = 𝟏 xᵀ"),
+        (gx.mean(x), x, "∂L/∂x = (1/d) 𝟏"),
+        (gx.sum(3 * A), A, "∂L/∂A = 3 𝟏 𝟏ᵀ"),
+        (gx.trace(B @ S), S, "∂L/∂S = ½ (B + Bᵀ)"),
+        (x @ S @ x, x, "∂L/∂x = 2 S x"),
+    ]
+    for y, wrt, text in rows:
+        d = derive(y.named("L"), wrt)
+        assert d.text == text
+        assert d.verify().ok
