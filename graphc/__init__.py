@@ -152,15 +152,19 @@ if TYPE_CHECKING:
     from graphc.models import load_model as load_model
     from graphc.runtime import Compiled as Compiled
     from graphc.runtime import compile as compile
+    from graphc.view import Frames as Frames
+    from graphc.view import Paths as Paths
     from graphc.view import Picture as Picture
     from graphc.view import draw as draw
+    from graphc.view import frames as frames
+    from graphc.view import paths as paths
 
 # What is imported when it is first used, so that `import graphc` stays quick: name -> where it lives.
 _LATER = {
     "Compiled": "graphc.runtime", "compile": "graphc.runtime",
     "Derivation": "graphc.formula", "derive": "graphc.formula",
     "Model": "graphc.models", "Sequential": "graphc.models", "load_model": "graphc.models",
-    "Picture": "graphc.view", "draw": "graphc.view",
+    "Frames": "graphc.view", "Paths": "graphc.view", "Picture": "graphc.view", "draw": "graphc.view", "frames": "graphc.view", "paths": "graphc.view",
 }  # fmt: skip
 _NAMESPACES = (
     "activations", "callbacks", "data", "initializers", "layers", "losses", "metrics", "models", "optimizers", "regularizers", "schedules",
