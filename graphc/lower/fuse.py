@@ -32,6 +32,7 @@ class Group:
 
     members: list[Tensor]
     last: bool = False
+    weight: int = 0
     reads: dict[Tensor, None] = field(default_factory=dict)
 
 
@@ -94,7 +95,7 @@ class Fusion:
             if not op.elementwise or _checked(op):
                 return False
             own = weight(op.body)
-            total = own + sum(self._weights.get(tensor.inputs[r.operand], 0) for r in op.reads)
+            total = self._total(tensor)
         else:
             own = total = 40
         cheap = own <= _CHEAP and isinstance(op, Stage) and len(op.reads) <= 2 and total <= 3 * _CHEAP
@@ -103,6 +104,11 @@ class Fusion:
             return False
         self._weights[tensor] = total
         return True
+
+    def _total(self, tensor: Tensor) -> int:
+        """The operations of a tensor's formula, with all that is computed on the spot for it."""
+        op = tensor.op
+        return weight(op.body) + sum(self._weights.get(tensor.inputs[r.operand], 0) for r in op.reads) if isinstance(op, Stage) else 40
 
     # What shares a kernel --------------------------------------------------------------------------------------------
 
@@ -125,6 +131,7 @@ class Fusion:
                 if joins:
                     shapes.setdefault((tensor.shape, last), []).append(chosen)
             groups[chosen].members.append(tensor)
+            groups[chosen].weight += self._total(tensor)
             groups[chosen].reads.update(dict.fromkeys(reads))
             place.update(dict.fromkeys(node.outputs, chosen))
         return [g for g in groups if not g.last] + [g for g in groups if g.last]
@@ -134,7 +141,7 @@ class Fusion:
         for number in reversed(candidates):
             group = groups[number]
             buffers = {*group.members, *group.reads, *reads, tensor}
-            if len(buffers) > _MOST_BUFFERS or len(group.members) >= _MOST_MEMBERS:
+            if len(buffers) > _MOST_BUFFERS or len(group.members) >= _MOST_MEMBERS or group.weight > _LONGEST:
                 continue
             if all(t not in place or place[t] < number or (place[t] == number and self.same_place(tensor, t)) for t in reads):
                 return number
