@@ -10,6 +10,7 @@ from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.dims import Extent
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor
+from graphc.ops.layout import reshape
 
 __all__ = ["contract", "diag", "diagonal", "dot", "einsum", "matmul", "outer", "trace"]
 
@@ -83,8 +84,6 @@ def dot(a: Any, b: Any) -> Tensor:
 
 def outer(a: Any, b: Any) -> Tensor:
     """All products of an entry of ``a`` with one of ``b``, both read as vectors."""
-    from graphc.ops.layout import reshape
-
     a, b = (t if t.ndim == 1 else reshape(t, (-1,)) for t in (operand(a), operand(b)))
     return contract("i,j->ij", (a, b), Call("⊗", (a, b), r"{0} \otimes {1}"), "outer")
 

@@ -11,6 +11,7 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Random, Tensor, make
+from graphc.ops.arithmetic import where
 from graphc.ops.state import shape_of
 
 __all__ = ["bernoulli", "normal", "uniform"]
@@ -51,6 +52,4 @@ def bernoulli(shape: Any = (), p: Any = 0.5, *, key: int | None = None) -> Tenso
     """1.0 with probability ``p``, else 0.0."""
     if isinstance(p, int | float) and not 0 <= p <= 1:
         raise DeclarationError(f"p={p} is no probability: it lies in [0, 1]")
-    from graphc.ops.arithmetic import where
-
     return where(_draw(shape, key) < p, 1.0, 0.0).called("bernoulli", latex=r"\mathcal{{B}}(p)")

@@ -14,6 +14,8 @@ from graphc.expr.graph import substitute, topological
 from graphc.expr.origin import caller
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Assign, Call, Guard, Leaf, Node, Random, Scan, Tensor, make, make_scan
+from graphc.ops.axes import axis_of
+from graphc.ops.layout import reshape, transpose
 
 __all__ = ["cumsum", "scan"]
 
@@ -137,11 +139,7 @@ def _invariants(results: Iterable[Tensor], leaves: Sequence[Tensor], since: int)
     for node in order:
         if _changes(node, changing, since):
             changing.update(node.outputs)
-        elif (
-            all(t in plain for t in node.inputs)
-            and not (isinstance(node.op, Leaf) and node.op.kind != "constant")
-            and not isinstance(node.op, Random)
-        ):
+        elif _constant(node) and all(t in plain for t in node.inputs):
             plain.update(node.outputs)
     for node in order:
         if any(t in changing for t in node.outputs):
@@ -168,9 +166,6 @@ def cumsum(x: Any, axis: int | None = None) -> Tensor:
         >>> gx.evaluate(gx.cumsum(gx.constant([1.0, 2.0, 3.0])), {})
         array([1., 3., 6.])
     """
-    from graphc.ops.axes import axis_of
-    from graphc.ops.layout import reshape, transpose
-
     x = operand(x)
     if axis is None:
         x, axis = reshape(x, (-1,)), 0

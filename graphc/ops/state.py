@@ -11,6 +11,7 @@ from graphc.expr.build import constant, operand, same_extent
 from graphc.expr.dims import Dim, Extent, as_extent
 from graphc.expr.scope import scoped
 from graphc.expr.tensor import Alias, Assign, Call, Cell, DType, Guard, Leaf, Phase, Tensor, make
+from graphc.ops.layout import broadcast_to
 
 __all__ = ["as_value", "assign", "by_phase", "constant", "named", "parameter", "scalar", "scalars", "shape_of", "state", "tensor"]
 
@@ -143,8 +144,6 @@ def assign(target: Tensor, value: Any) -> Tensor:
     if value.shape != target.shape and (value.ndim or value.dtype != "float"):
         raise DeclarationError(f"{target.describe()} cannot get the value {value.describe()}: the shapes must agree")
     if value.ndim != target.ndim:
-        from graphc.ops.layout import broadcast_to
-
         value = broadcast_to(value, target.shape)
     return make(Assign(), (target, value), target.shape, target.dtype, call=Call("←", (target, value), r"{0} \leftarrow {1}"))
 

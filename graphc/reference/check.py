@@ -14,6 +14,7 @@ from graphc.expr.build import constant, operand
 from graphc.expr.dims import Dim
 from graphc.expr.graph import leaves
 from graphc.expr.tensor import Tensor
+from graphc.ops.layout import reshape
 from graphc.reference.evaluate import evaluate
 
 __all__ = ["GradientReport", "Worst", "check_gradients", "sample"]
@@ -135,8 +136,6 @@ def _cotangent(y: Tensor, weights: Any) -> Tensor:
     fixed = constant(weights)
     if fixed.shape == y.shape:
         return fixed
-    from graphc.ops.layout import reshape
-
     return reshape(fixed, y.shape)
 
 
