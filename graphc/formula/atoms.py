@@ -45,7 +45,7 @@ class Letter(sympy.Symbol):
 @cache
 def letter(number: int, extent: Extent) -> Letter:
     """The index of that number and range; one object for equal ones."""
-    symbol: Letter = sympy.Symbol.__xnew__(Letter, f"i{number}:{extent}", integer=True, nonnegative=True)  # type: ignore[attr-defined]
+    symbol: Letter = sympy.Symbol.__xnew__(Letter, f"i{number:010d}:{extent}", integer=True, nonnegative=True)  # type: ignore[attr-defined]
     symbol.number, symbol.extent = number, extent
     return symbol
 
