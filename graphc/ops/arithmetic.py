@@ -9,6 +9,7 @@ from typing import Any
 import sympy
 
 from graphc.expr.build import elementwise
+from graphc.expr.define import as_formula, is_index_formula
 from graphc.expr.scalar import (
     Absolute,
     Expm1,
@@ -106,6 +107,9 @@ def declare(row: Elementwise) -> Callable[..., Tensor]:
         return elementwise(row.symbol, row.formula, (x,), dtype=row.dtype, latex=row.latex)
 
     def two(x: Any, y: Any) -> Tensor:
+        if is_index_formula(x) or is_index_formula(y):  # a tensor of rank 0 within the formula of gx.define
+            operands = [as_formula(v) if isinstance(v, Tensor) else v for v in (x, y)]
+            return row.formula.xreplace({read_symbol(k): sympy.sympify(v) for k, v in enumerate(operands)})
         return elementwise(row.symbol, row.formula, (x, y), dtype=row.dtype, latex=row.latex)
 
     def three(condition: Any, x: Any, y: Any) -> Tensor:

@@ -45,6 +45,12 @@ def _pow(x: Any, y: Any) -> Any:
     return np.sqrt(x) if y == 0.5 else 1 / np.sqrt(x) if y == -0.5 else np.power(x, y)
 
 
+class _Quotient(sympy.Function):
+    """``a / b``: SymPy knows only ``a * b**-1``, which is NaN for 0 over a subnormal number."""
+
+    nargs = 2
+
+
 _TABLE: dict[type, Callable[..., Any]] = {
     sympy.Add: lambda *a: reduce(np.add, a),
     sympy.Mul: lambda *a: reduce(np.multiply, a),
@@ -59,6 +65,7 @@ _TABLE: dict[type, Callable[..., Any]] = {
     sympy.cosh: np.cosh,
     sympy.atan: np.arctan,
     sympy.erf: _error_function,
+    _Quotient: np.true_divide,
     scalar.Maximum: np.maximum,
     scalar.Minimum: np.minimum,
     scalar.Absolute: np.abs,
@@ -84,10 +91,25 @@ _TABLE: dict[type, Callable[..., Any]] = {
 }
 
 
+def _with_quotients(body: Any) -> Any:
+    """``body`` with its divisions as divisions."""
+    if not body.args:
+        return body
+    args = [_with_quotients(a) for a in body.args]
+    if not body.is_Mul:
+        return body.func(*args, evaluate=False) if isinstance(body, sympy.Add) else body.func(*args)
+    below = [1 / a for a in args if a.is_Pow and a.exp.is_Integer and a.exp.is_negative]
+    above = [a for a in args if not (a.is_Pow and a.exp.is_Integer and a.exp.is_negative)]
+    if not below:
+        return sympy.Mul(*args, evaluate=False)
+    return _Quotient(sympy.Mul(*above, evaluate=False), sympy.Mul(*below, evaluate=False))
+
+
 @lru_cache(maxsize=4096)
-def _program(body: Any) -> tuple[tuple[Any, Callable[..., Any] | None, Any], ...]:
+def _program(body: Any) -> tuple[Any, tuple[tuple[Any, Callable[..., Any] | None, Any], ...]]:
     """A body as steps: the formula, its function (``None`` for a number or a symbol), its arguments or its number."""
     steps: dict[Any, tuple[Any, Callable[..., Any] | None, Any]] = {}
+    body = _with_quotients(body)
     parts: Any = sympy.postorder_traversal(body)
     for part in parts:
         if part in steps:
@@ -104,16 +126,17 @@ def _program(body: Any) -> tuple[tuple[Any, Callable[..., Any] | None, Any], ...
             steps[part] = (part, _TABLE[part.func], part.args)
         else:
             raise CompileError(f"the function {getattr(part, 'label', part.func.__name__)} has no value: it is abstract, or unknown to the evaluator")
-    return tuple(steps.values())
+    return body, tuple(steps.values())
 
 
 def body_value(body: Any, values: Mapping[Any, Any]) -> Any:
     """``body`` with its symbols replaced by arrays that broadcast; each subformula is computed once."""
     memo: dict[Any, Any] = dict(values)
     with np.errstate(all="ignore"):
-        for part, function, given in _program(body):
+        whole, steps = _program(body)
+        for part, function, given in steps:
             if function is not None:
                 memo[part] = function(*(memo[a] for a in given))
             elif given is not None:
                 memo[part] = given
-    return memo[body]
+    return memo[whole]

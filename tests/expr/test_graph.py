@@ -111,3 +111,13 @@ def test_the_verifier_finds_a_broken_graph() -> None:
     y.node.inputs = ()
     with pytest.raises(GraphDefectError, match="no operand"):
         verify([y])
+
+
+def test_tensors_of_rank_0_stand_in_formulas_on_either_side() -> None:
+    i, k = gx.indices("i k")
+    a, X = gx.scalar("a"), gx.tensor("X", ("n", 3))
+    total = gx.Sum(X[i, k], k)
+    for formula in (a[()] * total + 1, total * a + 1, 1 + a * total, a * total - (-1), total / (1 / a) + 1):
+        y = gx.define("y", i, formula)
+        assert gx.evaluate(y, {a: 2.0, X: [[1.0, 2.0, 3.0]]}).tolist() == [13.0]
+    assert gx.evaluate(gx.define("y", i, a**i * X[i, 0]), {a: 3.0, X: [[1.0] * 3] * 3}).tolist() == [1, 3, 9]
