@@ -93,14 +93,15 @@ def test_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert "0 kernels" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    pytest.importorskip("sklearn")
+    from graphc.cli.tour import tour
+
+    return tour(tmp_path_factory.mktemp("tour") / "new" / "folder", seed=0).read_text(encoding="utf-8")
+
+
 class TestTour:
-    @pytest.fixture(scope="class")
-    def page(self, tmp_path_factory: pytest.TempPathFactory) -> str:
-        pytest.importorskip("sklearn")
-        from graphc.cli.tour import tour
-
-        return tour(tmp_path_factory.mktemp("tour") / "new" / "folder", seed=0).read_text(encoding="utf-8")
-
     def test_it_is_one_page_that_needs_nothing_else(self, page: str) -> None:
         assert page.startswith("<!DOCTYPE html>") and page.rstrip().endswith("</html>")
         for outside in ("<script src", "<link", "<img", "@import", "http://www.w3.org/1999/xlink"):
