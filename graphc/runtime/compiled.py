@@ -75,6 +75,7 @@ class Compiled:
         self.dtype = dtype
         self.floats = np.dtype(dtype)
         self.step = 0
+        self.pace: dict[int, int] = {}  # batch size -> batches in about 50 ms
         self.prepared: Prepared = prepare(wanted, inputs)
         self.inputs: list[Tensor] = self.prepared.inputs
         self._build()

@@ -74,7 +74,8 @@ class _Run:
         for mirror in bound.mirrors.values():
             mirror.refresh()
         program.set_control(seed, first_step)
-        count = 1
+        # The first run looks at the clock after one batch; later ones know how long a batch takes.
+        count = program.pace.get(self.size, 1)
         while done[0] < self.batches:
             first = int(done[0])
             row[8], row[9] = first, min(first + count, self.batches)
@@ -87,7 +88,8 @@ class _Run:
             program.raise_error(bound)
             if on_slice is not None:
                 on_slice(int(done[0]), self.batches, sums / min(int(done[0]) * self.size, len(self.order)))
-            count = max(1, min(int(count * min(_SLICE / max(spent, 1e-9), 64.0)), 1 << 40))
+            share = (int(done[0]) - first) * min(_SLICE / max(spent, 1e-9), 64.0)
+            program.pace[self.size] = count = max(1, min(int(share), 1 << 40))
         return sums
 
 
