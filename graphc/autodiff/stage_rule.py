@@ -19,13 +19,15 @@ import sympy
 from graphc.autodiff.gather import gather
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
-from graphc.expr.compose import accesses
+from graphc.expr.compose import accesses, producer_body
 from graphc.expr.dims import dim_symbol
-from graphc.expr.scalar import Select, derivative
+from graphc.expr.scalar import Power, Select, derivative
 from graphc.expr.stage import Read, Stage, index_symbol, read_symbol, substitute_indices
 from graphc.expr.tensor import Leaf, Node, Tensor
 
 __all__ = ["stage_adjoints", "uniform_value"]
+
+ZERO = sympy.Integer(0)
 
 
 @lru_cache(maxsize=4096)
@@ -59,16 +61,46 @@ def _contribution(node: Node, adjoint: Tensor, read: Read, source: Tensor, slope
     op = node.op
     assert isinstance(op, Stage)
     reads: list[Access] = [*accesses(node.outputs[0])]
+    slope = slope.xreplace(op.dim_values())
     g = uniform_value(adjoint)
-    if g is None:
+    mask: Any = None
+    if g is None and not op.guarded and (op.elementwise or _infinite_somewhere(slope)) and _masked(adjoint):
+        # Where the adjoint is masked to 0 an infinite slope must not make NaN of it: the mask goes outside, and on.
+        more, masked = producer_body(adjoint, op.write, len(reads))
+        reads += more
+        mask, g = masked, masked.args[1] + masked.args[2]  # one of the two is 0
+    elif g is None:
         g = read_symbol(len(reads))
         # Where the stage itself drops what it writes outside, the adjoint there is 0.
         reads.append((adjoint, op.write, 0.0 if op.guarded else None))
-    body = _weighted(node, g, slope.xreplace(op.dim_values()), reads)
+    body = _weighted(node, g, slope, reads)
+    if mask is not None:
+        body = Select(mask.args[0], *(body if part != 0 else ZERO for part in mask.args[1:]))
     return gather(
         op.extents, reads, body, read.coords, source.shape,
-        guarded=read.outside is not None, free=op.free or (), adjoint=g if g.is_Symbol else None, origin=node.origin,
+        guarded=read.outside is not None, free=op.free or (), adjoint=g if g.is_Symbol and mask is None else None, origin=node.origin,
     )  # fmt: skip
+
+
+def _infinite_somewhere(slope: Any) -> bool:
+    """Whether a slope may be infinite at a finite place."""
+    return bool(slope.has(sympy.log, Power)) or any(part.exp.is_negative for part in slope.atoms(sympy.Pow) if part.exp.is_number)
+
+
+def _masked(adjoint: Tensor) -> bool:
+    """Whether an adjoint is a choice between a formula and 0."""
+    op = adjoint.op
+    return isinstance(op, Stage) and op.elementwise and isinstance(op.body, Select) and ZERO in op.body.args[1:]
+
+
+def _times(g: Any, slope: Any) -> Any:
+    """``g * slope`` with choices outside, so that a branch not taken never takes part."""
+    choice = next((part for part in sympy.Mul.make_args(slope) if isinstance(part, Select)), None)
+    if choice is None:
+        return g * slope
+    rest = slope / choice
+    condition, a, b = choice.args
+    return Select(condition, *(ZERO if part == 0 else _times(g, rest * part) for part in (a, b)))
 
 
 def _weighted(node: Node, g: Any, slope: Any, reads: list[Access]) -> Any:
@@ -78,12 +110,12 @@ def _weighted(node: Node, g: Any, slope: Any, reads: list[Access]) -> Any:
     if op.reducer in ("max", "min"):
         winner = read_symbol(len(reads))
         reads.append((node.outputs[1], op.write))
-        return Select(sympy.Eq(_flat(op), winner), g * slope, sympy.Integer(0))
+        return Select(sympy.Eq(_flat(op), winner), _times(g, slope), ZERO)
     if op.reducer == "prod":
         others = read_symbol(len(reads))
         reads.append((_product_of_others(node), tuple(Affine.variable(k) for k in range(len(op.extents)))))
-        return g * others * slope
-    return g * slope
+        return _times(g * others, slope)
+    return _times(g, slope)
 
 
 def _flat(op: Stage) -> Any:

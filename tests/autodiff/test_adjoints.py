@@ -142,3 +142,20 @@ WRONG = [
 def test_misuse_is_named(call: Callable[[], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+a, b = gx.scalars("a b")
+MASKED = [
+    (gx.where(a > 0, gx.log(a), a), 0.0, 1.0),
+    (gx.where(a > 0, gx.log(gx.sqrt(a)), a), 0.0, 1.0),
+    (gx.where(a <= 0, a, 3 * gx.log(a) * a), 0.0, 1.0),
+    (gx.where(gx.equal(a, 0), 1.0, gx.sin(a) / a), 0.0, 0.0),
+    (gx.relu(gx.where(a > 0, 1 / a, a)), 0.0, 0.0),
+    (gx.where(a > 0, gx.sqrt(a), 0.0), 0.0, 0.0),
+    (gx.where(a > -1, a, gx.exp(-a)), -1e4, -np.inf),
+]
+
+
+@pytest.mark.parametrize(("y", "at", "slope"), MASKED)
+def test_a_branch_not_taken_never_takes_part(y: gx.Tensor, at: float, slope: float) -> None:
+    assert float(gx.evaluate(gx.grad(y, a), {a: at})) == slope
