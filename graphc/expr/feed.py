@@ -9,8 +9,7 @@ import numpy as np
 
 from graphc.errors import DataError, ShapeError
 from graphc.expr.dims import Dim, Extent
-from graphc.expr.graph import guards
-from graphc.expr.tensor import DType, Tensor
+from graphc.expr.tensor import DType, Guard, Tensor
 
 __all__ = ["as_array", "bind_sizes", "check_guards"]
 
@@ -80,13 +79,13 @@ def bind_sizes(arrays: Iterable[tuple[Tensor, Sequence[int]]]) -> dict[str, int]
     return sizes
 
 
-def check_guards(outputs: Sequence[Tensor], sizes: Mapping[str, int]) -> None:
-    """Check what was left open when the graph was declared.
+def check_guards(demands: Iterable[Guard], sizes: Mapping[str, int]) -> None:
+    """Check what was left open when a graph was declared.
 
     Raises:
         ShapeError: with the message of the declaring line.
     """
-    for guard in guards(outputs):
+    for guard in demands:
         if not guard.holds(sizes):
             known = ", ".join(f"{n} = {s}" for n, s in sizes.items())
             raise ShapeError(f"{guard.message} (with {known}; declared at {guard.origin})")

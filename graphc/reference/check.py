@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,14 @@ from graphc.autodiff import vjp
 from graphc.errors import DataError, DeclarationError
 from graphc.expr.build import constant, operand
 from graphc.expr.dims import Dim
-from graphc.expr.graph import leaves
+from graphc.expr.graph import leaves, training
 from graphc.expr.tensor import Tensor
 from graphc.ops.layout import reshape
-from graphc.reference.evaluate import evaluate
+from graphc.reference.evaluate import Prepared, evaluate
 
 __all__ = ["GradientReport", "Worst", "check_gradients", "sample"]
 
+_Function = Callable[[Mapping[Tensor, Any]], float]
 TOLERANCE = 1e-6
 _ENTRIES = 64  # entries of one variable that are checked; more are drawn from all
 _SIZES = (3, 2, 5, 4, 7, 6)  # what named dimensions are, distinct so that a mixed-up axis shows
@@ -125,10 +126,15 @@ def check_gradients(y: Tensor, wrt: Any = None, at: Mapping[Tensor, Any] | None 
     for v in variables:
         if v not in values:
             raise DataError(f"{v.describe()} is no input of {y.label}, so there is nothing to vary")
-    value = evaluate(y, values, seed=seed)
+    at_point = Prepared(training([y]), values)
+    (value,) = at_point(values, seed=seed)
     weights = np.random.default_rng(seed + 1).uniform(0.5, 1.5, np.shape(value)) if y.ndim else np.asarray(1.0)
     gradients = vjp(y, variables, _cotangent(y, weights), unconnected="zero")
-    return _compare(y, variables, evaluate(gradients, values, seed=seed), values, weights, seed)
+
+    def weighted(point: Mapping[Tensor, Any]) -> float:
+        return float(np.sum(at_point(point, seed=seed)[0] * weights))
+
+    return _compare(weighted, variables, evaluate(gradients, values, seed=seed), values, seed)
 
 
 def _cotangent(y: Tensor, weights: Any) -> Tensor:
@@ -139,7 +145,7 @@ def _cotangent(y: Tensor, weights: Any) -> Tensor:
     return reshape(fixed, y.shape)
 
 
-def _compare(y: Tensor, variables: list[Tensor], gradients: list[Any], values: dict[Tensor, Any], weights: Any, seed: int) -> GradientReport:
+def _compare(weighted: _Function, variables: list[Tensor], gradients: list[Any], values: dict[Tensor, Any], seed: int) -> GradientReport:
     rng = np.random.default_rng(seed + 2)
     worst: Worst | None = None
     largest, checked, skipped = 0.0, 0, 0
@@ -150,7 +156,7 @@ def _compare(y: Tensor, variables: list[Tensor], gradients: list[Any], values: d
             entries = [entries[k] for k in sorted(rng.choice(len(entries), _ENTRIES, replace=False))]
         twins = bool(getattr(variable.op, "symmetric", False))
         for entry in entries:
-            slope, kink = _difference(y, variable, point, entry, values, weights, seed, twins)
+            slope, kink = _difference(weighted, variable, point, entry, values, twins)
             if kink:
                 skipped += 1
                 continue
@@ -164,7 +170,7 @@ def _compare(y: Tensor, variables: list[Tensor], gradients: list[Any], values: d
 
 
 def _difference(
-    y: Tensor, variable: Tensor, point: Any, entry: tuple[int, ...], values: dict[Tensor, Any], weights: Any, seed: int, twins: bool
+    weighted: _Function, variable: Tensor, point: Any, entry: tuple[int, ...], values: dict[Tensor, Any], twins: bool
 ) -> tuple[float, bool]:
     """The central difference of fourth order, and whether the slopes from left and right disagree."""
     h = 1e-4 * max(1.0, abs(float(point[entry])))
@@ -174,7 +180,7 @@ def _difference(
         for place in {entry, entry[::-1]} if twins else {entry}:
             # A symmetric matrix moves along (E + Eᵀ)/2.
             moved[place] += step / (2 if twins and entry != entry[::-1] else 1)
-        return float(np.sum(evaluate(y, values | {variable: moved}, seed=seed) * weights))
+        return weighted(values | {variable: moved})
 
     far_left, left, right, far_right = (along(k * h) for k in (-2, -1, 1, 2))
     centre = along(0.0)

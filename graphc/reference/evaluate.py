@@ -5,7 +5,7 @@ It knows index sets, accesses, bodies and reducers, and no operation by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,15 +16,16 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import operand
 from graphc.expr.dims import evaluate_extent
 from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, numpy_dtype
-from graphc.expr.graph import drop_aliases, random_numbers, substitute, topological, training
+from graphc.expr.graph import drop_aliases, guards, random_numbers, substitute, topological, training
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Assign, Leaf, Node, Random, Reshape, Scan, Tensor, make
 from graphc.reference.philox import uniform
 from graphc.reference.scalars import body_value
 
-__all__ = ["evaluate", "evaluate_stage"]
+__all__ = ["Prepared", "evaluate", "evaluate_all", "evaluate_stage"]
 
 Array = Any
+_DOUBLE = np.dtype(np.float64)
 _BOX = 1 << 22  # entries of an index box that are computed at once
 _COMBINE: dict[str, tuple[Any, Any]] = {
     "sum": (np.add, 0), "prod": (np.multiply, 1), "max": (np.maximum, -np.inf), "min": (np.minimum, np.inf),
@@ -88,30 +89,43 @@ def evaluate_all(
     outputs: list[Tensor], feeds: dict[Tensor, Any], floats: Any, seed: int, step: int, prepare: Callable[[Sequence[Tensor]], list[Tensor]]
 ) -> list[Array]:
     """The values of several tensors; ``prepare`` rewrites the graph first, and keeps the tensors fed as they are."""
-    numbers = random_numbers(outputs)
-    outputs, feeds = _cut(outputs, feeds)
-    outputs = drop_aliases(prepare(outputs))
-    nodes = topological(outputs)
-    values: dict[Tensor, Array] = {t: as_array(t, v, floats) for t, v in feeds.items()}
-    for node in nodes:
-        leaf = node.outputs[0]
-        if isinstance(node.op, Leaf) and leaf not in values:
-            values[leaf] = _leaf_value(leaf, floats)
-    sizes = bind_sizes((t, v.shape) for t, v in values.items())
-    check_guards(outputs, sizes)
-    with np.errstate(all="ignore"):
-        for node in nodes:
-            missing = [t for t in node.outputs if t not in values]
-            if missing:
-                results = _apply(node, [values[t] for t in node.inputs], sizes, floats, _Draw(seed, step, numbers))
-                values.update(zip(node.outputs, results, strict=True))
-    return [values[t].copy() for t in outputs]
+    return Prepared(outputs, feeds, prepare)(feeds, floats, seed, step)
 
 
-def _cut(outputs: list[Tensor], feeds: dict[Tensor, Any]) -> tuple[list[Tensor], dict[Tensor, Any]]:
-    """Intermediate tensors that are given a value, as inputs."""
-    fresh = {t: make(Leaf("input"), (), t.shape, t.dtype, name=t.label, origin=t.origin) for t in feeds if t.kind == "computed"}
-    return (substitute(outputs, fresh) if fresh else outputs), {fresh.get(t, t): value for t, value in feeds.items()}
+class Prepared:
+    """A graph made ready once, to be evaluated at many points.
+
+    Args:
+        outputs: the tensors whose values are wanted, their phase already chosen.
+        fed: the tensors that arrays will be given for; intermediates among them are cut off from what computes them.
+        prepare: what rewrites the graph first; by default what puts formulas into their stable form.
+    """
+
+    def __init__(self, outputs: Sequence[Tensor], fed: Iterable[Tensor] = (), prepare: Callable[[Sequence[Tensor]], list[Tensor]] = _stable) -> None:
+        self._numbers = random_numbers(outputs)
+        # Intermediate tensors that are given a value become inputs.
+        self._inputs = {t: make(Leaf("input"), (), t.shape, t.dtype, name=t.label, origin=t.origin) for t in fed if t.kind == "computed"}
+        self._outputs = drop_aliases(prepare(substitute(outputs, self._inputs) if self._inputs else list(outputs)))
+        self._nodes = topological(self._outputs)
+        self._guards = guards(self._outputs)
+
+    def __call__(self, feeds: Mapping[Tensor, Any], floats: Any = _DOUBLE, seed: int = 0, step: int = 0) -> list[Array]:
+        """The outputs' values; a leaf without an array stands at its current value."""
+        given = {self._inputs.get(t, t): v for t, v in feeds.items()}
+        values: dict[Tensor, Array] = {t: as_array(t, v, floats) for t, v in given.items()}
+        for node in self._nodes:
+            leaf = node.outputs[0]
+            if isinstance(node.op, Leaf) and leaf not in values:
+                values[leaf] = _leaf_value(leaf, floats)
+        sizes = bind_sizes((t, v.shape) for t, v in values.items())
+        check_guards(self._guards, sizes)
+        draw = _Draw(seed, step, self._numbers)
+        with np.errstate(all="ignore"):
+            for node in self._nodes:
+                if any(t not in values for t in node.outputs):
+                    results = _apply(node, [values[t] for t in node.inputs], sizes, floats, draw)
+                    values.update(zip(node.outputs, results, strict=True))
+        return [values[t].copy() for t in self._outputs]
 
 
 def _leaf_value(leaf: Tensor, floats: Any) -> Array:
