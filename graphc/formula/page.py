@@ -19,11 +19,8 @@ _STYLE = (
 
 
 def _math(latex: str, text: str) -> str:
-    """A formula as MathML, readable aloud; the text where it cannot be converted."""
-    try:
-        convert: Any = importlib.import_module("latex2mathml.converter").convert
-    except ImportError:
-        return f"<code>{_html.escape(text)}</code>"
+    """A formula as MathML, readable aloud."""
+    convert: Any = importlib.import_module("latex2mathml.converter").convert
     return str(convert(latex)).replace("<math ", f'<math aria-label="{_html.escape(text, quote=True)}" ', 1)
 
 

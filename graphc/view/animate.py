@@ -9,7 +9,6 @@ from html import escape
 from xml.sax.saxutils import escape as xml_escape
 from xml.sax.saxutils import quoteattr
 
-from graphc.errors import GraphcError
 from graphc.view.export import png_bytes
 from graphc.view.scene import Scene
 from graphc.view.styles import Style
@@ -47,10 +46,8 @@ def animated_svg(scenes: Sequence[Scene], style: Style) -> str:
 
 def gif_bytes(pages: Sequence[str]) -> bytes:
     """Drawings as a GIF that runs for ever."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise GraphcError("a GIF needs Pillow, which is not installed: pip install pillow") from None
+    from PIL import Image
+
     images = [Image.open(io.BytesIO(png_bytes(page))).convert("RGB").quantize(64, dither=Image.Dither.NONE) for page in pages]
     buffer = io.BytesIO()
     images[0].save(buffer, format="GIF", save_all=True, append_images=images[1:], duration=int(SECONDS * 1000), loop=0)
