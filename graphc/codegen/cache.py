@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -13,8 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from graphc.codegen.machine_code import keep, kept_address
+
 __all__ = ["cache_directory", "clear_cache", "code_digest", "kernel_address"]
 
+_INDIFFERENT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")  # settings that no code depends on
 _loaded: dict[str, tuple[Any, int]] = {}
 compiled_here = 0
 
@@ -44,18 +48,33 @@ def clear_cache() -> int:
 @cache
 def code_digest() -> str:
     """A digest of everything besides a kernel's source that its machine code depends on."""
-    import llvmlite
     import llvmlite.binding as llvm
-    import numba
 
     found = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         found.update(path.name.encode())
         found.update(path.read_bytes())
     features = ",".join(f"{k}={v}" for k, v in sorted(llvm.get_host_cpu_features().items()))
-    for fact in (sys.version, numba.__version__, llvmlite.__version__, llvm.get_host_cpu_name(), features):
-        found.update(fact.encode())
+    facts = [sys.version, _version("numba"), _version("llvmlite"), llvm.get_default_triple(), llvm.get_host_cpu_name(), features, *_settings()]
+    found.update("\0".join(facts).encode())
     return found.hexdigest()
+
+
+def _version(package: str) -> str:
+    """What a package says of its version, read without importing it where it keeps that in a file of its own."""
+    spec = importlib.util.find_spec(package)
+    if spec is not None and spec.origin is not None:
+        with contextlib.suppress(OSError):
+            return (Path(spec.origin).parent / "_version.py").read_text(encoding="utf-8")
+    return str(importlib.import_module(package).__version__)
+
+
+def _settings() -> list[str]:
+    """The compiler's settings: from the environment, and from its file in the working directory."""
+    settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_") and name not in _INDIFFERENT]
+    with contextlib.suppress(OSError):
+        settings.append(Path(".numba_config.yaml").read_bytes().hex())
+    return settings
 
 
 def kernel_address(source: str, placeholder: str) -> int:
@@ -63,8 +82,14 @@ def kernel_address(source: str, placeholder: str) -> int:
     digest = hashlib.sha256(f"{code_digest()}\n{source}".encode()).hexdigest()
     if digest not in _loaded:
         name = f"{placeholder}{digest[:32]}"
-        function = _load(source.replace(placeholder, name), name)
-        _loaded[digest] = (function, function.address)
+        kept = cache_directory() / "kernels" / f"{name}.machine"
+        address = kept_address(kept, digest)
+        function: Any = None
+        if address is None:
+            function = _load(source.replace(placeholder, name), name)
+            address = int(function.address)
+            keep(kept, digest, function)
+        _loaded[digest] = (function, address)
     return _loaded[digest][1]
 
 

@@ -62,7 +62,7 @@ STEPS = (
     limit = integer(row, 19)
     for batch in range(first, end):
         start = batch * size
-        rows = min(size, samples - start)
+        rows = samples - start if samples - start < size else size
         for r in range(rows):
             at = checked(control, order[start + r], limit, -1)
             for g in range(gather_count):

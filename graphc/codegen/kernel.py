@@ -9,15 +9,16 @@ from graphc.codegen.contraction import multiply
 from graphc.codegen.mathematics import exp, expm1, floor, isfinite, log, log1p, maximum, minimum, select, sigmoid, sign, softplus, tanh
 from graphc.codegen.pointers import bools, floats32, floats64, integer, integers
 from graphc.codegen.random import uniform
+from graphc.codegen.reductions import greatest, least, product, total
 
 __all__ = [
-    "bools", "checked", "compiled", "exp", "expm1", "floats32", "floats64", "floor", "integer", "integers", "isfinite", "log", "log1p", "maximum",
-    "minimum", "multiply", "select", "sigmoid", "sign", "softplus", "tanh", "uniform",
+    "bools", "checked", "compiled", "exp", "expm1", "floats32", "floats64", "floor", "greatest", "integer", "integers", "isfinite", "least",
+    "log", "log1p", "maximum", "minimum", "multiply", "product", "select", "sigmoid", "sign", "softplus", "tanh", "total", "uniform",
 ]  # fmt: skip
 
-# Sums may be reordered and products fused into them. NaN and infinities stay what they are, and a quotient is no product with a
-# reciprocal: the reciprocal of a subnormal number is infinite where the quotient is not.
-FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}, "boundscheck": False}
+# A product may be fused into a sum; only running results may be reordered, by flags of their own (reductions.py). Otherwise
+# x - x would be 0 where x is infinite or NaN, and (a + b) - a would be b where a swallows it.
+FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "boundscheck": False}
 
 
 def compiled(function: Any) -> Any:

@@ -21,6 +21,7 @@ _LIBRARY = {
 }  # fmt: skip
 _IDENTITY = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
 _WHOLE = {"sum": 0, "prod": 1, "max": -(2**63), "min": 2**63 - 1}
+_RUNNING = {"sum": "total", "prod": "product", "max": "greatest", "min": "least"}  # in an order that is free
 _COMBINE = {"sum": "{0} + {1}", "prod": "{0} * {1}", "max": "maximum({0}, {1})", "min": "minimum({0}, {1})"}
 
 
@@ -139,7 +140,7 @@ class _Printer:
                 self.kinds[s.winner] = "int"
                 self.emit(depth, f"v{s.winner} = {self.constant(0, 'int')}")
         elif isinstance(s, ir.Accumulate) and s.winner is None:
-            self.emit(depth, f"v{s.target} = " + _COMBINE[s.reducer].format(f"v{s.target}", f"v{s.argument}"))
+            self.emit(depth, f"v{s.target} = {_RUNNING[s.reducer]}(v{s.target}, v{s.argument})")
         elif isinstance(s, ir.Accumulate):
             assert s.position is not None
             sign = ">" if s.reducer == "max" else "<"

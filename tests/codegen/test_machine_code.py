@@ -1,0 +1,94 @@
+"""Kept machine code: linked without the compiler where everything is right, passed over where anything is not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphc as gx
+from graphc.codegen import cache
+from graphc.codegen.machine_code import kept_address
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="machine code is kept where objects are ELF")
+
+PROGRAM = """
+import sys
+import numpy as np, graphc as gx
+x = gx.tensor("x", ("n", 3))
+f = gx.compile([gx.softmax(x), gx.sin(x), x @ x.T, gx.prod(x), gx.cumsum(x)])
+a = np.arange(6.0).reshape(2, 3)
+for got, want in zip(f(a), gx.evaluate([gx.softmax(x), gx.sin(x), x @ x.T, gx.prod(x), gx.cumsum(x)], {x: a})):
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+f.run({x: a}, [1, 0], 1)
+print("numba" in sys.modules)
+"""
+
+
+def run(folder: Path, **settings: str) -> bool:
+    environment = {**os.environ, "GRAPHC_CACHE_DIR": str(folder), "PYTHONPATH": str(Path(gx.__file__).parent.parent), **settings}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip() == "True"
+
+
+def test_a_second_process_does_not_import_the_compiler(tmp_path: Path) -> None:
+    assert run(tmp_path)
+    assert not run(tmp_path)
+    assert run(tmp_path, NUMBA_OPT="1")  # a setting of the compiler that code depends on
+    assert not run(tmp_path, NUMBA_OPT="1")
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(cache, "_loaded", {})
+    x = gx.tensor("x", (3,))
+    np.testing.assert_allclose(gx.compile(gx.cos(x) - 0.375)(np.zeros(3)), np.full(3, 0.625))
+    return next(p for p in sorted((tmp_path / "kernels").glob("*.machine")) if b"cosf" in p.read_bytes())
+
+
+def parts(path: Path) -> list[bytes]:
+    return path.read_bytes().split(b"\n", 4)
+
+
+def write(path: Path, key: bytes, symbol: bytes, outside: bytes, code: bytes) -> None:
+    content = b"\n".join([key, symbol, outside, code])
+    path.write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def test_a_kept_kernel_is_found_by_its_key_alone(kept: Path) -> None:
+    _, key, *_ = parts(kept)
+    assert kept_address(kept, key.decode())
+    assert kept_address(kept, "0" * 64) is None
+    assert kept_address(kept.with_name("nothing"), key.decode()) is None
+
+
+def test_a_function_that_is_missing_is_noticed_before_linking(kept: Path) -> None:
+    _, key, symbol, outside, code = parts(kept)
+    assert b"cosf" in outside.split()
+    write(kept, key, symbol, outside + b" no_such_function", code)
+    assert kept_address(kept, key.decode()) is None
+    write(kept, key, symbol, outside, code)
+    assert kept_address(kept, key.decode())
+
+
+@pytest.mark.parametrize("at", [0, 10, 64, 66, 140, 300, -1])
+def test_any_changed_byte_is_noticed(kept: Path, at: int) -> None:
+    key = parts(kept)[1].decode()
+    content = bytearray(kept.read_bytes())
+    content[at] ^= 1
+    kept.write_bytes(bytes(content))
+    assert kept_address(kept, key) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 64, 65, 100, 400])
+def test_a_shortened_file_is_noticed(kept: Path, size: int) -> None:
+    key = parts(kept)[1].decode()
+    kept.write_bytes(kept.read_bytes()[:size])
+    assert kept_address(kept, key) is None
