@@ -83,7 +83,7 @@ DECLARED: list[Mistake] = [
 
 SHAPES: list[Mistake] = [
     ("matmul", lambda: X() @ W(), gx.ShapeError, ("X(n, 3)", "W(4, 2)", "3", "4")),
-    ("matmul with a scalar", lambda: gx.scalar("a") @ W(), gx.ShapeError, ("a()", "W(4, 2)", "*")),
+    ("matmul with a scalar", lambda: gx.scalar("a") @ W(), gx.ShapeError, ("a (scalar)", "W(4, 2)", "*")),
     ("broadcasting", lambda: v() + W(), gx.ShapeError, ("v(5,)", "W(4, 2)")),
     ("a named intermediate", lambda: (v() * 2).named("h") + W(), gx.ShapeError, ("h(5,)", "W(4, 2)")),
     ("where", lambda: gx.where(v() > 0, W(), 0.0), gx.ShapeError, ("W(4, 2)",)),
@@ -110,7 +110,7 @@ ARGUMENTS: list[Mistake] = [
     ("a float axis", lambda: gx.sum(W(), axis=0.5), gx.DeclarationError, ("W(4, 2)", "0.5")),
     ("a bool axis", lambda: gx.max(W(), axis=True), gx.DeclarationError, ("W(4, 2)", "True")),
     ("text for an axis", lambda: gx.softmax(W(), axis="rows"), gx.DeclarationError, ("W(4, 2)", "rows")),
-    ("an axis of a scalar", lambda: gx.sum(gx.scalar("a"), axis=0), gx.DeclarationError, ("a()",)),
+    ("an axis of a scalar", lambda: gx.sum(gx.scalar("a"), axis=0), gx.DeclarationError, ("a (scalar)",)),
     ("axes that are no order", lambda: gx.transpose(W(), (0, 0)), gx.DeclarationError, ("W(4, 2)", "axes")),
     ("too few axes", lambda: gx.transpose(W(), (0,)), gx.DeclarationError, ("W(4, 2)", "axes")),
     ("expand_dims twice", lambda: gx.expand_dims(W(), (0, 0)), gx.DeclarationError, ("twice",)),
@@ -187,7 +187,7 @@ NEURAL: list[Mistake] = [
         ("image(n, 6, 6, 4)", "taps(3, 3, 2, 5)"),
     ),
     ("ids of floats", lambda: gx.nn.embedding(W(), v()), gx.GraphcError, ("v(5,)", "int")),
-    ("a table of rank 0", lambda: gx.nn.embedding(gx.scalar("a"), ids()), gx.GraphcError, ("a()",)),
+    ("a table of rank 0", lambda: gx.nn.embedding(gx.scalar("a"), ids()), gx.GraphcError, ("a (scalar)",)),
     ("attention of another width", lambda: gx.nn.attention(W(), gx.tensor("K", (3, 5)), W()), gx.ShapeError, ("W(4, 2)", "K(3, 5)")),
     ("a gamma of another size", lambda: gx.nn.batch_norm(W(), v(), v()), gx.ShapeError, ("v(5,)",)),
     ("a beta of another size", lambda: gx.nn.layer_norm(W(), gx.tensor("gamma", (2,)), v()), gx.ShapeError, ("v(5,)",)),

@@ -315,6 +315,11 @@ def define(
         raise DeclarationError(f"the extents of {name} are given as {extents!r}: give them by the indices of gx.indices, such as {{i: 28}}")
     given = {index: as_extent(e) for index, e in (extents or {}).items()}
     formula = _formula(operand_formula(body), name)
+    if set(outs) - set(given) and not formula.atoms(AccessAtom, Reduction):
+        raise DeclarationError(
+            f"the formula of {name} is {formula}, without any access: a comparison with == is carried out by Python before graphc sees it; "
+            "write sympy.Eq(ids[n], k), or give extents={...} for a formula of indices alone"
+        )
     fill = None if outside is None else 0.0
     survey = _Survey(outs, fill, given)
     survey.add(formula)
@@ -330,6 +335,6 @@ def as_formula(tensor: Tensor) -> AccessAtom:
     """A tensor of rank 0 where SymPy wants an expression."""
     if tensor.ndim:
         raise DeclarationError(
-            f"{tensor.describe()} stands in a formula without its indices: write {tensor.label}[i, ...] with one place for each axis"
+            f"{tensor.describe()} stands beside indices without its own: within gx.define write {tensor.label}[i, ...], one place for each axis"
         )
     return access(operand(tensor), ())

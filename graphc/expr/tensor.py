@@ -270,8 +270,8 @@ class Tensor:
         return "an unnamed tensor"
 
     def describe(self) -> str:
-        """``name(shape)``, for messages."""
-        return f"{self.label}{_shape_text(self.shape)}"
+        """``name(shape)``, or ``name (scalar)``, for messages."""
+        return f"{self.label}{_shape_text(self.shape)}" if self.shape else f"{self.label} (scalar)"
 
     def named(self, name: str) -> Tensor:
         """The same tensor under ``name``: formulas, pictures and errors use it from here on."""

@@ -21,7 +21,8 @@ def axis_of(tensor: Tensor, axis: Any, ndim: int | None = None) -> int:
         raise DeclarationError(f"axis={axis!r} of {tensor.describe()} is no whole number")
     number = int(axis.__index__())
     if not -rank <= number < rank:
-        raise DeclarationError(f"{tensor.describe()} has no axis {number}: its axes run from {-rank} to {rank - 1}")
+        known = f"its axes run from {-rank} to {rank - 1}" if rank else "it has none"
+        raise DeclarationError(f"{tensor.describe()} has no axis {number}: {known}")
     return number % rank
 
 

@@ -12,7 +12,7 @@ from graphc.autodiff import vjp
 from graphc.errors import DataError, DeclarationError
 from graphc.expr.build import constant, operand
 from graphc.expr.dims import Dim
-from graphc.expr.graph import leaves, training
+from graphc.expr.graph import leaves
 from graphc.expr.tensor import Tensor
 from graphc.ops.layout import reshape
 from graphc.reference.evaluate import Prepared, evaluate
@@ -126,7 +126,7 @@ def check_gradients(y: Tensor, wrt: Any = None, at: Mapping[Tensor, Any] | None 
     for v in variables:
         if v not in values:
             raise DataError(f"{v.describe()} is no input of {y.label}, so there is nothing to vary")
-    at_point = Prepared(training([y]), values)
+    at_point = Prepared([y], values)
     (value,) = at_point(values, seed=seed)
     weights = np.random.default_rng(seed + 1).uniform(0.5, 1.5, np.shape(value)) if y.ndim else np.asarray(1.0)
     gradients = vjp(y, variables, _cotangent(y, weights), unconnected="zero")

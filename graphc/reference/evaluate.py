@@ -16,7 +16,7 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import operand
 from graphc.expr.dims import evaluate_extent
 from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, numpy_dtype
-from graphc.expr.graph import drop_aliases, guards, random_numbers, substitute, topological, training
+from graphc.expr.graph import drop_aliases, guards, leaves, random_numbers, substitute, topological, training
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Assign, Leaf, Node, Random, Reshape, Scan, Tensor, make
 from graphc.reference.philox import uniform
@@ -75,7 +75,8 @@ def evaluate(
     if dtype not in ("float64", "float32"):
         raise DataError(f"dtype={dtype!r}: values are computed in 'float64' or 'float32'")
     wanted = [operand(t) for t in (outputs if many else [outputs])]
-    values = evaluate_all(training(wanted), dict(feeds or {}), np.dtype(dtype), seed, step, _stable if stabilise else list)
+    leaves(wanted)  # two leaves of one name are an error
+    values = evaluate_all(wanted, dict(feeds or {}), np.dtype(dtype), seed, step, _stable if stabilise else list)
     return values if many else values[0]
 
 
@@ -96,16 +97,16 @@ class Prepared:
     """A graph made ready once, to be evaluated at many points.
 
     Args:
-        outputs: the tensors whose values are wanted, their phase already chosen.
+        outputs: the tensors whose values are wanted.
         fed: the tensors that arrays will be given for; intermediates among them are cut off from what computes them.
         prepare: what rewrites the graph first; by default what puts formulas into their stable form.
     """
 
     def __init__(self, outputs: Sequence[Tensor], fed: Iterable[Tensor] = (), prepare: Callable[[Sequence[Tensor]], list[Tensor]] = _stable) -> None:
-        self._numbers = random_numbers(outputs)
-        # Intermediate tensors that are given a value become inputs.
+        self._numbers = random_numbers(training(outputs))
+        # Intermediate tensors that are given a value become inputs, before a choice of phase makes them others.
         self._inputs = {t: make(Leaf("input"), (), t.shape, t.dtype, name=t.label, origin=t.origin) for t in fed if t.kind == "computed"}
-        self._outputs = drop_aliases(prepare(substitute(outputs, self._inputs) if self._inputs else list(outputs)))
+        self._outputs = drop_aliases(prepare(training(substitute(outputs, self._inputs) if self._inputs else outputs)))
         self._nodes = topological(self._outputs)
         self._guards = guards(self._outputs)
 

@@ -109,6 +109,9 @@ def _with_quotients(body: Any) -> Any:
 def _program(body: Any) -> tuple[Any, tuple[tuple[Any, Callable[..., Any] | None, Any], ...]]:
     """A body as steps: the formula, its function (``None`` for a number or a symbol), its arguments or its number."""
     steps: dict[Any, tuple[Any, Callable[..., Any] | None, Any]] = {}
+    for abstract in sorted(body.atoms(scalar.Abstract), key=str):
+        name = abstract.args[0].name
+        raise CompileError(f"{name} has no value: it is abstract. Declare it with its formula, gx.function({name!r}, lambda x: ...)")
     body = _with_quotients(body)
     parts: Any = sympy.postorder_traversal(body)
     for part in parts:
