@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from graphc.errors import GraphcError
+from graphc.view.mathml import flattened
 from graphc.view.names import Text
 
 __all__ = ["Glyph", "glyph"]
@@ -76,19 +77,30 @@ def _formula(latex: str, size: float) -> Glyph | None:
     latex = _WORDS.sub(lambda m: m[0].replace(r"\_", "_"), latex)  # ziamath takes words as they are
     with _plain_svg() as (ziamath, _):
         try:
-            svg = ziamath.Latex(latex, size=size).svg()
-            drawn = _outlines(svg, size)
+            drawn = _set(ziamath, latex, size)
             if drawn.height > _TALL * size and r"\left" in latex:  # stretched brackets outgrow a sum with limits
-                drawn = _outlines(ziamath.Latex(_FIXED.sub("", latex), size=size).svg(), size)
+                drawn = _set(ziamath, _FIXED.sub("", latex), size)
         except Exception:  # noqa: BLE001  a formula of a user's own making may be anything; it is then written as text
             return None
     return drawn
 
 
+def _set(ziamath: Any, latex: str, size: float) -> Glyph:
+    return _outlines(ziamath.Math(flattened(ziamath.zmath.tex2mml(latex)), size=size).svg(), size)
+
+
 @cache
 def _font(ziafont: Any) -> Any:
     """The sans-serif font that ziafont carries; read once."""
-    return ziafont.Font()
+
+    class Font(ziafont.Font):
+        """Without the table that places accents and kerns: reading it takes ten times as long as all the rest."""
+
+        def _readtables(self) -> None:
+            super()._readtables()
+            self.tables.pop("GPOS", None)
+
+    return Font()
 
 
 @lru_cache(maxsize=8192)

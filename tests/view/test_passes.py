@@ -79,7 +79,7 @@ def test_frames_save(tmp_path: Path) -> None:
 
 def test_frames_refuse() -> None:
     e, _ = circuit()
-    with pytest.raises(gx.DataError, match=r"a\(\) has no value"):
+    with pytest.raises(gx.DataError, match=r"^a .*has no value"):
         frames(e)
     with pytest.raises(gx.DeclarationError, match="scalar"):
         frames(gx.tensor("x", (2,)) * 2)
