@@ -27,7 +27,7 @@ class NumpyCompiled(Compiled):
         self._leaves: list[Tensor] = list(dict.fromkeys([*self.prepared.placed, *used.values()]))
         self._assigned = assigns(self._stable)
         outputs = [*self._stable, *(a.inputs[1] for a in self._assigned)]
-        self._text = numpy_source(outputs, self.prepared.placed, "compute", self.dtype)
+        self._text = numpy_source(outputs, self.prepared.placed, "compute", self.dtype, self.prepared.numbers)
         space: dict[str, Any] = {}
         exec(compile(self._text, "<graphc numpy>", "exec"), space)  # noqa: S102 - our own source
         self._function = space["compute"]

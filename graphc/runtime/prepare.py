@@ -48,16 +48,17 @@ def prepare(outputs: Sequence[Tensor], inputs: Sequence[Tensor] | None) -> Prepa
         CompileError: for an input that no array can be given for, or one missing from ``inputs``.
     """
     read = training(outputs)
+    numbers = random_numbers(read)
     used = [t for t in leaves(read).values() if t.kind == "input"]
     given = used if inputs is None else [unalias(t) for t in inputs]
     placed = [t if t.kind == "input" else make(Leaf("input"), (), t.shape, t.dtype, name=t.name or f"input_{k}") for k, t in enumerate(given)]
     if inputs is not None:
-        read = substitute(read, {t: p for t, p in zip(given, placed, strict=True) if t is not p})
+        # Cut before the phase is chosen: that makes other tensors of those downstream of a choice.
+        read = training(substitute(outputs, {t: p for t, p in zip(given, placed, strict=True) if t is not p}))
         used = [t for t in leaves(read).values() if t.kind == "input"]
         missing = [t for t in used if t not in placed]
         if missing:
             raise CompileError(f"{missing[0].describe()} is an input of the graph and is not among inputs: add it")
-    numbers = random_numbers(read)
     checks = guards(read)
     plain = _separate(drop_aliases(stabilise(read)))
     return Prepared(rewrite(plain, numbers), read, list(given), placed, numbers, checks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from graphc.source.places import PLACE_HELPERS, extent_text
 from graphc.source.scalars import HELPERS
 from graphc.source.stages import STAGE_HELPERS, StageSource
 
-__all__ = ["numpy_source"]
+__all__ = ["RANDOM_HELPERS", "literal", "numpy_source"]
 
 _PHILOX = '''def _uniform(shape, seed, step, number, iteration=0):
     """Uniform numbers k / 2**24 by Philox 4x32-10: a function of seed, step, the node's number and the position."""
@@ -33,11 +33,15 @@ _PHILOX = '''def _uniform(shape, seed, step, number, iteration=0):
         k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
     return ((c0 >> np.uint64(8)).astype(np.float64) * 2.0**-24).reshape(shape)
 '''
-_ALL_HELPERS = {**HELPERS, **PLACE_HELPERS, **STAGE_HELPERS, "_uniform": _PHILOX}
+RANDOM_HELPERS = {"_uniform": _PHILOX}
+_ALL_HELPERS = {**HELPERS, **PLACE_HELPERS, **STAGE_HELPERS, **RANDOM_HELPERS}
 _RESERVED = {"np", "math", "values", "seed", "step", *_ALL_HELPERS}
 
 
-def numpy_source(outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None = None, name: str = "gradient", floats: str = "float64") -> str:
+def numpy_source(
+    outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None = None, name: str = "gradient", floats: str = "float64",
+    numbers: Mapping[Node, int] | None = None,
+) -> str:  # fmt: skip
     """The source of a module with one function that computes the outputs with NumPy and the standard library alone.
 
     Args:
@@ -46,6 +50,7 @@ def numpy_source(outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | 
         name: the function's name. Its keyword arguments are the names of the inputs; what is no Python name comes
             through ``**values``.
         floats: ``"float64"`` or ``"float32"``.
+        numbers: what random nodes are numbered by, where the outputs are cut off from some of them.
 
     Raises:
         CompileError: for a node without a NumPy form, such as an abstract function, naming it.
@@ -58,7 +63,7 @@ def numpy_source(outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | 
     """
     many = not isinstance(outputs, Tensor)
     wanted = training([outputs] if isinstance(outputs, Tensor) else list(outputs))
-    return _Module(wanted, list(inputs or ()), name, floats).text(many)
+    return _Module(wanted, list(inputs or ()), name, floats, random_numbers(wanted) if numbers is None else numbers).text(many)
 
 
 def _all_nodes(nodes: Sequence[Node]) -> list[Node]:
@@ -72,10 +77,10 @@ def _all_nodes(nodes: Sequence[Node]) -> list[Node]:
 
 
 class _Module:
-    def __init__(self, outputs: list[Tensor], inputs: list[Tensor], name: str, floats: str) -> None:
+    def __init__(self, outputs: list[Tensor], inputs: list[Tensor], name: str, floats: str, numbers: Mapping[Node, int]) -> None:
         self.outputs, self.name, self.floats = outputs, name, floats
         self.nodes = topological(outputs, stop=inputs)
-        self.numbers = random_numbers(outputs)
+        self.numbers = numbers
         reached = [n.outputs[0] for n in self.nodes if isinstance(n.op, Leaf) and n.op.kind != "constant"]
         self.arguments = list(dict.fromkeys([*inputs, *reached]))
         self.lines: list[str] = []
@@ -211,7 +216,7 @@ class _Module:
     def _other(self, node: Node) -> str:
         op, out = node.op, node.outputs[0]
         if isinstance(op, Leaf):
-            return self._emit(f"np.array({_literal(out.value)}, dtype={self._dtype(out)}){_shaped(out)}", out.name)
+            return self._emit(f"np.array({literal(out.value)}, dtype={self._dtype(out)}){_shaped(out)}", out.name)
         shape = f"({', '.join(extent_text(e, self.sizes) for e in out.shape)}{',' if out.ndim == 1 else ''})"
         if isinstance(op, Reshape):
             return self._emit(f"{self.known[node.inputs[0]]}.reshape({shape})", out.name)
@@ -238,8 +243,8 @@ class _Module:
         return name
 
 
-def _literal(array: Any) -> str:
-    """An array as nested lists."""
+def literal(array: Any) -> str:
+    """An array as nested lists, in Python."""
     text = repr(array.tolist())
     return text if np.isfinite(array.astype(np.float64)).all() else re.sub(r"\b(nan|inf)\b", r"np.\1", text)
 
