@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.compose import accesses
 from graphc.expr.dims import Extent
 from graphc.expr.graph import topological
 from graphc.expr.stage import Stage, read_symbol, substitute_indices
-from graphc.expr.tensor import Node, Reshape, Tensor, make
+from graphc.expr.tensor import Alias, Assign, Leaf, Node, Reshape, Scan, Tensor, make, make_scan
 
 __all__ = ["vectorise"]
 
@@ -19,27 +21,67 @@ def vectorise(output: Tensor, source: Tensor, stacked: Tensor) -> Tensor:
     The result has those axes in front. What does not depend on ``source`` is computed once.
     """
     batch = stacked.shape[: stacked.ndim - source.ndim]
-    stacks: dict[Tensor, Tensor] = {source: stacked}
-    for node in topological([output]):
-        if node.outputs[0] not in stacks and any(t in stacks for t in node.inputs):
-            _carry(node, batch, stacks)
-    if output in stacks:
-        return stacks[output]
-    rest = tuple(Affine.variable(len(batch) + k) for k in range(output.ndim))
-    return stage([*batch, *output.shape], [(output, rest)], read_symbol(0), dtype=output.dtype)
+    stacks = {source: stacked}
+    _carry_along([output], batch, stacks)
+    return _stacked(output, batch, stacks)
 
 
-def _carry(node: Node, batch: tuple[Extent, ...], stacks: dict[Tensor, Tensor]) -> None:
-    op = node.op
-    if isinstance(op, Stage):
-        stacks.update(zip(node.outputs, _stage(node, op, batch, stacks).node.outputs, strict=True))
-    elif isinstance(op, Reshape):
-        shape = (*batch, *op.shape)
-        stacks[node.outputs[0]] = make(Reshape(shape), (stacks[node.inputs[0]],), shape, node.outputs[0].dtype, origin=node.origin)
-    else:  # names and assignments pass their value on
-        source = node.inputs[-1 if len(node.inputs) > 1 and node.inputs[0] not in stacks else 0]
-        if source in stacks:
-            stacks[node.outputs[0]] = stacks[source]
+def _carry_along(outputs: Sequence[Tensor], batch: tuple[Extent, ...], stacks: dict[Tensor, Tensor]) -> None:
+    """Add to ``stacks`` whatever depends on what is there."""
+    for node in topological(outputs):
+        if node.outputs[0] in stacks or not any(t in stacks for t in node.inputs):
+            continue
+        op = node.op
+        if isinstance(op, Stage):
+            stacks.update(zip(node.outputs, _stage(node, op, batch, stacks).node.outputs, strict=True))
+        elif isinstance(op, Scan):
+            _scan(node, op, batch, stacks)
+        elif isinstance(op, Reshape):
+            shape = (*batch, *op.shape)
+            stacks[node.outputs[0]] = make(Reshape(shape), (stacks[node.inputs[0]],), shape, node.outputs[0].dtype, origin=node.origin)
+        else:
+            assert isinstance(op, Alias | Assign), op
+            value = node.inputs[1] if isinstance(op, Assign) else node.inputs[0]
+            if value in stacks:
+                stacks[node.outputs[0]] = stacks[value]
+
+
+def _stacked(tensor: Tensor, batch: tuple[Extent, ...], stacks: dict[Tensor, Tensor]) -> Tensor:
+    """The tensor's stack; where it has none, the tensor repeated."""
+    if tensor in stacks:
+        return stacks[tensor]
+    rest = tuple(Affine.variable(len(batch) + k) for k in range(tensor.ndim))
+    return stage([*batch, *tensor.shape], [(tensor, rest)], read_symbol(0), dtype=tensor.dtype)
+
+
+def _moved(tensor: Tensor, source: int, target: int) -> Tensor:
+    """The tensor with one axis moved to another place."""
+    order = [k for k in range(tensor.ndim) if k != source]
+    order.insert(target, source)
+    places = tuple(Affine.variable(order.index(k)) for k in range(tensor.ndim))
+    return stage([tensor.shape[k] for k in order], [(tensor, places)], read_symbol(0), dtype=tensor.dtype)
+
+
+def _scan(node: Node, op: Scan, batch: tuple[Extent, ...], stacks: dict[Tensor, Tensor]) -> None:
+    """A scan whose carries of floats, and whatever else depends on the source, have the leading axes within each iteration."""
+    count, first, second = len(batch), op.carries, op.carries + op.sequences
+    inner: dict[Tensor, Tensor] = {}
+    inputs: list[Tensor] = []
+    for number, (outer, parameter) in enumerate(zip(node.inputs, op.parameters, strict=True)):
+        stack = outer in stacks or (number < first and parameter.dtype == "float")
+        if stack:
+            inner[parameter] = make(Leaf("input"), (), (*batch, *parameter.shape), parameter.dtype, name=parameter.name)
+        whole = _stacked(outer, batch, stacks) if stack else outer
+        # A sequence is walked along its first axis: the leading axes come after it.
+        inputs.append(_moved(whole, count, 0) if stack and first <= number < second else whole)
+    parameters = tuple(inner.get(p, p) for p in op.parameters)
+    _carry_along(op.results, batch, inner)
+    following = [_stacked(r, batch, inner) if r.dtype == "float" else r for r in op.results[:first]]
+    results = (*following, *(inner.get(r, r) for r in op.results[first:]))
+    made = make_scan(Scan(parameters, results, op.carries, op.sequences, op.length, op.reverse), inputs, node.guards, node.origin).outputs
+    for number, (old, new) in enumerate(zip(node.outputs, made, strict=True)):
+        if new.ndim != old.ndim:
+            stacks[old] = new if number < first else _moved(new, 0, count)
 
 
 def _stage(node: Node, op: Stage, batch: tuple[Extent, ...], stacks: dict[Tensor, Tensor]) -> Tensor:

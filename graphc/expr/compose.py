@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
 from graphc.expr.stage import Stage, read_symbol, substitute_indices
@@ -28,7 +30,7 @@ def inlinable(consumer: Stage, read: int, producer: Tensor) -> bool:
     )
 
 
-def producer_body(producer: Tensor, places: tuple[Affine, ...], offset: int) -> tuple[list[Access], object]:
+def producer_body(producer: Tensor, places: tuple[Affine, ...], offset: int) -> tuple[list[Access], Any]:
     """The producer's reads and body as seen from a consumer that reads it at ``places``.
 
     Reads are numbered from ``offset`` on; indices are the consumer's.
