@@ -8,7 +8,7 @@ from typing import Any
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, product, scale, transpose
 from graphc.formula.spell import Vocabulary, parted, spelled
 
-__all__ = ["ONES", "NoMatrixFormError", "assemble", "collected", "diag", "dot", "turns"]
+__all__ = ["ONES", "NoMatrixFormError", "assemble", "collected", "diag", "dot", "row", "turns"]
 
 ONES = atom("𝟏", r"\mathbf{1}")
 
@@ -31,6 +31,14 @@ def turns(shown: Show) -> int:
         count += part.kind == "transpose"
         stack.extend(part.parts)
     return count
+
+
+def row(shown: Show) -> Show:
+    """A vector that stands in each row of a matrix: a name alone as in ``X W + b``, a product as ``𝟏 (A v)ᵀ``."""
+    if shown.kind in ("scale", "negative"):
+        inner = row(shown.parts[-1])
+        return shown if inner is shown.parts[-1] else Show(shown.kind, (*shown.parts[:-1], inner))
+    return product([ONES, transpose(shown)]) if shown.kind == "product" else shown
 
 
 def diag(vector: Show) -> Show:

@@ -10,7 +10,7 @@ from typing import Any
 from graphc.errors import DeclarationError, DerivationError
 from graphc.expr.build import operand
 from graphc.expr.graph import leaves, topological, unalias
-from graphc.expr.tensor import Tensor
+from graphc.expr.tensor import Random, Tensor
 from graphc.formula.atoms import Letter, Source, entries
 from graphc.formula.display import Show, atom, latex, text
 from graphc.formula.index_form import words_of
@@ -61,15 +61,16 @@ class Derivation:
     def _name_everything(self) -> None:
         sweep = self._sweep
         used = {d.name for d in sweep.forward.definitions.values()}
-        count = 0
+        counts = dict.fromkeys("ut", 0)
         for d in sweep.forward.definitions.values():
             name = d.name
             if not name and d is sweep.y:
                 name = next(n for n in (("L", "J", "L_0") if not d.tensor.ndim else ("Y", "F", "Y_0")) if n not in used)
                 used.add(name)
+            base = "u" if isinstance(d.tensor.op, Random) else "t"
             while not name:
-                count += 1
-                name = f"t{count}" if f"t{count}" not in used else ""
+                counts[base] += 1
+                name = f"{base}{counts[base]}" if f"{base}{counts[base]}" not in used else ""
             self._name(d.source, name)
         if sweep.cotangent is not None:
             assert self.cotangent is not None
@@ -179,9 +180,9 @@ class Derivation:
         pending = [self._sweep.result]
         while pending:
             for e in entries(pending.pop(0)):
-                if e.source not in found:
+                if e.source not in found and not self._is_unnamed_draw(e.source):
                     found[e.source] = None
-                    formula = self._formula(e.source)
+                    formula = self._formula(e.source) or self._draw(e.source)
                     if formula is not None:
                         pending.append(formula[1])
         return sorted(found, key=lambda s: (not s.barred, -s.order if s.barred else s.order))
@@ -195,17 +196,34 @@ class Derivation:
         d = self._sweep.forward.definitions[source.tensor]
         return None if d.expr is None or source.barred else (d.letters, d.expr)
 
+    def _draw(self, source: Source) -> tuple[tuple[Letter, ...], Any] | None:
+        """How random numbers are made of uniform ones."""
+        d = self._sweep.forward.definitions.get(source.tensor)
+        return None if d is None or d.drawn is None or source.barred else (d.letters, d.drawn)
+
+    def _is_unnamed_draw(self, source: Source) -> bool:
+        return isinstance(source.tensor.op, Random) and not self._sweep.forward.definitions[source.tensor].name
+
     @cached_property
     def where(self) -> list[Named]:
         """The named quantities that the result uses, each with its formula."""
         found: list[Named] = []
         for source in self._used:
             formula = self._formula(source)
-            if formula is None:
-                continue
-            left, right = self._defining(source, *formula)
-            name = self._names[source] if not source.barred else self._words.name(source).plain
-            found.append(Named(name, latex(left) + " = " + latex(right), text(left) + " = " + text(right), shape_words(source.tensor.shape)))
+            draw = self._draw(source)
+            uniform = [source] if isinstance(source.tensor.op, Random) else []
+            lines: list[tuple[str, str]] = []
+            if formula is not None or draw is not None:
+                left, right = self._defining(source, *(formula or draw or ()))
+                lines = [(text(left) + " = " + text(right), latex(left) + " = " + latex(right))]
+            if draw is not None:
+                uniform = [s for s in dict.fromkeys(e.source for e in entries(draw[1])) if self._is_unnamed_draw(s)]
+            shown = [self._words.name(s) for s in uniform]
+            lines += [(f"{s.plain} ∼ U(0, 1)", rf"{s.tex} \sim \mathcal{{U}}(0, 1)") for s in shown]
+            if lines:
+                name = self._names[source] if not source.barred else self._words.name(source).plain
+                plain, tex = zip(*lines, strict=True)
+                found.append(Named(name, r",\; ".join(tex), ", ".join(plain), shape_words(source.tensor.shape)))
         return found
 
     def _defining(self, source: Source, letters: tuple[Letter, ...], expr: Any) -> tuple[Show, Show]:
@@ -257,10 +275,15 @@ class Derivation:
     @cached_property
     def _listing(self) -> Listing:
         adjoints = {a.source: (a.definition.letters, a.expr) for a in self._sweep.adjoints.values() if a.source is not None}
-        return Listing(self._sweep.result, self._letters, list(self._sweep.forward.definitions.values()), adjoints, self._names)
+        definitions = list(self._sweep.forward.definitions.values())
+        return Listing(self._sweep.result, self._letters, definitions, adjoints, self._names, self._sweep.numbers, self.text)
 
     def numpy(self) -> str:
-        """Source of one function ``gradient(...)`` that needs NumPy alone; its keywords are the names of the leaves used."""
+        """Source of one function ``gradient(...)`` that needs NumPy alone; its keywords are the names of the leaves used.
+
+        Random quantities are keywords too: where they are left out they are drawn from ``seed=0, step=0``, as
+        :func:`graphc.evaluate` draws them.
+        """
         return self._listing.text
 
     @property

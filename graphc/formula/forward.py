@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -29,12 +30,16 @@ _LONGEST = 60
 
 @dataclass(frozen=True)
 class Definition:
-    """``tensor[letters] = expr``; ``expr`` is ``None`` where the tensor is given, not computed."""
+    """``tensor[letters] = expr``; ``expr`` is ``None`` where the tensor is given, not computed.
+
+    A tensor of random numbers is given too, as far as derivatives go; ``drawn`` says how it is made of uniform ones.
+    """
 
     tensor: Tensor
     source: Source
     name: str
     expr: Any
+    drawn: Any = None
 
     @property
     def letters(self) -> tuple[Letter, ...]:
@@ -82,7 +87,7 @@ class Forward:
             self._inlined[out] = number
             return
         if isinstance(node.op, Leaf | Random) or (out in self.random and (name or out in self.automatic)):
-            self._keep(out, name or self.automatic.get(out, ""), None)
+            self._keep(out, name or self.automatic.get(out, ""), None, self._drawn(node))
             return
         for output in node.outputs:
             expr = self._formula(node, output)
@@ -92,9 +97,18 @@ class Forward:
             else:
                 self._inlined[output] = expr
 
-    def _keep(self, tensor: Tensor, name: str, expr: Any) -> None:
+    def _keep(self, tensor: Tensor, name: str, expr: Any, drawn: Any = None) -> None:
         source = Source.of(tensor, order=self.positions[tensor.node])
-        self.definitions[tensor] = Definition(tensor, source, name, expr)
+        self.definitions[tensor] = Definition(tensor, source, name, expr, drawn)
+
+    def _drawn(self, node: Node) -> Any:
+        """The formula of random numbers; ``None`` where there is none, as for a recurrence over them."""
+        if isinstance(node.op, Leaf | Random):
+            return None
+        try:
+            return self._formula(node, node.outputs[0])
+        except DerivationError:
+            return None
 
     def read(self, tensor: Tensor, places: Sequence[Any]) -> Any:
         """The entry of a tensor at places: a named one's symbol, else its formula there."""
@@ -146,8 +160,14 @@ def _number(tensor: Tensor) -> Any:
 
 def _exact(expr: Any) -> Any:
     """Decimal numbers as the fractions that they mean."""
-    floats = {f: sympy.Rational(repr(float(f))) for f in expr.atoms(sympy.Float)}
+    floats = {f: _fraction(float(f)) for f in expr.atoms(sympy.Float)}
     return tidy(expr.xreplace(floats) if floats else expr)
+
+
+def _fraction(value: float) -> Any:
+    """A number as a fraction: a small one where that is the very number, as for 1/(1 - 0.25), else its decimals."""
+    near = Fraction(value).limit_denominator(1000)
+    return sympy.Rational(near.numerator, near.denominator) if float(near) == value else sympy.Rational(repr(value))
 
 
 def _stage_formula(forward: Forward, node: Node, op: Stage, output: Tensor) -> Any:

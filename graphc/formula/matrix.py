@@ -8,6 +8,7 @@ construction. What does not fit raises :class:`NoMatrixFormError` and is printed
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sympy
@@ -15,8 +16,8 @@ import sympy
 from graphc.expr.dims import DimSymbol
 from graphc.expr.scalar import Select
 from graphc.formula.algebra import is_symmetric
-from graphc.formula.arrays import ONES, NoMatrixFormError, assemble, collected, diag
-from graphc.formula.atoms import Entry, Letter, Reduced, letters_of, opened
+from graphc.formula.arrays import ONES, NoMatrixFormError, assemble, collected, diag, row
+from graphc.formula.atoms import Entry, Letter, Reduced, entries, letters_of, opened
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, negative, product, scale, transpose
 from graphc.formula.network import Network
 from graphc.formula.spell import (
@@ -37,6 +38,13 @@ from graphc.formula.spell import (
 __all__ = ["MatrixSpeller", "NoMatrixFormError"]
 
 
+def _plain(shown: Show, symmetric: set[Show]) -> Show:
+    """A shown formula without transposes of symmetric matrices."""
+    if shown.kind == "transpose" and shown.parts[0] in symmetric:
+        return shown.parts[0]
+    return replace(shown, parts=tuple(_plain(p, symmetric) for p in shown.parts))
+
+
 class MatrixSpeller:
     """Formulas in matrix form."""
 
@@ -51,7 +59,9 @@ class MatrixSpeller:
         """
         if len(free) > 2:
             return self._elements(expr, free)
-        return self._filled(expr, tuple(free))
+        shown = self._filled(expr, tuple(free))
+        same = {self.words.name(e.source) for e in entries(expr) if is_symmetric(e.source)}
+        return _plain(shown, same) if same else shown
 
     def _filled(self, expr: Any, free: tuple[Any, ...]) -> Show:
         """The whole array: where the formula lacks an axis it is repeated along it, by 𝟏."""
@@ -174,7 +184,7 @@ class MatrixSpeller:
             if other is None or (other.extent == 1 and at == 0):
                 return shown
             if at == 1:
-                return shown
+                return row(shown)
             return product([shown, transpose(ONES)])
         raise NoMatrixFormError
 

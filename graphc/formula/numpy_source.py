@@ -8,16 +8,19 @@ from typing import Any
 
 from graphc.errors import DerivationError
 from graphc.expr.dims import Dim, Extent, FloorDiv
+from graphc.expr.tensor import Leaf, Node, Random
 from graphc.formula.atoms import Letter, Source, entries
 from graphc.formula.forward import Definition
 from graphc.formula.names import identifier
 from graphc.formula.program import Array, Program, Value, stable
+from graphc.source.module import RANDOM_HELPERS, literal
 from graphc.source.scalars import HELPERS
 
 __all__ = ["Listing"]
 
 _ATOM, _POWER, _UNARY, _PRODUCT, _SUM, _COMPARE = 6, 5, 4, 3, 2, 1
 _BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER, "neg": _UNARY, "//": _PRODUCT, "%": _PRODUCT}
+_HELPERS = {**HELPERS, **RANDOM_HELPERS}
 _READ = '''def _read(array, *places):
     """The entries at the places, which are kept inside the array."""
     return array[tuple(np.clip(p, 0, size - 1) for p, size in zip(places, array.shape))]
@@ -29,6 +32,8 @@ class Listing:
 
     Attributes:
         arguments: the tensors that are given, by the name of the keyword.
+        draws: the random ones, which are drawn where they are not given.
+        seeded: whether anything is drawn, from the keywords ``seed`` and ``step``.
         operations: how many array operations there are.
         text: the source.
     """
@@ -40,18 +45,23 @@ class Listing:
         defined: Sequence[Definition],
         adjoints: Mapping[Source, tuple[Sequence[Letter], Any]],
         names: dict[Source, str],
+        numbers: Mapping[Node, int],
+        title: str,
     ) -> None:
-        self.letters, self.adjoints, self.names = tuple(letters), adjoints, names
+        self.letters, self.adjoints, self.names, self.numbers, self.title = tuple(letters), adjoints, names, numbers, title
         self.definitions = {d.source: d for d in defined}
         self.arguments: dict[str, Source] = {}
+        self.draws: dict[str, Source] = {}
         self._bases: dict[Source, Value] = {}
         self._variables: dict[str, Source | None] = {}
         self._reached = self._closure(expr)
         self._leaf_names = {names[s] for s in names if self._formula(s) is None}
+        self.seed, self.step = (self._variable(None, n) for n in ("seed", "step")) if numbers else ("", "")
         self.program = Program(self._base, self._size)
         self.result = self._full(self.program(stable(expr)), self.letters).array
         self.order = _reachable(self.result)
-        self.operations = sum(v.counted for v in self.order)
+        self.seeded = any(v.op == "draw" for v in self.order)
+        self.operations = sum(v.counted for v in _reachable(self.result, drawn=False))
         self.text = self._source()
 
     def _closure(self, expr: Any) -> list[Source]:
@@ -78,7 +88,7 @@ class Listing:
         if source not in self._bases:
             formula = self._formula(source)
             if formula is None:
-                self._bases[source] = self._given(source)
+                self._bases[source] = self._random(source) if self._is_random(source) else self._given(source)
             else:
                 letters, expr = formula
                 value = self._full(self.program(stable(expr)), letters)
@@ -88,11 +98,31 @@ class Listing:
     def _given(self, source: Source) -> Value:
         name = self.names[source]
         op = source.tensor.op
-        if getattr(op, "kind", "") == "constant" and not source.tensor.name:
-            return self.program.make("name", f"np.array({op.cell.array.tolist()})")  # type: ignore[union-attr]
+        if isinstance(op, Leaf) and op.kind == "constant":
+            array = source.tensor.value
+            shaped = f".reshape({array.shape})" if array.size == 0 else ""
+            return self.program.make("name", self._variable(source), (self.program.make("number", f"np.array({literal(array)}){shaped}"),))
         if self.arguments.setdefault(name, source) != source:
             raise DerivationError(f"two tensors are called {name}: rename one of them")
         return self.program.make("name", self._variable(source))
+
+    def _is_random(self, source: Source) -> bool:
+        d = self.definitions.get(source)
+        return d is not None and (d.drawn is not None or isinstance(d.tensor.op, Random))
+
+    def _random(self, source: Source) -> Value:
+        """Random numbers: drawn, but for those with a name that the caller gives."""
+        d = self.definitions[source]
+        if isinstance(d.tensor.op, Random):
+            shape = _tuple([self._size(e) for e in d.tensor.shape])
+            value = self.program.make("draw", f"_uniform({shape}, {self.seed}, {self.step}, {self.numbers[d.tensor.node]})", (), d.letters)
+        else:
+            value = self._full(self.program(stable(d.drawn)), d.letters)
+        if not d.name:
+            return value
+        if self.draws.setdefault(d.name, source) != source:
+            raise DerivationError(f"two tensors are called {d.name}: rename one of them")
+        return self.program.make("drawn", self._variable(source), (value,))
 
     def _variable(self, source: Source | None, base: str = "") -> str:
         """A Python name for a source that no other has."""
@@ -119,7 +149,7 @@ class Listing:
     def _named_size(self, extent: Dim) -> str:
         given = [*self._reached, *(s for s in self.definitions if s not in self._reached)]
         for source in given:
-            if self._formula(source) is None and extent in source.tensor.shape and source.tensor.name:
+            if self._formula(source) is None and not self._is_random(source) and extent in source.tensor.shape and source.tensor.name:
                 return f"{self._base(source).array.text}.shape[{source.tensor.shape.index(extent)}]"
         raise DerivationError(f"the size {extent} stands in no input's shape, so the formula cannot know it")
 
@@ -127,8 +157,8 @@ class Listing:
         """A value with all axes, in order and at their full size."""
         if set(value.letters) == set(letters):
             return self.program.aligned(value, letters)
-        shape = ", ".join(self._size(x.extent) for x in letters) + ("," if len(letters) == 1 else "")
-        return self.program.make("view", f"np.broadcast_to({{}}, ({shape}))", (self.program.aligned(value, letters),), letters)
+        shape = _tuple([self._size(x.extent) for x in letters])
+        return self.program.make("view", f"np.broadcast_to({{}}, {shape})", (self.program.aligned(value, letters),), letters)
 
     def _source(self) -> str:
         uses: dict[Array, int] = {}
@@ -139,7 +169,7 @@ class Listing:
         lines: list[str] = []
         for v in self.order:
             texts[v] = self._text(v, texts, lines)
-            simple = v.op in ("name", "number", "size") or v is self.result
+            simple = v.op in ("name", "number", "size", "drawn") or v is self.result
             wide = len(texts[v][0]) > 100
             if not simple and (uses.get(v, 0) > 1 or wide):
                 name = self._variable(None, "t")
@@ -154,7 +184,10 @@ class Listing:
             if parts:
                 lines.append(f"{v.text} = {parts[0][0]}")
             return v.text, _ATOM
-        if v.op in ("number", "size", "range"):
+        if v.op == "drawn":
+            lines.append(f"{v.text} = {parts[0][0]} if {v.text} is None else np.asarray({v.text})")
+            return v.text, _ATOM
+        if v.op in ("number", "size", "range", "draw"):
             return v.text, _UNARY if v.text.startswith("-") else _ATOM
         if v.op == "infix":
             return _infix(v.text, parts)
@@ -170,20 +203,44 @@ class Listing:
 
     def _module(self, lines: Sequence[str]) -> str:
         body = "\n".join(f"    {line}" for line in lines)
-        helpers = [HELPERS[h] for h in sorted(HELPERS) if f"{h}(" in body] + ([_READ] if "_read(" in body else [])
-        ordered = sorted(self.arguments, key=lambda n: (self.arguments[n].barred, self.arguments[n].order))
-        plain = [n for n in ordered if n in self._variables and self._variables[n] == self.arguments[n]]
-        other = [n for n in ordered if n not in plain]
-        signature = ", ".join([*(["*"] if plain else []), *plain, *(["**values"] if other else [])])
-        unpacked = [f"    {self._bases[self.arguments[n]].array.text} = values[{n!r}]\n" for n in other]
+        helpers = [_HELPERS[h] for h in sorted(_HELPERS) if f"{h}(" in body] + ([_READ] if "_read(" in body else [])
+        given = sorted(self.arguments, key=lambda n: (self.arguments[n].barred, self.arguments[n].order))
+        drawn = sorted(self.draws, key=lambda n: self.draws[n].order)
+        local = {n: self._bases[s].array.text for n, s in (*self.arguments.items(), *self.draws.items())}
+        other = [n for n in (*given, *drawn) if local[n] != n]
+        seeds = [self.seed, self.step] if self.seeded else []
+        named = [*(n for n in given if n not in other), *(f"{n}=None" for n in drawn if n not in other), *(f"{n}=0" for n in seeds)]
+        signature = ", ".join([*(["*"] if named else []), *named, *(["**values"] if other else [])])
+        unpacked = [f"    {local[n]} = values.get({n!r})\n" if n in drawn else f"    {local[n]} = np.asarray(values[{n!r}])\n" for n in other]
+        arrays = [f"    {n} = np.asarray({n})\n" for n in given if n not in other]
         imports = ("import math\n\n" if any("math." in h for h in helpers) else "") + "import numpy as np\n"
-        sizes = [f"    {n} = np.asarray({n})\n" for n in plain]
-        parts = [imports, *helpers, f"def gradient({signature}):\n{''.join(unpacked)}{''.join(sizes)}{body}\n"]
-        return "\n\n".join(parts)
+        head = f"def gradient({signature}):\n{self._described(given, drawn, seeds)}"
+        return "\n\n".join([imports, *helpers, f"{head}{''.join([*unpacked, *arrays])}{body}\n"])
+
+    def _described(self, given: Sequence[str], drawn: Sequence[str], seeds: Sequence[str]) -> str:
+        """The docstring: the result, and what each keyword is."""
+        lines = [f"{self.title}, {_shape([x.extent for x in self.letters])}.", ""]
+        lines += [f"{n}: {_shape(self.arguments[n].tensor.shape)}" for n in given]
+        lines += [f"{n}: {_shape(self.draws[n].tensor.shape)}; random, drawn where not given" for n in drawn]
+        if seeds:
+            lines.append(f"{', '.join(seeds)}: what random numbers are drawn from")
+        plain = ["".join(c if c.isprintable() else " " for c in line) for line in lines]  # names may hold anything
+        text = "\n".join(f"    {line}".rstrip() for line in plain).strip().replace("\\", r"\\").replace('"', r"\"")
+        return f'    """{text}{"" if len(lines) == 2 else chr(10) + "    "}"""\n'
 
 
-def _reachable(value: Array) -> list[Array]:
-    """Everything an array is made of, parts first."""
+def _shape(shape: Sequence[Extent]) -> str:
+    """A shape in words."""
+    return f"of shape {_tuple([str(e) for e in shape])}" if shape else "a number"
+
+
+def _tuple(parts: Sequence[str]) -> str:
+    """A tuple's source."""
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+def _reachable(value: Array, drawn: bool = True) -> list[Array]:
+    """Everything an array is made of, parts first; ``drawn`` says whether what random arrays are made of counts too."""
     order: list[Array] = []
     seen: set[Array] = set()
     stack: list[tuple[Array, bool]] = [(value, False)]
@@ -194,7 +251,8 @@ def _reachable(value: Array) -> list[Array]:
         elif v not in seen:
             seen.add(v)
             stack.append((v, True))
-            stack.extend((p, False) for p in reversed(v.parts))
+            if v.op != "drawn" or drawn:
+                stack.extend((p, False) for p in reversed(v.parts))
     return order
 
 

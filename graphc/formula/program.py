@@ -35,7 +35,8 @@ _INFIX: dict[Any, str] = {
 class Array:
     """An array that the program computes.
 
-    ``op`` is name, number, size, range, view, infix, call, product, einsum, reduce or read; ``text`` says which.
+    ``op`` is name, number, size, range, view, infix, call, product, einsum, reduce, read, draw (random numbers) or drawn
+    (those that the caller may give instead); ``text`` says which.
     """
 
     op: str

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
 
 from graphc.formula.adjoints import kinks
-from graphc.formula.atoms import Entry, Reduced, entries
+from graphc.formula.algebra import shortest
+from graphc.formula.atoms import Entry, Letter, Reduced, entries
 from graphc.formula.display import text
 from graphc.formula.forward import Definition
 from graphc.formula.matrix import MatrixSpeller, NoMatrixFormError
@@ -30,14 +32,14 @@ def reason_of(adjoint: Any, words: Vocabulary, sweep: Any) -> str:
         count = {2: "two", 3: "three"}.get(len(users), str(len(users)))
         reason += f"; {count} paths meet here, and their contributions add"
     notes = list(dict.fromkeys(n for u in users for n in kinks(u.expr)))
-    remark = _remark(adjoint.expr, words)
+    remark = _remark(adjoint, words, sweep)
     return "; ".join([reason, *notes, *remark])
 
 
 def _through(d: Definition, user: Definition, words: Vocabulary) -> str:
     """What one use of a tensor contributes."""
     name, through = words.name(d.source).plain, words.name(user.source).plain
-    formula = _side(user, words)
+    formula = _shown(user.expr, user.letters, words)
     chain = f"chain rule through {through} = {formula}" if formula else f"chain rule through {through}"
     return f"{chain}: {_kind(d, user, name, through)}"
 
@@ -87,20 +89,28 @@ def _linear(expr: Any, d: Definition) -> bool:
     return isinstance(expr, Reduced) and expr.reducer == "sum" and _linear(expr.body, d)
 
 
-def _side(user: Definition, words: Vocabulary) -> str:
+def _shown(expr: Any, letters: Sequence[Letter], words: Vocabulary) -> str:
     try:
-        return text(MatrixSpeller(words)(user.expr, user.letters))
+        return text(MatrixSpeller(words)(expr, letters))
     except NoMatrixFormError:
-        return text(IndexSpeller(words).with_letters(user.letters)(user.expr))
+        return text(IndexSpeller(words).with_letters(letters)(expr))
 
 
-def _remark(expr: Any, words: Vocabulary) -> list[str]:
-    """What is simpler where a row of targets sums to 1."""
-    terms = sympy.Add.make_args(sympy.expand(expr)) if isinstance(expr, sympy.Add | sympy.Mul) and not expr.has(sympy.Function) else ()
-    for t in terms:
-        for f in sympy.Mul.make_args(t):
-            if isinstance(f, Reduced) and f.reducer == "sum" and isinstance(f.body, Entry) and len(terms) > 1:
-                name = words.name(f.body.source).plain
-                rows = "its entries sum" if not f.free_symbols - {f.body.source} else "each of its rows sums"
-                return [f"where {name} is such that {rows} to 1, as with one-hot targets, the sum of {name} is 1"]
+def _remark(adjoint: Any, words: Vocabulary, sweep: Any) -> list[str]:
+    """What the formula is where targets sum to 1, as one-hot ones do."""
+    expr, letters = adjoint.expr, adjoint.definition.letters
+    if sweep.jacobian or expr.has(sympy.Function):
+        return []
+    terms = sympy.Add.make_args(sympy.expand(expr))
+    alone = {f.source for t in terms for f in sympy.Mul.make_args(t) if isinstance(f, Entry)}
+    sums = [f for t in terms for f in sympy.Mul.make_args(t) if isinstance(f, Reduced) and f.reducer == "sum" and isinstance(f.body, Entry)]
+    for f in sums:
+        entry, places = f.body, f.body.places
+        if entry.source not in alone or getattr(entry.source.tensor.op, "kind", "") != "input" or not set(f.bound) <= set(places):
+            continue
+        name = words.name(entry.source).plain
+        rows = f"the entries of {name} sum" if len(f.bound) == len(places) else f"each row of {name} sums" if f.bound == places[-1:] else ""
+        if rows:
+            simpler = shortest(sympy.expand(expr).xreplace({f: sympy.Integer(1)}))
+            return [f"where {rows} to 1 this is {_shown(simpler, letters, words)}"]
     return []

@@ -61,15 +61,24 @@ def number(value: Any) -> Show:
         return atom(str(value), str(value))
     if value.is_Rational:
         if all(p in (2, 5) for p in sympy.factorint(value.q)) and value.q != 1:
-            digits = repr(float(value))
-            return atom(digits, digits)
+            return _decimal(value)
+        if value.q > 1000 or value.p > 10**6:
+            return _decimal(value)
         return fraction(atom(str(value.p), str(value.p)), atom(str(value.q), str(value.q)))
     if value is sympy.pi:
         return atom("π", r"\pi")
     if value is sympy.E:
         return atom("e", "e")
-    digits = f"{float(value):g}"
-    return atom(digits, digits)
+    return _decimal(value)
+
+
+def _decimal(value: Any) -> Show:
+    """A number in six digits, with a power of ten where it is far from 1."""
+    digits, _, exponent = f"{float(value):g}".partition("e")
+    if not exponent:
+        return atom(digits, digits)
+    power_of_ten = rf"10^{{{int(exponent)}}}"
+    return atom(f"{digits}e{int(exponent)}", power_of_ten if digits == "1" else rf"{digits} \cdot {power_of_ten}")
 
 
 def symbol(name: str) -> Show:
@@ -123,7 +132,10 @@ def ordered_terms(terms: Sequence[Any]) -> list[Any]:
 
 def plain_terms(expr: Any) -> bool:
     """Whether every term of a sum is a name or a plain product of matrices, so that a number is better written before it."""
-    for t in sympy.Add.make_args(expr):
+    terms = sympy.Add.make_args(expr)
+    if not any(abs(t.as_coeff_Mul()[0]) == 1 for t in terms) or any(abs(n.p) > 1000 for n in expr.atoms(sympy.Rational)):
+        return False
+    for t in terms:
         rest = t.as_coeff_Mul()[1]
         if not (isinstance(rest, Entry) or rest == ONE or (isinstance(rest, Reduced) and not rest.has(sympy.Add))):
             return False

@@ -9,7 +9,7 @@ import sympy
 
 from graphc.errors import DerivationError
 from graphc.expr.dims import Dim
-from graphc.expr.graph import training
+from graphc.expr.graph import random_numbers, training
 from graphc.expr.scalar import Select
 from graphc.expr.tensor import Tensor
 from graphc.formula.adjoints import contributions
@@ -46,6 +46,7 @@ class Sweep:
 
     Attributes:
         adjoints: by tensor, from the output back; the last one is the variable's.
+        numbers: the number of each random node in the graph of ``y``, by which its draws are known.
     """
 
     def __init__(self, y: Tensor, wrt: Tensor, cotangent: bool) -> None:
@@ -53,6 +54,7 @@ class Sweep:
         more = missing_shares(self.forward)
         if more:
             self.forward = Forward([*training([y, wrt]), *more], resolved=True)
+        self.numbers = random_numbers(training([y]))
         self.y, self.wrt = (self.forward.definitions[t] for t in self.forward.outputs[:2])
         self.shares = Shares(list(self.forward.definitions.values()))
         self.cotangent: Source | None = None
@@ -73,7 +75,7 @@ class Sweep:
         if self.wrt.tensor not in self.adjoints:
             return ZERO
         expr = self.adjoints[self.wrt.tensor].expr
-        return symmetrised(expr, self.wrt.letters) if is_symmetric(self.wrt.source) and not self.jacobian else expr
+        return symmetrised(expr, self.wrt.letters) if is_symmetric(self.wrt.source) else expr
 
     def _path(self) -> list[Definition]:
         """The definitions between the variable and the output, both included."""

@@ -86,6 +86,34 @@ def test_steps_have_reasons_and_shapes() -> None:
     assert d.steps[4].shape == ("n", 2)
 
 
+def test_targets_that_sum_to_one_are_remarked() -> None:
+    reason = derive(nets.classes()[0], "z").steps[-1].reason
+    assert reason.endswith("where each row of y sums to 1 this is (1/n) (p − y)")
+    z, y, w = gx.tensor("z", ("k",)), gx.tensor("y", ("k",)), gx.tensor("w", ("k",))
+    one = (-gx.sum(y * gx.log_softmax(z))).named("L")
+    assert derive(one, z).steps[-1].reason.endswith("where the entries of y sum to 1 this is p − y")
+    for loss in (gx.sum(w * z) * gx.sum(y) - gx.sum(z * w), nets.rows("max")[0]):
+        assert not any("to 1 this is" in s.reason for s in derive(loss, [z, "b1"][loss.name == "L"]).steps)
+
+
+DECIMALS = [
+    (1 / 3, "∂L/∂x = (1/3) x"),
+    (1 / (1 - 0.25), "∂L/∂x = (4/3) x"),
+    (0.044715, "∂L/∂x = 0.044715 x"),
+    (0.79788456080286, "∂L/∂x = 0.797885 x"),
+    (1e-7, "∂L/∂x = 1e-7 x"),
+    (0.1, "∂L/∂x = 0.1 x"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), DECIMALS)
+def test_decimals_are_short(value: float, text: str) -> None:
+    x = gx.tensor("x", (3,))
+    d = derive((gx.sum(x**2) * (value / 2)).named("L"), x)
+    assert d.text == text
+    assert d.verify().ok
+
+
 def test_numpy_source_runs_alone() -> None:
     d = derive(nets.rows("sigmoid")[0], "W1")
     namespace: dict[str, Any] = {}
