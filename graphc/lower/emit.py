@@ -9,7 +9,7 @@ from typing import Any
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent, provably_at_least
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
-from graphc.expr.tensor import Node, Random, Tensor
+from graphc.expr.tensor import Node, Tensor
 from graphc.lower import ir
 from graphc.lower.scalars import Made, Scalars
 
@@ -140,11 +140,6 @@ class Emitter:
         if self.stored(tensor):
             return self._load(tensor, self.flat(coords, tensor.shape))
         op = tensor.op
-        if isinstance(op, Random):
-            value = self.fresh()
-            number = self.param(("number", self.numbers[tensor.node]))
-            self.statements.append(ir.Uniform(value, self.flat(coords, op.shape), number))  # type: ignore[arg-type]
-            return value, "float"
         assert isinstance(op, Stage)
         assert op.free is not None
         made = self.stage(op, tensor.inputs, {index: coords[axis] for axis, index in enumerate(op.free)})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from graphc.expr.dims import Extent
 from graphc.expr.stage import Read, Stage
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Scan, Tensor
+from graphc.expr.tensor import Alias, Assign, Leaf, Node, Reshape, Scan, Tensor
 from graphc.lower.contract import contraction
 from graphc.lower.scalars import weight
 
@@ -85,20 +85,17 @@ class Fusion:
                 if tensor.kind == "constant" and tensor.ndim == 0 and tensor not in forced:
                     continue
                 uses = self._uses.get(tensor, [])
-                if isinstance(node.op, Leaf | Scan) or tensor in forced or not self._inlined(tensor, uses):
+                # Random numbers have a loop of their own, over flat positions: among short rows it would not vectorise.
+                if not isinstance(node.op, Stage) or tensor in forced or not self._inlined(tensor, uses):
                     self.kept.add(tensor)
 
     def _inlined(self, tensor: Tensor, uses: list[_Use]) -> bool:
         """Whether every use computes the tensor on the spot."""
         op = tensor.op
-        if isinstance(op, Stage):
-            if not op.elementwise or _checked(op):
-                return False
-            own = weight(op.body)
-            total = self._total(tensor)
-        else:
-            own = total = 40
-        cheap = own <= _CHEAP and isinstance(op, Stage) and len(op.reads) <= 2 and total <= 3 * _CHEAP
+        if not isinstance(op, Stage) or not op.elementwise or _checked(op):
+            return False
+        total = self._total(tensor)
+        cheap = weight(op.body) <= _CHEAP and len(op.reads) <= 2 and total <= 3 * _CHEAP
         once = len(uses) == 1 and total <= _LONGEST
         if not all(_may_inline(u, cheap) for u in uses) or not (cheap or once):
             return False
@@ -108,7 +105,7 @@ class Fusion:
     def _total(self, tensor: Tensor) -> int:
         """The operations of a tensor's formula, with all that is computed on the spot for it."""
         op = tensor.op
-        return weight(op.body) + sum(self._weights.get(tensor.inputs[r.operand], 0) for r in op.reads) if isinstance(op, Stage) else 40
+        return weight(op.body) + sum(self._weights.get(tensor.inputs[r.operand], 0) for r in op.reads) if isinstance(op, Stage) else 0
 
     # What shares a kernel --------------------------------------------------------------------------------------------
 
@@ -121,7 +118,7 @@ class Fusion:
             tensor = node.outputs[0]
             if isinstance(node.op, Leaf) or root_of(tensor) is not tensor or not any(t in self.kept for t in node.outputs):
                 continue
-            joins = isinstance(node.op, Random) or (isinstance(node.op, Stage) and node.op.elementwise)
+            joins = isinstance(node.op, Stage) and node.op.elementwise
             last = tensor in terminal
             reads = self.memory(tensor)
             chosen = self._fitting(tensor, reads, groups, shapes.get((tensor.shape, last), []), place) if joins else None

@@ -19,7 +19,7 @@ from graphc.runtime.mirror import Mirror, aligned, mirror_of
 
 __all__ = ["Bound", "Rows"]
 
-
+_KEPT = 16  # sizes whose rows are kept
 Copies = list[tuple[int, int, int, int, int]]  # source, its step, target, its step, bytes
 
 
@@ -136,6 +136,7 @@ class Bound:
         for loop in self.loops.values():
             self.mirrors |= loop.body.mirrors
         self._looped = {t for c in program.calls if c.loop is not None for t in c.buffers}
+        self._rows: dict[tuple[tuple[str, int], ...], Rows] = {}
         self.rows = self.rows_for(sizes)
         self.inputs = {t: self.arrays[t] for t in self.arrays if t.kind == "input"}
         self.written = [self.mirrors[s] for s in program.states]
@@ -143,8 +144,13 @@ class Bound:
         self.patched: set[Tensor] = set()
 
     def rows_for(self, sizes: Mapping[str, int]) -> Rows:
-        """The rows for other sizes, none of them greater, in the same memory."""
-        return Rows(self.program, self.addresses, self.memory, sizes, self.control.ctypes.data, self.scratch, self.loops)
+        """The rows for other sizes, none of them greater, in the same memory; made once for each."""
+        key = tuple(sizes.items())
+        if key not in self._rows:
+            while len(self._rows) >= _KEPT:
+                del self._rows[next(iter(self._rows))]
+            self._rows[key] = Rows(self.program, self.addresses, self.memory, sizes, self.control.ctypes.data, self.scratch, self.loops)
+        return self._rows[key]
 
     def size(self, extent: Extent) -> int:
         """The number that an extent is."""

@@ -96,6 +96,8 @@ class Compiled:
         self._constants: dict[Tensor, Any] = {}
         self._bound: dict[Any, tuple[Bound, Any]] = {}
         self._by_name = {t.name: k for k, t in enumerate(self.inputs)}
+        self.scalars = [k for k, t in enumerate(self.program.outputs) if t.ndim == 0 and t.dtype == "float"]
+        self.plans: list[epoch.Plan] = []  # of the last runs over batches
 
     def _compile(self, program: Program) -> list[int]:
         """The addresses of a program's kernels; those of scans' bodies are noted beside."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,20 @@ from graphc.expr.tensor import Tensor
 if TYPE_CHECKING:
     from graphc.runtime.compiled import Compiled
 
-__all__ = ["map_rows", "run"]
+__all__ = ["Plan", "map_rows", "run"]
 
 _SLICE = 0.05  # seconds between two looks at Ctrl-C and callbacks
+_KEPT = 4  # plans that a program keeps: training, measuring, and some more
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_ORDER, _FIRST, _END, _STEP = 5, 8, 9, 10  # words of the executor's row
 
 
-class _Run:
-    """One run: the arrays, the two layouts, the executor's row."""
+class Plan:
+    """A run over so many samples of some arrays: the two layouts, and the executor's row but for the order."""
 
-    def __init__(self, program: Compiled, batched: dict[Tensor, Any], order: Any, size: int, fixed: dict[Tensor, Any]) -> None:
-        self.program = program
-        self.order = np.ascontiguousarray(order, np.int64).reshape(-1)
+    def __init__(self, program: Compiled, batched: dict[Tensor, Any], count: int, size: int, fixed: dict[Tensor, Any]) -> None:
+        self.program, self.count, self.asked = program, count, size
+        self.busy = False
         placed = program.prepared.placed
         by_user = dict(zip(program.inputs, placed, strict=True)) | {t: t for t in placed}
         self.batched = {by_user[t]: program.accept(by_user[t], a) for t, a in batched.items() if t in by_user}
@@ -39,58 +42,86 @@ class _Run:
         if len(lengths) != 1:
             raise DataError(f"the arrays have {', '.join(map(str, sorted(lengths))) or 'no'} samples: give arrays of equal length")
         self.length = lengths.pop()
-        self.size = min(int(size), max(len(self.order), 1))
-        self.batches = -(-len(self.order) // self.size)
+        self.size = min(int(size), max(count, 1))
+        self.batches = -(-count // self.size)
         self.bound, _ = program.bind(self._shapes(self.size))
-        rest = len(self.order) % self.size
+        rest = count % self.size
         self.short = self.bound.rows_for(program.sizes(self._shapes(rest))) if rest else self.bound.rows
-        for tensor, array in self.fixed.items():
-            self.bound.inputs.get(tensor, np.empty(array.shape))[...] = array
-        for tensor in list(self.bound.patched):
-            for rows in {id(r): r for r in (self.bound.rows, self.short)}.values():
-                rows.words[rows.uses.get(tensor, [])] = self.bound.memory[tensor]
-            self.bound.patched.discard(tensor)
+        # Only arrays that are read where they are can be met again; their memory is the caller's to free.
+        self.again = not fixed and all(self.batched.get(by_user[t]) is a for t, a in batched.items() if t in by_user)
+        self.met = {t: (weakref.ref(a), a.ctypes.data, a.shape) for t, a in batched.items()} if self.again else {}
 
     def _shapes(self, rows: int) -> tuple[tuple[int, ...], ...]:
         return tuple((rows, *self.batched[t].shape[1:]) if t in self.batched else self.fixed[t].shape for t in self.program.prepared.placed)
 
-    def execute(self, seed: int, first_step: int, means: list[tuple[int, int]], results: list[tuple[int, int, int]], on_slice: Any) -> Any:
-        """Run all batches in slices; returns the sums of the scalar outputs."""
+    def fits(self, batched: dict[Tensor, Any], count: int, size: int) -> bool:
+        """Whether this plan is that of another run without fixed arrays."""
+        if self.busy or (count, size, batched.keys()) != (self.count, self.asked, self.met.keys()):
+            return False
+        known = ((a, *self.met[t]) for t, a in batched.items())
+        return all(reference() is a and a.ctypes.data == address and a.shape == shape for a, reference, address, shape in known)
+
+    def prepare(self, means: list[tuple[int, int]], results: list[tuple[int, int, int]]) -> None:
+        """Make the executor's row.
+
+        Args:
+            means: the scalar outputs to add up: address, whether in double precision.
+            results: the outputs to keep: address, target, bytes a row.
+        """
         from graphc.codegen.executor import STEPS, executor_address
 
-        execute = _RUN(executor_address(STEPS))
+        self.run: Callable[[int], None] = _RUN(executor_address(STEPS))
         program, bound = self.program, self.bound
         gathers = [(a.ctypes.data, bound.memory[t], a[:1].nbytes if len(a) else 0) for t, a in self.batched.items() if t in bound.inputs]
-        words = [np.array([x for row in rows for x in row] or [0], np.int64) for rows in (gathers, means, results)]
-        sums, done = np.zeros(max(len(means), 1)), np.zeros(1, np.int64)
-        row = np.array(
+        self.words = [np.array([x for row in rows for x in row] or [0], np.int64) for rows in (gathers, means, results)]
+        self.sums, self.done = np.zeros(max(len(means), 1)), np.zeros(1, np.int64)
+        self.row = np.array(
             [
                 program.control.ctypes.data, bound.rows.table.ctypes.data, self.short.table.ctypes.data, bound.early, len(program.program.calls),
-                self.order.ctypes.data, len(self.order), self.size, 0, 0, first_step, words[0].ctypes.data, len(gathers),
-                words[1].ctypes.data, len(means), sums.ctypes.data, words[2].ctypes.data, len(results), done.ctypes.data, self.length,
+                0, self.count, self.size, 0, 0, 0, self.words[0].ctypes.data, len(gathers), self.words[1].ctypes.data, len(means),
+                self.sums.ctypes.data, self.words[2].ctypes.data, len(results), self.done.ctypes.data, self.length,
             ],
             np.int64,
         )  # fmt: skip
-        for mirror in bound.mirrors.values():
-            mirror.refresh()
-        program.set_control(seed, first_step)
+        self.at = self.row.ctypes.data
+
+    def _read_in(self) -> None:
+        """Put the fixed arrays where the kernels of all batches read them."""
+        bound = self.bound
+        for tensor, array in self.fixed.items():
+            bound.inputs.get(tensor, np.empty(array.shape))[...] = array
+        for tensor in list(bound.patched):
+            bound.rows.words[bound.rows.uses.get(tensor, [])] = bound.memory[tensor]
+            bound.patched.discard(tensor)
+
+    def execute(self, order: Any, seed: int, first_step: int, on_slice: Any) -> Any:
+        """Run all batches in slices; returns the sums of the scalar outputs."""
+        program, bound, row, done = self.program, self.bound, self.row, self.done
+        self.sums[:] = 0.0
+        done[0] = first = 0
+        row[_ORDER], row[_STEP] = order.ctypes.data, first_step
         # The first run looks at the clock after one batch; later ones know how long a batch takes.
         count = program.pace.get(self.size, 1)
-        while done[0] < self.batches:
-            first = int(done[0])
-            row[8], row[9] = first, min(first + count, self.batches)
+        while first < self.batches:
+            # Between two slices the caller's function may have run other programs, and this one too.
+            self._read_in()
+            for mirror in bound.mirrors.values():
+                mirror.refresh()
+            program.set_control(seed, first_step)
+            row[_FIRST], row[_END] = first, min(first + count, self.batches)
             started = time.perf_counter()
-            execute(row.ctypes.data)
+            self.run(self.at)
             spent = time.perf_counter() - started
-            if done[0] > first:
+            reached = int(done[0])
+            if reached > first:
                 for mirror in bound.written:
                     mirror.written()
             program.raise_error(bound)
             if on_slice is not None:
-                on_slice(int(done[0]), self.batches, sums / min(int(done[0]) * self.size, len(self.order)))
-            share = (int(done[0]) - first) * min(_SLICE / max(spent, 1e-9), 64.0)
-            program.pace[self.size] = count = max(1, min(int(share), 1 << 40))
-        return sums
+                on_slice(reached, self.batches, self.sums / min(reached * self.size, self.count))
+            program.pace[self.size] = count = max(1, min(int((reached - first) * min(_SLICE / max(spent, 1e-9), 64.0)), 1 << 40))
+            first = reached
+        return self.sums
 
 
 def run(
@@ -98,9 +129,9 @@ def run(
     on_slice: Callable[[int, int, list[float]], None] | None,
 ) -> list[float]:  # fmt: skip
     """See :meth:`Compiled.run`."""
-    state = _Run(program, batched, order, batch_size, fixed)
-    scalar = [k for k, t in enumerate(program.program.outputs) if t.ndim == 0 and t.dtype == "float"]
-    means = [(state.bound.outputs[k].ctypes.data, int(program.dtype == "float64")) for k in scalar]
+    order = np.ascontiguousarray(order, np.int64).reshape(-1)
+    scalar = program.scalars
+    plan = _plan(program, batched, len(order), batch_size, fixed)
     outputs = len(program.program.outputs)
 
     def spread(values: Any) -> list[float]:
@@ -110,20 +141,39 @@ def run(
         return result
 
     report = (lambda done, total, values: on_slice(done, total, spread(values))) if on_slice is not None else None
-    sums = state.execute(seed, first_step, means, [], report)
-    return spread(sums / max(len(state.order), 1))
+    plan.busy = True
+    try:
+        sums = plan.execute(order, seed, first_step, report)
+    finally:
+        plan.busy = False
+    return spread(sums / max(len(order), 1))
+
+
+def _plan(program: Compiled, batched: dict[Tensor, Any], count: int, size: int, fixed: dict[Tensor, Any]) -> Plan:
+    """The plan of an earlier run of the same arrays, or a new one."""
+    if not fixed:
+        for plan in program.plans:
+            if plan.fits(batched, count, size):
+                return plan
+    plan = Plan(program, batched, count, size, fixed)
+    plan.prepare([(plan.bound.outputs[k].ctypes.data, int(program.dtype == "float64")) for k in program.scalars], [])
+    if plan.again:
+        plan.batched = {}
+        program.plans[:] = [*program.plans[-_KEPT + 1 :], plan]
+    return plan
 
 
 def map_rows(program: Compiled, batched: dict[Tensor, Any], batch_size: int, seed: int, fixed: dict[Tensor, Any]) -> list[Any]:
     """See :meth:`Compiled.map`."""
     samples = len(next(iter(batched.values()))) if batched else 0
-    state = _Run(program, batched, np.arange(samples), batch_size, fixed)
+    plan = Plan(program, batched, samples, batch_size, fixed)
     results: list[Any] = []
     copies: list[tuple[int, int, int]] = []
-    for tensor, view in zip(program.program.outputs, state.bound.outputs, strict=True):
+    for tensor, view in zip(program.program.outputs, plan.bound.outputs, strict=True):
         if not tensor.ndim or not isinstance(tensor.shape[0], Dim):
             raise DataError(f"{tensor.describe()} has no row for each sample, so it cannot be computed batch by batch")
         results.append(np.empty((samples, *view.shape[1:]), view.dtype))
         copies.append((view.ctypes.data, results[-1].ctypes.data, int(np.prod(view.shape[1:], dtype=np.int64)) * view.itemsize))
-    state.execute(seed, 0, [], copies, None)
+    plan.prepare([], copies)
+    plan.execute(np.arange(samples), seed, 0, None)
     return results

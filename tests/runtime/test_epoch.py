@@ -66,7 +66,8 @@ def test_python_calls_do_not_grow_with_the_batches() -> None:
     f = compile(outputs)
     few, many = np.arange(50).repeat(4), np.arange(50).repeat(40)
     a, b = X.astype(np.float32), Y.astype(np.float32)
-    f.run({x: a, y: b}, few, 10)
+    for order in (few, many):
+        f.run({x: a, y: b}, order, 10)
     calls = [count_calls(lambda order=order: f.run({x: a, y: b}, order, 10)) for order in (few, many)]
     assert calls[1] < calls[0] + 100
 
@@ -136,3 +137,69 @@ def test_only_rows_can_be_mapped() -> None:
     x = gx.tensor("x", ("n", 4))
     with pytest.raises(gx.DataError, match="no row for each sample"):
         compile([gx.sum(x)]).map({x: X})
+
+
+def weighing() -> tuple[Any, Any]:
+    """The mean of weighted rows, which follows any order and any data."""
+    x = gx.tensor("x", ("n", 6000))
+    return x, compile([gx.mean(gx.sum(x * np.linspace(-1, 1, 6000), axis=1))], dtype="float64")
+
+
+def mean_of(data: Any) -> float:
+    return float((data @ np.linspace(-1, 1, 6000)).mean())
+
+
+def test_a_run_that_is_met_again_reads_the_arrays_as_they_are_now() -> None:
+    x, f = weighing()
+    data = RNG.normal(size=(11, 6000))
+
+    def agrees(given: Any, order: Any, size: int = 4) -> None:
+        np.testing.assert_allclose(f.run({x: given}, order, size)[0], mean_of(np.asarray(given)[order]), rtol=1e-9)
+
+    for order in (np.arange(11), np.arange(11)[::-1], np.arange(5), np.arange(11)):
+        agrees(data, order)
+    assert len(f.plans) == 2
+    data *= 2
+    agrees(data, np.arange(11))
+    for _ in range(5):  # other arrays, which may lie where a former one lay
+        agrees(RNG.normal(size=(11, 6000)), np.arange(11))
+    agrees(RNG.normal(size=(11, 6000)).tolist(), np.arange(11))
+    single = data.astype(np.float32)  # is converted for each run
+    agrees(single, np.arange(11))
+    single += 1
+    agrees(single, np.arange(11))
+    for size in (1, 11, 4, 3):
+        agrees(data, np.arange(11), size)
+    assert len(f.plans) <= 4
+
+
+def test_a_callback_may_run_the_same_program() -> None:
+    x, f = weighing()
+    data, other = RNG.normal(size=(40, 6000)), RNG.normal(size=(40, 6000))
+    seen: list[float] = []
+
+    def inside(done: int, total: int, means: list[float]) -> None:
+        if done < total:
+            seen.append(f.run({x: data}, np.arange(40), 1)[0])
+            seen.append(f.run({x: other}, np.arange(40), 1)[0])
+            seen.append(float(f(other)[0]))
+
+    f.pace[1] = 13
+    f.run({x: data}, np.arange(40), 1)
+    f.pace[1] = 13
+    np.testing.assert_allclose(f.run({x: data}, np.arange(40), 1, on_slice=inside)[0], mean_of(data), rtol=1e-9)
+    np.testing.assert_allclose(seen, [mean_of(d) for d in (data, other, other)] * (len(seen) // 3), rtol=1e-9)
+    assert seen
+
+
+def test_a_value_that_a_callback_sets_counts_from_then_on() -> None:
+    x, w = gx.tensor("x", ("n", 2)), gx.parameter("w", (2,), init=1.0)
+    f = compile([gx.sum(x @ w), gx.assign(w, w * 1.0)], dtype="float64")
+
+    def set_to_zero(done: int, total: int, means: list[float]) -> None:
+        w.value = np.zeros(2)
+
+    f.pace[1] = 1
+    mean = f.run({x: np.ones((4, 2))}, np.arange(4), 1, on_slice=set_to_zero)[0]
+    assert mean < 2.0
+    np.testing.assert_array_equal(w.value, np.zeros(2))
