@@ -56,7 +56,6 @@ class Fusion:
         self.nodes = nodes
         self.kept: set[Tensor] = set()
         self._uses: dict[Tensor, list[_Use]] = {}
-        self._direct: dict[Tensor, list[Tensor]] = {}
         self._weights: dict[Tensor, int] = {}
         kept: dict[Tensor, None] = {root_of(t): None for t in outputs}
         for node in nodes:

@@ -18,6 +18,7 @@ from graphc.runtime import epoch
 from graphc.runtime.bound import Bound
 from graphc.runtime.explain import explanation, program_source
 from graphc.runtime.prepare import Prepared, prepare
+from graphc.runtime.threads import thread_count
 
 __all__ = ["Compiled", "compile"]
 
@@ -38,7 +39,7 @@ def compile(outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None 
         dtype: ``"float32"`` or ``"float64"``.
 
     Raises:
-        CompileError: for what the target cannot run, saying what is missing.
+        CompileError: for what the target cannot run, saying what is missing, and for a ``GRAPHC_NUM_THREADS`` that is no number.
 
     Example:
         >>> import graphc as gx
@@ -67,11 +68,13 @@ class Compiled:
     Attributes:
         inputs: the tensors that it takes, in order.
         step: how many calls there have been; the step that random nodes draw for where none is given.
+        threads: how many threads it runs on.
     """
 
     def __init__(self, outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None, dtype: str) -> None:
         self._many = isinstance(outputs, list | tuple)
         wanted = [operand(t) for t in (outputs if isinstance(outputs, list | tuple) else [outputs])]
+        self.threads = thread_count()
         self.dtype = dtype
         self.floats = np.dtype(dtype)
         self.step = 0
