@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 
 from graphc.expr.dims import Dim, dim_symbol
-from graphc.expr.scalar import Select
+from graphc.expr.scalar import Select, Sigmoid
 from graphc.expr.tensor import Leaf
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of, opened, reduced
 
@@ -114,7 +114,29 @@ def tidy(expr: Any) -> Any:
         expr = _split_powers(expr)
     if expr.has(sympy.log):
         expr = bare_logs(expr)
-    return joined_powers(expr) if expr.has(sympy.exp) else expr
+    return _sigmoids(joined_powers(expr)) if expr.has(sympy.exp) else expr
+
+
+def _sigmoids(expr: Any) -> Any:
+    """``1/(1 + exp(-a))`` and ``exp(a)/(1 + exp(a))`` as the sigmoid of ``a``."""
+
+    def exponent(part: Any) -> Any:
+        if isinstance(part, sympy.Pow) and part.exp == -1 and isinstance(part.base, sympy.Add) and len(part.base.args) == 2:
+            first, second = part.base.args
+            return second.args[0] if first == ONE and isinstance(second, sympy.exp) else None
+        return None
+
+    def joined(part: Any) -> Any:
+        factors = list(part.args)
+        for f in part.args:
+            power = exponent(f)
+            if power is not None and sympy.exp(power) in factors:
+                factors.remove(f)
+                factors[factors.index(sympy.exp(power))] = Sigmoid(power)
+        return sympy.Mul(*factors)
+
+    expr = expr.replace(lambda p: isinstance(p, sympy.Mul), joined)
+    return expr.replace(lambda p: exponent(p) is not None, lambda p: Sigmoid(-exponent(p)))
 
 
 def joined_powers(expr: Any) -> Any:
@@ -216,7 +238,7 @@ def _shortened(expr: Any) -> Any:
         found.append(agreed)
     plain = _distributed(expr)
     if plain != expr:
-        found += [plain, *([sympy.factor_terms(plain)] if isinstance(plain, sympy.Add) else [])]
+        found += [plain, *([sympy.factor_terms(plain)] if isinstance(plain, sympy.Add) and not _awkward(plain) else [])]
     if isinstance(expr, sympy.Add) and not _awkward(expr):
         found.append(sympy.factor_terms(expr))
     if _fractions(expr) or any(isinstance(f.as_base_exp()[0], sympy.Add) for f in _mul.make_args(expr)) or isinstance(expr, sympy.Add):
@@ -305,14 +327,15 @@ def _signs(expr: Any) -> Any:
     factors = list(_mul.make_args(rest))
     for k, f in enumerate(factors):
         if isinstance(f, sympy.Add):
-            shared, factors[k] = f.primitive()
-            coefficient, f = coefficient * shared, factors[k]
+            shared, rest = f.primitive()
+            if not _awkward(rest):
+                factors[k], coefficient, f = rest, coefficient * shared, rest
         base, power = f.as_base_exp()
         if _odd_difference(base, power) and any(t.is_number and t < 0 for t in _add.make_args(base)):
             factors[k], coefficient = _flipped(base, power), -coefficient
     if coefficient < 0:
-        odd = [k for k, f in enumerate(factors) if _odd_difference(*f.as_base_exp())]
-        odd.sort(key=lambda k: any(t.is_number for t in factors[k].as_base_exp()[0].args))
+        # A difference from a number is kept as it is: one writes -h (1 - h).
+        odd = [k for k, f in enumerate(factors) if _odd_difference(*f.as_base_exp()) and not any(t.is_number for t in f.as_base_exp()[0].args)]
         if odd:
             factors[odd[0]], coefficient = _flipped(*factors[odd[0]].as_base_exp()), -coefficient
         else:

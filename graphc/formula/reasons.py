@@ -50,14 +50,10 @@ def _kind(d: Definition, user: Definition, name: str, through: str) -> str:
     summed = any(isinstance(p, Reduced) and any(e.source == d.source for e in entries(p)) for p in sympy.preorder_traversal(user.expr))
     alone = not summed and all(e.places == user.letters or not e.places for e in places)
     if not summed and places and alone and not lacking:
-        factors = [f for f in sympy.Mul.make_args(user.expr) if any(e.source == d.source for e in entries(f))]
-        if len(factors) > 1:
-            return "product rule, entry by entry" if user.letters else "product rule"
-        if sympy.Add.make_args(user.expr) != (user.expr,) and any(
-            isinstance(t, Entry) and t.source == d.source for t in sympy.Add.make_args(user.expr)
-        ):
-            return "sum rule"
-        return "entry by entry" if user.letters else "derivative of a function of one variable"
+        rule = _rule(user.expr, d)
+        if user.letters:
+            return "sum rule" if rule == "sum rule" else ", ".join([*([rule] if rule else []), "entry by entry"])
+        return rule or "derivative of a function of one variable"
     if not summed and lacking:
         return f"{name} is broadcast, so the contributions are summed over the axes that it lacks"
     if _linear(user.expr, d):
@@ -67,6 +63,27 @@ def _kind(d: Definition, user: Definition, name: str, through: str) -> str:
     if not user.letters and isinstance(_core(user.expr), Reduced):
         return f"{through} is a sum over entries, and each entry of {name} has its own share in it"
     return f"outer derivative times inner derivative, and every entry that uses one of {name} adds its share"
+
+
+def _rule(expr: Any, d: Definition) -> str:
+    """The rule by which a formula depends on the entries of a tensor."""
+
+    def holds(part: Any) -> bool:
+        return any(e.source == d.source for e in entries(part))
+
+    terms = sympy.Add.make_args(expr)
+    held = [t for t in terms if holds(t)]
+    if len(held) > 1:
+        return "sum rule and product rule" if any(len(sympy.Mul.make_args(t)) > 1 for t in held) else "sum rule"
+    if isinstance(held[0], Entry):
+        return "sum rule" if len(terms) > 1 else ""
+    factors = [f for f in sympy.Mul.make_args(held[0]) if f.has(Entry)]
+    if len([f for f in factors if holds(f)]) > 1:
+        return "product rule"
+    others = len(factors) - 1
+    if others and any(isinstance(f, Entry) and holds(f) for f in factors):
+        return f"product rule, the other factor{'s stay' if others > 1 else ' stays'}"
+    return ""
 
 
 def _core(expr: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 
 import graphc as gx
 from graphc.errors import DeclarationError, DerivationError
@@ -111,6 +112,40 @@ def test_decimals_are_short(value: float, text: str) -> None:
     x = gx.tensor("x", (3,))
     d = derive((gx.sum(x**2) * (value / 2)).named("L"), x)
     assert d.text == text
+    assert d.verify().ok
+
+
+WRITTEN_OUT: list[tuple[Callable[[Any], Any], str, str]] = [
+    (lambda v: 1 / (1 + sympy.exp(-v)), "h = σ(x)", "∂L/∂x = h ⊙ (1 − h)"),
+    (lambda v: 1 / (1 + sympy.exp(v)), "h = σ(−x)", "∂L/∂x = −h ⊙ (1 − h)"),
+    (lambda v: sympy.exp(v) / (1 + sympy.exp(v)), "h = σ(x)", "∂L/∂x = h ⊙ (1 − h)"),
+    (lambda v: 1 / (1 + sympy.exp(-2 * v - 1)), "h = σ(2 x + 1)", "∂L/∂x = 2 h ⊙ (1 − h)"),
+]
+
+
+@pytest.mark.parametrize(("body", "named", "text"), WRITTEN_OUT)
+def test_sigmoids_written_out_fold(body: Callable[[Any], Any], named: str, text: str) -> None:
+    x, i = gx.tensor("x", ("n",)), gx.indices("i")
+    d = derive(gx.sum(gx.define("h", (i,), body(x[i]))).named("L"), x)
+    assert ([n.text for n in d.where], d.text) == ([named], text)
+    assert d.verify().ok
+
+
+def test_reasons_name_the_rule() -> None:
+    a, b = gx.scalars("a b")
+    c, d = (a + b).named("c"), (b + 1).named("d")
+    e = (c * d).named("e")
+    assert [s.reason for s in derive(e, b).steps[3:5]] == ["chain rule through e = c d: product rule, the other factor stays"] * 2
+    assert derive(e, b).steps[-1].reason.count("sum rule") == 2
+    assert derive(e, b).steps[-1].reason.endswith("two paths meet here, and their contributions add")
+    assert derive(nets.sine()[0], "x1").steps[-1].reason.endswith("sum rule and product rule")
+
+
+def test_long_decimals_stay_decimals() -> None:
+    x = gx.tensor("x", ("n",))
+    gelu = 0.5 * x * (1 + gx.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))
+    d = derive(gx.sum(gelu).named("L"), x)
+    assert "(0.107032 x ⊙ x + 0.797885)" in d.text
     assert d.verify().ok
 
 
