@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, cast
 
 import sympy
@@ -13,23 +14,29 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.compose import accesses, inlinable, inline
 from graphc.expr.graph import free_dimensions, rebuild, substitute, training, unalias
+from graphc.expr.scalar import Select
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Alias, Leaf, Tensor, make
+from graphc.expr.tensor import Alias, Leaf, Reshape, Tensor, make
 from graphc.formula import derive
 from graphc.view.stage_latex import body_latex, stage_latex
 
 __all__ = ["Contribution", "contribution"]
 
-Contribution = tuple[str, tuple[Tensor, ...]]  # the LaTeX, and the arguments whose values it reads
+Contribution = tuple[str, tuple[Tensor, ...], str]  # the LaTeX, the arguments whose values it reads, and the random draw that it names
 
 
-def contribution(step: Tensor, arguments: tuple[Tensor, ...], source: Tensor, incoming: str | None, names: dict[Tensor, str]) -> Contribution | None:
-    """What ``step`` adds to the adjoint of ``source``, given its own adjoint ``incoming`` (none: the number 1); ``None`` where that is nothing."""
+def contribution(
+    step: Tensor, arguments: tuple[Tensor, ...], source: Tensor, incoming: str | None, names: dict[Tensor, str], draw: str = ""
+) -> Contribution | None:
+    """What ``step`` adds to the adjoint of ``source``, given its own adjoint ``incoming`` (none: the number 1); ``None`` where that is nothing.
+
+    ``draw`` is the subscript of the random numbers that take part in the step.
+    """
     if source.dtype != "float":
         return None
     fresh = {t: make(Leaf("input"), (), t.shape, t.dtype, name=t.name or f"v{k}") for k, t in enumerate(arguments)}
     back = {f: t for t, f in fresh.items()}
-    [copy] = rebuild(training(substitute([step], fresh)), lambda node, inputs: [inputs[0]] if isinstance(node.op, Alias) else None)
+    [copy] = _unnamed(training(substitute([step], fresh)))
     cotangent = make(Leaf("input"), (), step.shape, "float", name="cotangent")
     known = {f: names[t] for f, t in back.items()} | {cotangent: incoming or "1"}
     slope = rf"\frac{{\partial {names[step]}}}{{\partial {names[source]}}}"
@@ -39,26 +46,32 @@ def contribution(step: Tensor, arguments: tuple[Tensor, ...], source: Tensor, in
     except GraphcError:
         return None
     if adjoint is cotangent:
-        return incoming or "1", ()
+        return incoming or "1", (), ""
     if adjoint in back:
-        return names[back[adjoint]], (back[adjoint],)
+        return names[back[adjoint]], (back[adjoint],), ""
+    if isinstance(adjoint.op, Reshape) and adjoint.inputs[0] is cotangent:
+        return rf"\operatorname{{reshape}}\left({incoming or 1}\right)", (), ""
     if not isinstance(adjoint.op, Stage) or any(not isinstance(t.op, Leaf) for t in adjoint.inputs):
-        return _derived(step, copy, fresh, source, incoming, names) or (general, (source,))
+        return _derived(step, copy, fresh, source, incoming, names, draw) or (general, (source,), "")
     if adjoint.op.body == 0:
         return None
     own, adjoint = _folded(copy, adjoint)
     if own is not None:
         known[own], back[own] = names[step], step
     saved = tuple(back[t] for t in adjoint.inputs if t in back)
-    return _printed(adjoint, known) or general, saved
+    return _printed(adjoint, known) or general, saved, ""
 
 
 _LETTERS = "ABCDEFGHJKMNOPQRSTUVXYZ"
 _LONGEST = 150
 
 
+def _unnamed(outputs: Sequence[Tensor]) -> list[Tensor]:
+    return rebuild(outputs, lambda node, inputs: [inputs[0]] if isinstance(node.op, Alias) else None)
+
+
 def _derived(
-    step: Tensor, copy: Tensor, fresh: dict[Tensor, Tensor], source: Tensor, incoming: str | None, names: dict[Tensor, str]
+    step: Tensor, copy: Tensor, fresh: dict[Tensor, Tensor], source: Tensor, incoming: str | None, names: dict[Tensor, str], draw: str
 ) -> Contribution | None:
     """The closed form that a derivation finds where the adjoint is more than one stage; ``None`` where that is long."""
     sizes = set(free_dimensions([copy]))
@@ -68,18 +81,36 @@ def _derived(
     own, cotangent, *rest = letters
     plain = dict(zip(fresh, rest, strict=False))
     leaves = {f: make(Leaf("input"), (), f.shape, f.dtype, name=plain[t]) for t, f in fresh.items()}
-    [renamed] = substitute([copy], leaves)
+    [renamed] = _unnamed(substitute([step], {t: leaves[f] for t, f in fresh.items()}))
     try:
         found = derive(renamed.named(own), leaves[fresh[source]], **({} if incoming is None else {"cotangent": cotangent}))
     except GraphcError:
         return None
     words = {letter: names[t] for t, letter in plain.items()} | {own: names[step], cotangent: incoming or "1"}
     result = found.latex.partition(" = ")[2]
-    if not result or len(result) > _LONGEST or any(n.name not in words for n in found.where):
+    unknown = [n for n in found.where if n.name not in words]
+    random = [n for n in unknown if "∼" in n.text and len(n.name) == 1]
+    if not result or len(result) > _LONGEST or len(unknown) > 1 or unknown != random:
         return None
-    used = re.findall(r"(?<![A-Za-z\\])([A-Z])(?![A-Za-z])", result)
-    text = re.sub(r"(?<![A-Za-z\\])([A-Z])(?![A-Za-z])", lambda m: f"{{{words[m[1]]}}}" if m[1] in words else m[1], result)
-    return text, tuple(t for t in (*plain, step) if {**plain, step: own}[t] in used)
+    drawn = ""
+    for n in random:
+        words[n.name] = n.name + draw
+        drawn = re.sub(rf"(?<!\w)({n.name}|u)₁?(?!\w)", lambda m: _subscripted(m[1], draw), n.text).replace("𝟏", "1")
+    used = re.findall(_LETTER, result)
+
+    def word(m: re.Match[str]) -> str:
+        known = words.get(m[1], m[1])
+        return rf"\left[{known}\right]" if "frac" in known and result[m.end() : m.end() + 1] == "_" else f"{{{known}}}" if m[1] in words else known
+
+    text = re.sub(_LETTER, word, result)
+    return text, tuple(t for t in (*plain, step) if {**plain, step: own}[t] in used), drawn
+
+
+_LETTER = re.compile(r"(?<![A-Za-z\\])([A-Za-z])(?![A-Za-z])")
+
+
+def _subscripted(letter: str, subscript: str) -> str:
+    return letter + subscript[1:].translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 def _folded(step: Tensor, adjoint: Tensor) -> tuple[Tensor | None, Tensor]:
@@ -109,7 +140,9 @@ def _joined(tensor: Tensor) -> Tensor:
         op = tensor.op
         if not isinstance(op, Stage):
             return tensor
-        read = next((k for k, r in enumerate(op.reads) if inlinable(op, k, tensor.inputs[r.operand])), None)
+        # A condition stays a tensor of its own: SymPy would compare it with 0 by its type and lose it.
+        may = (k for k, r in enumerate(op.reads) if tensor.inputs[r.operand].dtype != "bool" and inlinable(op, k, tensor.inputs[r.operand]))
+        read = next(may, None)
         if read is None:
             return _passed(tensor)
         tensor = inline(tensor, read)
@@ -134,11 +167,7 @@ def _printed(tensor: Tensor, known: dict[Tensor, str]) -> str:
         if any(t not in known and t not in constants for t in tensor.inputs):
             return ""
         known = known | constants
-    return (
-        _elementwise(tensor, op, known)
-        or _product(tensor, op, known)
-        or stage_latex(tensor, lambda t: f"({known[t]})" if "frac" in known[t] else known[t])
-    )
+    return _elementwise(tensor, op, known) or _product(tensor, op, known) or stage_latex(tensor, lambda t: known[t])
 
 
 def _elementwise(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
@@ -152,9 +181,9 @@ def _elementwise(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
     if any(s.name.startswith("i") for s in op.body.free_symbols):
         return ""
     names = {read_symbol(k): known[tensor.inputs[r.operand]] for k, r in enumerate(op.reads)}
-    names |= {d: str(v) for d, v in op.dim_values().items()}
+    names |= {d: str(v).replace("*", r"\,") for d, v in op.dim_values().items()}
     arrays = {read_symbol(k) for k, r in enumerate(op.reads) if r.coords}
-    factors = cast("list[Any]", list(sympy.Mul.make_args(op.body)))
+    factors = cast("list[Any]", [part for f in sympy.Mul.make_args(op.body) for part in _gated(f)])
     if not arrays or any(f.is_Add and not f.free_symbols for f in factors):
         return body_latex(op.body, names)
     scale = sympy.Mul(*[f for f in factors if not f.free_symbols & arrays])
@@ -162,7 +191,7 @@ def _elementwise(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
     # The incoming gradient leads, as one reads it: ∂L/∂h ⊙ (1 − h²).
     rest.sort(key=lambda f: (not (f.is_Symbol and "partial" in names[f]), sympy.default_sort_key(f)))
     below = [f for f in rest if f.is_Pow and f.exp.is_number and f.exp.is_negative]
-    words = [f"\\left({body_latex(f, names)}\\right)" if f.is_Add else body_latex(f, names) for f in rest if f not in below]
+    words = [_factor(f, names) for f in rest if f not in below]
     text = r" \odot ".join(words)
     if below:
         text = rf"\frac{{{text or 1}}}{{{body_latex(1 / sympy.Mul(*below), names)}}}"
@@ -171,6 +200,28 @@ def _elementwise(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
     if scale == -1:
         return f"-{text}"
     return rf"{body_latex(scale, names)} \, {text}"
+
+
+def _factor(factor: Any, names: dict[Any, str]) -> str:
+    if isinstance(factor, _Gate):
+        return rf"\mathbf{{1}}[{body_latex(factor.args[0], names)}]"
+    return f"\\left({body_latex(factor, names)}\\right)" if factor.is_Add else body_latex(factor, names)
+
+
+class _Gate(sympy.Function):
+    """1 where a condition holds, else 0."""
+
+
+def _gated(factor: Any) -> list[Any]:
+    """A choice between something and 0 as a product: ``g 1[z > 0]``."""
+    if not isinstance(factor, Select) or sympy.S.Zero not in factor.args[1:]:
+        return [factor]
+    condition, yes, no = factor.args
+    if yes == 0:
+        condition, yes = sympy.Not(condition), no
+    if getattr(condition, "lhs", None) is not None and condition.lhs.is_number:
+        condition = condition.reversed
+    return [*sympy.Mul.make_args(yes), _Gate(condition)]
 
 
 def _product(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
+import sympy
+
 from graphc.errors import GraphcError
-from graphc.expr.tensor import Tensor
+from graphc.expr.graph import topological
+from graphc.expr.stage import Stage, read_symbol
+from graphc.expr.tensor import Random, Reshape, Scan, Tensor
 from graphc.view.adjoint import contribution
 from graphc.view.annotate import scalar_target
 from graphc.view.formula import item_formula
@@ -29,13 +35,21 @@ class _Steps:
         taken = {item.name for item in reading.items.values()}
         count = 0
         size: dict[Tensor, int] = {}
+        inner = _activated(reading, users, taken)
+        drawing = [t for t, item in reading.items.items() if item.kind == "value" and _draws(t, item.inputs)]
+        self.draws = {t: f"_{k}" if len(drawing) > 1 else "" for k, t in enumerate(drawing, 1)}
         for tensor, item in reading.items.items():
             if item.name:
                 text = name_text(item.name.rpartition("/")[2])
                 self.names[tensor], self.plain[tensor] = text.latex or rf"\text{{{_letters(text.plain)}}}", item.name
                 continue
+            if tensor in inner:
+                self.plain[tensor] = inner[tensor]
+                self.names[tensor] = name_text(inner[tensor]).latex
+                continue
             size[tensor] = 1 + sum(size.get(t, 0) for t in item.inputs)
-            if item.kind != "value" or tensor in reading.targets or len(users[tensor]) != 1 or size[tensor] >= LONGEST:
+            own = tensor in self.draws or isinstance(tensor.op, Reshape | Scan)
+            if own or item.kind != "value" or tensor in reading.targets or len(users[tensor]) != 1 or size[tensor] >= LONGEST:
                 if item.kind == "constant":
                     self.names[tensor], self.plain[tensor] = item.operator.latex, item.operator.plain
                     continue
@@ -58,7 +72,40 @@ class _Steps:
         return tuple(found)
 
     def formula(self, item: Item) -> str:
-        return item_formula(self.reading, item, lambda t: self.names.get(t, ""))
+        formula = item_formula(self.reading, item, lambda t: self.names.get(t, ""))
+        return rf"\operatorname{{reshape}}({formula})" if isinstance(item.tensor.op, Reshape) and item.pattern == "{0}" else formula
+
+
+def _activated(reading: Reading, users: dict[Tensor, list[Tensor]], taken: set[str]) -> dict[Tensor, str]:
+    """Unnamed sums of products that go into a bent function alone, as ``z``, ``z1``, ...: the chain rule is read through them."""
+    holds: dict[Tensor, bool] = {}
+    found: list[Tensor] = []
+    for tensor, item in reading.items.items():
+        if item.name or item.kind != "value":
+            continue
+        op = tensor.op
+        holds[tensor] = (isinstance(op, Stage) and op.reducer == "sum" and len(op.reads) > 1) or any(holds.get(t, False) for t in item.inputs)
+        if holds[tensor] and len(users[tensor]) == 1 and _bends(reading.items[users[tensor][0]]):
+            found.append(tensor)
+            holds[tensor] = False
+    if len(found) == 1 and "z" not in taken:
+        return {found[0]: "z"}
+    numbers = (f"z{k}" for k in itertools.count(1) if f"z{k}" not in taken)
+    return dict(zip(found, numbers, strict=False))
+
+
+def _bends(item: Item) -> bool:
+    """Whether an item is a function of one tensor, entry by entry or by rows, that is not linear."""
+    op = item.tensor.op
+    if len(item.inputs) != 1 or not isinstance(op, Stage) or op.reducer is not None:
+        return False
+    reads = {read_symbol(k) for k in range(len(op.reads))}
+    return any(part.free_symbols & reads for part in op.body.atoms(sympy.Function, sympy.Pow))
+
+
+def _draws(tensor: Tensor, inputs: tuple[Tensor, ...]) -> bool:
+    """Whether random numbers take part in a step, besides what its arguments bring."""
+    return any(isinstance(node.op, Random) for node in topological([tensor], stop=inputs) if not any(t in inputs for t in node.outputs))
 
 
 def _letters(text: str) -> str:
@@ -132,11 +179,15 @@ def _adjoint(
     for user in steps.names:
         if tensor not in steps.arguments[user] or user not in backward:
             continue
-        made = contribution(user, steps.arguments[user], tensor, None if user is target else _symbol(steps, target, user), steps.names)
+        incoming = None if user is target else _symbol(steps, target, user)
+        made = contribution(user, steps.arguments[user], tensor, incoming, steps.names, steps.draws.get(user, ""))
         if made is None:
             continue
         terms.append(made[0])
         read.update(dict.fromkeys(made[1]))
+        if made[2] and made[2] not in forward[user].detail:  # the draw that the gradient reads is told where it is drawn
+            forward[user].detail = "\n".join(filter(None, (forward[user].detail, made[2])))
+            read[user] = None
         arrows.append(
             Arrow(backward[user].id, vertex.id, "backward", title=f"{plain} needs ∂{steps.plain[target]}/∂{steps.plain[user]}", constraint=False)
         )

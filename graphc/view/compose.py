@@ -250,7 +250,11 @@ def _arrow(arrow: Arrow, curve: tuple[Point, ...], at: Point | None, boxes: dict
     points = cut(curve, start, end)
     parts: list[Primitive] = [Curve(points, role, thickness, dash)]
     if arrow.kind != "link":
-        parts.append(Polygon(arrow_head(points, _outside(head, places.nodes[arrow.head], 0.8)), role))
+        triangle = arrow_head(points, _outside(head, places.nodes[arrow.head], 0.8))
+        base = (triangle[1][0] + triangle[2][0]) / 2, (triangle[1][1] + triangle[2][1]) / 2
+        if dash == "" and (base[0] - points[-1][0]) ** 2 + (base[1] - points[-1][1]) ** 2 > 1:  # a line that comes in at a slant goes on to its head
+            parts[0] = Curve((*points, points[-1], base, base), role, thickness, dash)
+        parts.append(Polygon(triangle, role))
     if at is not None:
         parts += _stacked(arrow.labels, at[0], at[1] - sum(glyph(t, _value_size(t)).height + 3 for t in arrow.labels) / 2, "gradient", 0.94)
     return Group(f"edge-{arrow.tail}-{arrow.head}", f"{arrow.kind}-edge", arrow.title, parts)

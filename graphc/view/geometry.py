@@ -79,6 +79,8 @@ def arrow_head(points: Sequence[Point], outline: Outside, length: float = 6.5, b
     size = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
     dx, dy = (x1 - x0) / size, (y1 - y0) / size
     reach = length
+    while reach < 5 * length and outline((x1 + dx * reach, y1 + dy * reach)):
+        reach += 0.25
     while reach > 3 and not outline((x1 + dx * reach, y1 + dy * reach)):
         reach -= 0.25
     tip = (x1 + dx * reach, y1 + dy * reach)

@@ -22,6 +22,7 @@ __all__ = ["Glyph", "glyph"]
 
 _TALL = 9.0
 _WORDS = re.compile(r"\\text\{[^{}]*\}")
+_DIGITS = re.compile(r"\\(?:operatorname|mathrm)\{([A-Za-z]*\d[A-Za-z0-9]*)\}")
 _FIXED = re.compile(r"\\(?:left|right)(?=[()\[\]|])")
 
 
@@ -74,6 +75,7 @@ def _plain_svg() -> Generator[tuple[Any, Any], None, None]:
 @lru_cache(maxsize=8192)
 def _formula(latex: str, size: float) -> Glyph | None:
     """``None`` where the formula cannot be set."""
+    latex = _DIGITS.sub(r"\\text{\1}", latex)  # it sets a digit as the end of an upright word
     latex = _WORDS.sub(lambda m: m[0].replace(r"\_", "_"), latex)  # ziamath takes words as they are
     with _plain_svg() as (ziamath, _):
         try:

@@ -51,7 +51,7 @@ def _letter(text: str) -> str:
 
 
 def _upright(word: str) -> str:
-    if "_" not in word:
+    if "_" not in word and word.isalpha():
         return f"\\mathrm{{{word}}}"
     escaped = word.replace("_", "\\_")
     return f"\\text{{{escaped}}}"
