@@ -21,5 +21,5 @@ def test_a_number_of_threads_is_obeyed(given: str, monkeypatch: pytest.MonkeyPat
 def test_anything_else_is_refused(given: str, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_NUM_THREADS", given)
     x = gx.tensor("x", ("n",))
-    with pytest.raises(gx.CompileError, match="GRAPHC_NUM_THREADS=.*set it to 1, or unset it"):
+    with pytest.raises(gx.CompileError, match=r"GRAPHC_NUM_THREADS=.*set it to 1, or unset it"):
         gx.compile(x + 1, target=target)
