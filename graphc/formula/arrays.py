@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from graphc.expr.tensor import Leaf, Tensor
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, product, scale, transpose
 from graphc.formula.spell import Vocabulary, parted, spelled
 
-__all__ = ["ONES", "NoMatrixFormError", "assemble", "collected", "diag", "dot", "row", "turns"]
+__all__ = ["ONES", "NoMatrixFormError", "assemble", "collected", "constant_line", "diag", "dot", "row", "turns"]
 
+_SMALL = 12  # entries of a constant that are written out
 ONES = atom("𝟏", r"\mathbf{1}")
 
 
@@ -31,6 +33,16 @@ def turns(shown: Show) -> int:
         count += part.kind == "transpose"
         stack.extend(part.parts)
     return count
+
+
+def constant_line(tensor: Tensor, name: Show) -> list[tuple[str, str]]:
+    """A small constant vector or matrix with its entries, as text and as LaTeX; nothing for any other tensor."""
+    if not isinstance(tensor.op, Leaf) or tensor.op.kind != "constant" or tensor.ndim not in (1, 2) or not 0 < tensor.value.size <= _SMALL:
+        return []
+    rows = [[f"{float(v):g}" for v in line] for line in tensor.value.reshape(-1, tensor.value.shape[-1]).tolist()]
+    plain = ", ".join(f"[{', '.join(line)}]" for line in rows)
+    tex = r" \\ ".join([" & ".join(line) for line in rows] if tensor.ndim == 2 else rows[0])
+    return [(f"{name.plain} = {plain if tensor.ndim == 1 else f'[{plain}]'}", rf"{name.tex} = \begin{{pmatrix}} {tex} \end{{pmatrix}}")]
 
 
 def row(shown: Show) -> Show:

@@ -11,6 +11,7 @@ from graphc.errors import DeclarationError, DerivationError
 from graphc.expr.build import operand
 from graphc.expr.graph import leaves, topological, unalias
 from graphc.expr.tensor import Random, Tensor
+from graphc.formula.arrays import constant_line
 from graphc.formula.atoms import Letter, Source, entries
 from graphc.formula.display import Show, atom, latex, text
 from graphc.formula.index_form import words_of
@@ -219,6 +220,7 @@ class Derivation:
             if draw is not None:
                 uniform = [s for s in dict.fromkeys(e.source for e in entries(draw[1])) if self._is_unnamed_draw(s)]
             shown = [self._words.name(s) for s in uniform]
+            lines += constant_line(source.tensor, self._words.name(source))
             lines += [(f"{s.plain} ∼ U(0, 1)", rf"{s.tex} \sim \mathcal{{U}}(0, 1)") for s in shown]
             if lines:
                 name = self._names[source] if not source.barred else self._words.name(source).plain

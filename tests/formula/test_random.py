@@ -102,8 +102,10 @@ def test_symmetric_matrices_in_jacobians() -> None:
     assert derive(gx.sum(S @ S).named("s"), S).text == "∂s/∂S = S 𝟏 𝟏ᵀ + 𝟏 𝟏ᵀ S"
 
 
-def test_constants_stand_in_the_source() -> None:
+def test_constants_stand_in_the_source_and_are_shown() -> None:
     x = gx.tensor("x", ("n", 2))
     c = gx.constant([[1.0, 2.0], [3.0, 4.0]], name="c")
-    gradient = source(derive(gx.sum((x @ c) ** 2).named("L"), x))
+    d = derive(gx.sum((x @ c) ** 2).named("L"), x)
+    assert [(n.text, n.latex) for n in d.where] == [("c = [[1, 2], [3, 4]]", r"c = \begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}")]
+    gradient = source(d)
     np.testing.assert_allclose(gradient(x=np.ones((1, 2))), [[32.0, 72.0]])
