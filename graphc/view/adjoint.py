@@ -183,7 +183,7 @@ def _elementwise(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
     names = {read_symbol(k): known[tensor.inputs[r.operand]] for k, r in enumerate(op.reads)}
     names |= {d: str(v).replace("*", r"\,") for d, v in op.dim_values().items()}
     arrays = {read_symbol(k) for k, r in enumerate(op.reads) if r.coords}
-    factors = cast("list[Any]", [part for f in sympy.Mul.make_args(op.body) for part in _gated(f)])
+    factors = [part for f in sympy.Mul.make_args(op.body) for part in _gated(f)]
     if not arrays or any(f.is_Add and not f.free_symbols for f in factors):
         return body_latex(op.body, names)
     scale = sympy.Mul(*[f for f in factors if not f.free_symbols & arrays])
@@ -216,7 +216,7 @@ def _gated(factor: Any) -> list[Any]:
     """A choice between something and 0 as a product: ``g 1[z > 0]``."""
     if not isinstance(factor, Select) or sympy.S.Zero not in factor.args[1:]:
         return [factor]
-    condition, yes, no = factor.args
+    condition, yes, no = cast("tuple[Any, Any, Any]", factor.args)
     if yes == 0:
         condition, yes = sympy.Not(condition), no
     if getattr(condition, "lhs", None) is not None and condition.lhs.is_number:

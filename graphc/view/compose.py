@@ -237,7 +237,7 @@ def _outside(box: _Box, centre: Point, margin: float) -> Outside:
 
 _ARROWS = {  # kind: colour, dash, thickness
     "flow": ("edge", "", 1.15), "link": ("edge", "", 1.15), "backward": ("gradient", "5 3", 1.25),
-    "saved": ("muted", "1.2 3", 0.9), "strong": ("gradient", "", 2.4),
+    "saved": ("muted", "1.2 3", 0.9), "strong": ("gradient", "", 2.4), "loop": ("state-line", "4 2.5", 1.4),
 }  # fmt: skip
 
 

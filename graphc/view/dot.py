@@ -12,7 +12,7 @@ from graphc.view.svg import clean
 __all__ = ["dot"]
 
 _SHAPES = {"pill": "box", "box": "box", "round": "box", "octagon": "octagon", "circle": "circle", "stack": "box3d"}
-_LINES = {"flow": "solid", "link": "solid", "backward": "dashed", "saved": "dotted", "strong": "bold"}
+_LINES = {"flow": "solid", "link": "solid", "backward": "dashed", "saved": "dotted", "strong": "bold", "loop": "dashed"}
 
 
 def dot(outline: Outline, style: Style) -> str:

@@ -47,6 +47,11 @@ def targets_of(target: Any) -> list[Tensor]:
 def draw(target: Any, backward: bool = False, at: Any = None, view: str = "op", style: str = "default") -> Picture:
     """A picture of the graph that computes ``target``.
 
+    Without values a recurrence (``gx.scan``) is a frame around one iteration, with dashed arrows for what is carried
+    on; with values, and in the backward graph, it is one node. The backward graph shows named tensors, sums of products
+    that go into an activation (``z``) and what draws random numbers; other unnamed steps stand in the formulas that use them.
+    A forward graph of more than 60 nodes is folded by its scopes.
+
     Args:
         target: a tensor, a list of tensors, or a model.
         backward: gradients too. With ``at``, their values below the nodes and, where all is scalar, local derivatives
@@ -87,7 +92,7 @@ def _outline(reading: Reading, backward: bool, at: Any, view: str) -> Outline:
         scalar_target(reading)
     if backward and at is None:
         return backward_outline(reading)
-    outline, drawn = op_outline(reading)
+    outline, drawn = op_outline(reading, rolled=at is None)
     if at is not None:
         feeds = checked_feeds(at, reading)
         found = values(reading, feeds)

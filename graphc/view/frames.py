@@ -45,7 +45,11 @@ class Frames:
         return (self[k] for k in range(len(self)))
 
     def save(self, path: Any) -> Path:
-        """Write all frames: ``.html`` a page with a slider, ``.gif`` and ``.svg`` animated, ``.pdf`` a page each."""
+        """Write all frames: ``.html`` a page with a slider and arrow keys, ``.gif`` and ``.svg`` animated, ``.pdf`` a page each.
+
+        Raises:
+            DeclarationError: for another suffix, listing these.
+        """
         target = Path(path)
         suffix = choose("the file type", target.suffix.lower(), SUFFIXES)
         scenes = [self._canvas.scene(s) for s in self._shown]
@@ -71,20 +75,21 @@ def frames(y: Any, at: Any = None, style: str = "default") -> Frames:
     """The forward pass and then the backward pass of a scalar, a frame for every step, all in one layout.
 
     Args:
-        y: a tensor of rank 0.
-        at: ``{x: array, ...}``, an array for each input.
+        y: a tensor of rank 0, of any shapes on the way.
+        at: ``{x: array, ...}``, an array of the input's shape for each input; parameters and states stand at their current value.
         style: as for :func:`draw`.
 
     Raises:
         DeclarationError: where ``y`` is no scalar.
         DataError: for an input without a value in ``at``.
+        GraphcError: for more than 120 steps.
 
     Example:
         >>> import graphc as gx
         >>> a, b = gx.scalars("a b")
-        >>> from graphc.view import frames
-        >>> len(frames(a * b, at={a: 2, b: 3}))
-        7
+        >>> f = gx.frames((a * b).named("c"), at={a: 2, b: 3})
+        >>> len(f), f[3].title
+        (7, 'Forward and backward pass of c')
     """
     chosen = style_named(style)
     reading = read(targets_of(y))

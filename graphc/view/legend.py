@@ -11,7 +11,12 @@ from graphc.view.styles import KINDS, SHAPES
 __all__ = ["legend"]
 
 SIZE, SWATCH, ROW = 9.5, 22.0, 18.0
-_LINES = {"backward": "gradients flow back", "saved": "value that the backward pass reads", "strong": "this path"}
+_LINES = {
+    "backward": "gradients flow back",
+    "saved": "value that the backward pass reads",
+    "strong": "this path",
+    "loop": "carried to the next iteration",
+}
 
 
 def legend(outline: Outline, room: float) -> tuple[Group | None, tuple[float, float]]:
@@ -46,7 +51,12 @@ def _sample(kind: str, x: float, y: float) -> list[Primitive]:
         role = kind.removeprefix("text-")
         return [Label(Text("2.5", "2.5"), x + SWATCH / 2, y, 11.0, role)]
     if kind.startswith("line-"):
-        role, dash, width = {"backward": ("gradient", "5 3", 1.25), "saved": ("muted", "1.2 3", 0.9), "strong": ("gradient", "", 2.4)}[kind[5:]]
+        role, dash, width = {
+            "backward": ("gradient", "5 3", 1.25),
+            "saved": ("muted", "1.2 3", 0.9),
+            "strong": ("gradient", "", 2.4),
+            "loop": ("state-line", "4 2.5", 1.4),
+        }[kind[5:]]
         x1 = x + SWATCH
         line = Curve(((x, y), (x + 6, y), (x1 - 10, y), (x1 - 5, y)), role, width, dash)
         return [line, Polygon(((x1, y), (x1 - 5, y - 2.4), (x1 - 5, y + 2.4)), role)]

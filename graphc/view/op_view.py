@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from graphc.expr.tensor import Tensor
+from graphc.expr.tensor import Node, Scan, Tensor
 from graphc.view.names import shape_text, slug
 from graphc.view.outline import Arrow, Identifiers, Outline, Vertex
 from graphc.view.reading import Item, Reading
+from graphc.view.rolled import Body, roll
 
 __all__ = ["Drawn", "op_outline", "scopes_of", "spoken_name"]
 
@@ -26,16 +27,29 @@ def spoken_name(item: Item) -> str:
     return f"the result of {item.operator.plain}" if item.kind == "value" else f"an unnamed {item.kind}"
 
 
-def op_outline(reading: Reading) -> tuple[Outline, Drawn]:
-    """The outline of the forward graph, and where each tensor is in it."""
+def op_outline(reading: Reading, rolled: bool = False) -> tuple[Outline, Drawn]:
+    """The outline of the forward graph, and where each tensor is in it; ``rolled`` shows the inside of recurrences."""
     ids, drawn = Identifiers(), Drawn()
     vertices: list[Vertex] = []
     arrows: list[Arrow] = []
     scopes = scopes_of(reading)
+    bodies: dict[Node, Body] = {}
     for tensor, item in reading.items.items():
         made = _vertices(item, tensor in reading.targets, scopes[tensor], ids)
-        vertices += made
         drawn.entry[tensor], drawn.carrier[tensor] = made[0], made[-1]
+        if rolled and isinstance(tensor.op, Scan):
+            if tensor.node not in bodies:
+                body = bodies[tensor.node] = Body(tensor, drawn.carrier, reading, scopes[tensor], ids, _vertices)
+                vertices += body.vertices
+                arrows += body.arrows
+            result, taken = roll(tensor, bodies[tensor.node])
+            made[0].label, made[0].title = taken, f"{taken.plain} of {result.label.plain}"
+            arrows.append(Arrow(result.id, made[0].id, title=made[0].title, weight=3))
+            vertices += made
+            if len(made) == 2:
+                arrows.append(Arrow(made[0].id, made[1].id, "link"))
+            continue
+        vertices += made
         for source in dict.fromkeys(item.inputs):
             times = item.inputs.count(source)
             title = f"{spoken_name(reading.items[source])} goes into {item.operator.plain}" + (f" {times} times" if times > 1 else "")

@@ -34,7 +34,7 @@ class Vertex:
 
 @dataclass(slots=True)
 class Arrow:
-    """An edge; ``kind`` is flow, backward, saved, link (no head) or strong."""
+    """An edge; ``kind`` is flow, backward, saved, link (no head), strong or loop."""
 
     tail: str
     head: str

@@ -103,18 +103,19 @@ def paths(y: Any, x: Tensor, at: Any = None, style: str = "default") -> Paths:
 
     Args:
         y: a tensor of rank 0.
-        x: a tensor that ``y`` depends on, leaf or intermediate.
-        at: ``{x: array, ...}``; without it products and sum are expressions.
+        x: a tensor of floats that ``y`` depends on, leaf or intermediate, of any shape; every product and the sum have that shape.
+        at: ``{x: array, ...}``, an array for each input; without it products and sum are expressions.
+        style: as for :func:`draw`.
 
     Raises:
         DeclarationError: where ``y`` is no scalar or ``x`` no tensor of floats.
         DerivationError: where ``y`` does not depend on ``x``.
+        DataError: for an input without a value in ``at``.
 
     Example:
         >>> import graphc as gx
-        >>> from graphc.view import paths
         >>> a, b = gx.scalars("a b")
-        >>> p = paths((a + b) * (b + 1), b, at={a: 2, b: 1})
+        >>> p = gx.paths((a + b) * (b + 1), b, at={a: 2, b: 1})
         >>> len(p), [float(q.product) for q in p], float(p.sum)
         (2, [2.0, 3.0], 5.0)
     """

@@ -74,13 +74,14 @@ class Reading:
         return found
 
 
-def read(targets: Sequence[Tensor]) -> Reading:
-    """The reading of the graph that computes ``targets``.
+def read(targets: Sequence[Tensor], within: bool = False) -> Reading:
+    """The reading of the graph that computes ``targets``; ``within`` the body of a recurrence, where names may repeat.
 
     Raises:
         DeclarationError: where two different leaves share a name.
     """
-    leaves(list(targets))
+    if not within:
+        leaves(list(targets))
     names, sources, layers = _names(targets)
     wanted = tuple(dict.fromkeys(sources[t] for t in targets))
     scopes = {split_scope(name)[0][:depth] for name in names.values() for depth in range(1, name.count("/") + 1)}

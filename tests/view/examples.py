@@ -60,4 +60,17 @@ def deep(blocks: int = 12) -> Example:
     return gx.mean(h**2).named("L"), {x: np.ones((2, 4))}
 
 
-EXAMPLES = {f.__name__: f for f in (circuit, two_paths, network, softmax_regression, convolution, deep)}
+def recurrence() -> Example:
+    """A recurrent layer whose last state is judged."""
+    x = gx.tensor("x", ("T", "n", 2))
+    U, W = gx.parameter("U", (2, 3), init=0.1), gx.parameter("W", (3, 3), init=0.2)
+
+    def step(h: gx.Tensor, item: gx.Tensor) -> tuple[gx.Tensor, gx.Tensor]:
+        h = gx.tanh(item @ U + h @ W).named("h")
+        return h, h
+
+    last, _ = gx.scan(step, x, gx.constant(np.zeros((2, 3)), name="h0"))
+    return gx.mean(last**2).named("L"), {x: np.ones((4, 2, 2))}
+
+
+EXAMPLES = {f.__name__: f for f in (circuit, two_paths, network, softmax_regression, convolution, deep, recurrence)}

@@ -17,7 +17,7 @@ from pypdf import PdfReader
 
 import graphc as gx
 from graphc.view import Picture, draw
-from tests.view.examples import EXAMPLES, circuit, convolution, deep, network, softmax_regression
+from tests.view.examples import EXAMPLES, circuit, convolution, deep, network, recurrence, softmax_regression
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ def _node_areas(picture: Picture) -> dict[str, tuple[float, float, float, float]
 
 
 @pytest.mark.parametrize("options", [{}, {"backward": True, "at": True}, {"backward": True}])
-@pytest.mark.parametrize("name", ["circuit", "two_paths", "network", "softmax_regression", "deep"])
+@pytest.mark.parametrize("name", ["circuit", "two_paths", "network", "softmax_regression", "deep", "recurrence"])
 def test_nodes_do_not_overlap(name: str, options: dict[str, Any]) -> None:
     y, at = EXAMPLES[name]()
     areas = list(_node_areas(draw(y, **(options | ({"at": at} if options.get("at") else {})))).items())
@@ -362,3 +362,41 @@ def test_the_softmax_gradient_is_a_closed_form() -> None:
     tex = draw(loss, backward=True).tex
     assert r"\odot {p}" in tex
     assert r"\right)^{\!\top}" not in tex, "no Jacobian is left unnamed"
+
+
+def test_a_recurrence_is_a_frame_around_one_iteration() -> None:
+    loss, at = recurrence()
+    found = titles(draw(loss))
+    assert "scope repeat for t = 1 … T" in found
+    assert {"carry h at t-1", "item x at t", "h at t-1 of the next iteration", "h0 starts h at t-1", "x gives x at t", "the last of h"} <= set(found)
+    assert not any(t.startswith("scope") for t in titles(draw(loss, at=at))), "with values it is one node"
+    assert "∂L/∂W" in draw(loss, backward=True).description
+
+
+def test_recurrences_of_every_kind_draw() -> None:
+    x, y = gx.tensor("x", ("T",)), gx.tensor("y", ("T",))
+    (a, b), out = gx.scan(lambda c, i: ((c[0] + i[0], c[1] * i[1]), c[0]), (x, y), (0.0, 1.0), reverse=True)
+    picture = draw([a, b, out])
+    assert "scope repeat for t = T … 1" in titles(picture)
+    assert sum(t.endswith("of the next iteration") for t in titles(picture)) == 2
+    assert picture.svg == draw([a, b, out]).svg
+    _, nested = gx.scan(lambda c, i: (c + i, gx.cumsum(x * i)), y, 0.0)
+    assert ET.fromstring(draw(gx.sum(nested)).svg) is not None
+
+
+def test_the_mask_of_a_dropout_stands_in_its_gradient() -> None:
+    x, W = gx.tensor("x", ("n", 3)), gx.parameter("W", (3, 3), init=0.1)
+    loss = gx.mean(gx.nn.dropout(gx.relu(x @ W).named("h"), 0.5) ** 2).named("L")
+    tex = draw(loss, backward=True).tex
+    assert r"\odot {r}" in tex
+    assert r"\mathbf{1}[z > 0]" in tex
+    assert r"{x}^{\top} \, \frac{\partial L}{\partial z}" in tex
+
+
+def test_no_gradient_is_defined_by_itself() -> None:
+    for example in EXAMPLES.values():
+        loss, _ = example()
+        if not loss.ndim:
+            for formula in re.findall(r"\{\$(.+)\$\}", draw(loss, backward=True).tex):
+                left, _, right = formula.partition(" = ")
+                assert left != right.strip("{}"), formula
