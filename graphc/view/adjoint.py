@@ -218,7 +218,7 @@ def _gated(factor: Any) -> list[Any]:
         return [factor]
     condition, yes, no = cast("tuple[Any, Any, Any]", factor.args)
     if yes == 0:
-        condition, yes = sympy.Not(condition), no
+        condition, yes = cast("Any", sympy.Not(condition)), no
     if getattr(condition, "lhs", None) is not None and condition.lhs.is_number:
         condition = condition.reversed
     return [*sympy.Mul.make_args(yes), _Gate(condition)]

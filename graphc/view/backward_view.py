@@ -159,6 +159,8 @@ def _forward(steps: _Steps, item: Item, is_target: bool, ids: Identifiers) -> Ve
     role = "output" if is_target else item.kind
     if item.kind == "value":
         label = Text(f"{plain} = {item.operator.plain}(…)", f"{name} = {{{steps.formula(item)}}}")
+    elif item.kind == "random" and not item.name:
+        label = Text(f"{plain} drawn from {item.operator.plain}", rf"{name} \sim {item.operator.latex}" if item.operator.latex else "")
     else:
         label = item.text if item.name else item.operator
     return Vertex(ids.new(slug(plain)), role, label, shape, ("forward",), title=f"{item.kind} {plain}", rank=plain, small=True)
