@@ -22,7 +22,8 @@ def accesses(tensor: Tensor) -> list[tuple[Tensor, tuple[Affine, ...], float | N
 def inlinable(consumer: Stage, read: int, producer: Tensor) -> bool:
     """Whether ``producer`` can stand in place of that read: entry by entry, read inside its range, not used as a place."""
     op = producer.op
-    if not isinstance(op, Stage) or not op.elementwise or consumer.reads[read].outside is not None:
+    # A condition is read as 0 or 1, and its formula is no number.
+    if not isinstance(op, Stage) or not op.elementwise or producer.dtype == "bool" or consumer.reads[read].outside is not None:
         return False
     variable = -(read + 1)
     return not any(variable in place.variables for r in consumer.reads for place in r.coords) and not any(
