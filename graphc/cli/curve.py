@@ -60,7 +60,7 @@ def _mark(kept: int, epochs: int) -> list[str]:
     side = "end" if x > _WIDTH / 2 else "start"
     shift = -6 if side == "end" else 6
     return [
-        f'<line class="mark" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{_HEIGHT - _BOTTOM}" stroke-dasharray="3 3"/>',
+        f'<line class="mark" x1="{x:.1f}" y1="{_TOP + 52}" x2="{x:.1f}" y2="{_HEIGHT - _BOTTOM}" stroke-dasharray="3 3"/>',
         f'<text x="{x + shift:.1f}" y="{_TOP + 72}" text-anchor="{side}">kept: epoch {kept}</text>',
     ]
 
@@ -74,11 +74,11 @@ def _y(value: float, top: float) -> float:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 4, 5, 8, 10 times a power of ten: ticks at its quarters read well."""
+    """A little more than ``value``, so that ticks at its quarters read well."""
     if value <= 0:
         return 1.0
     scale = 10 ** math.floor(math.log10(value))
-    return next(m * scale for m in (1, 2, 4, 5, 8, 10) if m * scale >= value * 0.999)
+    return next(m * scale for m in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8, 10) if m * scale >= value * 0.999)
 
 
 def _ticks(epochs: int) -> list[int]:

@@ -34,7 +34,9 @@ table { border-collapse: collapse; margin: 1rem 0; width: 100%; font-size: .95re
 th, td { text-align: left; padding: .45rem .8rem; border-bottom: 1px solid var(--line); vertical-align: middle; }
 th { color: var(--soft); font-weight: normal; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.formula svg { vertical-align: middle; max-width: 100%; height: auto; }
+.formula svg { vertical-align: middle; }
+.scroll { overflow-x: auto; }
+td.short { white-space: nowrap; }
 .formula path { fill: currentColor; }
 .curve text { fill: var(--ink); font-family: system-ui, sans-serif; }
 .curve .grid { stroke: var(--line); } .curve .mark { stroke: var(--soft); }
@@ -83,9 +85,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[
     """A table of cells that are HTML already; the columns in ``numbers`` are set flush right."""
 
     def row(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}{' class=number' if k in numbers else ''}>{c}</{tag}>" for k, c in enumerate(cells)) + "</tr>"
+        kinds = ["number" if k in numbers else "short" if len(c) < 24 and tag == "td" else "" for k, c in enumerate(cells)]
+        return "<tr>" + "".join(f"<{tag}{f' class={kind}' if kind else ''}>{c}</{tag}>" for kind, c in zip(kinds, cells, strict=True)) + "</tr>"
 
-    return f"<table><thead>{row([escape(h) for h in head], 'th')}</thead><tbody>{''.join(row(r, 'td') for r in rows)}</tbody></table>\n"
+    top, body = row([escape(h) for h in head], "th"), "".join(row(r, "td") for r in rows)
+    return f"<div class=scroll><table><thead>{top}</thead><tbody>{body}</tbody></table></div>\n"
 
 
 def formula(latex: str, text: str, size: float = 15.0) -> str:
