@@ -93,6 +93,14 @@ def test_its_gradient_is_that_of_finite_differences(row: Row) -> None:
         np.testing.assert_allclose(value, expected, rtol=1e-6 * row.tolerance, atol=1e-6 * row.tolerance)
 
 
+@pytest.mark.parametrize("row", [r for r in ROWS_OF_FLOATS if r.smooth][::9], ids=lambda r: r.id)
+def test_the_public_checker_agrees(row: Row) -> None:
+    tensors, arrays = row.tensors(), row.arrays()
+    loss, _ = weighted_loss(row, row.make(*tensors), arrays)
+    report = gx.check_gradients(loss, floats(row, tensors), at=dict(zip(tensors, arrays, strict=True)))
+    assert report.ok, str(report)
+
+
 @kinked_rows
 def test_its_gradient_at_kinks_and_ties(row: Row) -> None:
     assert row.gradient is not None

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -52,3 +53,30 @@ def test_the_links_between_pages_lead_somewhere() -> None:
         if not target.startswith(("http://", "https://", "mailto:")) and not (page.parent / target).exists()
     ]
     assert wrong == []
+
+
+def _numbers_apart(text: str) -> tuple[str, list[float]]:
+    """A drawing without its numbers, and the numbers."""
+    number = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?")
+    return number.sub("#", text), [float(n) for n in number.findall(text)]
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Any:
+    names: dict[str, Any] = {"__name__": "redraw"}
+    script = ROOT / "docs" / "images" / "redraw.py"
+    exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), names)
+    return names["pictures"]()
+
+
+def test_every_picture_of_the_pages_is_drawn_by_the_script(drawn: Any) -> None:
+    assert sorted(p.name for p in ROOT.joinpath("docs", "images").glob("*.svg")) == sorted(drawn)
+
+
+@pytest.mark.parametrize("image", sorted(ROOT.joinpath("docs", "images").glob("*.svg")), ids=lambda p: p.name)
+def test_a_picture_is_what_is_drawn_now(image: Path, drawn: Any) -> None:
+    """Byte for byte but for the coordinates: another version of Graphviz may round them otherwise."""
+    kept, kept_numbers = _numbers_apart(image.read_text(encoding="utf-8"))
+    now, now_numbers = _numbers_apart(drawn[image.name].svg)
+    assert kept == now, "draw it anew: python docs/images/redraw.py"
+    assert np.allclose(kept_numbers, now_numbers, rtol=0, atol=0.5), "draw it anew: python docs/images/redraw.py"
