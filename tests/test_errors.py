@@ -74,6 +74,8 @@ DECLARED: list[Mistake] = [
     ("the length of a name", lambda: len(X()), gx.DeclarationError, ("X(n, 3)",)),
     ("iteration over a name", lambda: list(X()), gx.DeclarationError, ("X(n, 3)",)),
     ("text as an operand", lambda: v() + "1", gx.DeclarationError, ("'1'", "tensor")),
+    ("a number that is looped over", lambda: list(gx.scalar("a")), gx.DeclarationError, ("a", "one number")),
+    ("a layer where a list of layers stands", lambda: gx.Sequential(gx.layers.Dense(1)), gx.DeclarationError, ("list", "gx.Sequential([")),
     ("None as an operand", lambda: v() * None, gx.DeclarationError, ("None",)),
     ("a dict as an operand", lambda: gx.exp({}), gx.DeclarationError, ("{}",)),
     ("an index outside of define", lambda: v() + i, gx.DeclarationError, ("i", "gx.define")),

@@ -330,7 +330,7 @@ class Tensor:
     def __len__(self) -> int:
         if self.shape and isinstance(self.shape[0], int):
             return self.shape[0]
-        raise DeclarationError(f"{self.describe()} has no length known before arrays arrive")
+        raise DeclarationError(f"{self.describe()} has no length" + (" known before arrays arrive" if self.shape else ": it is one number"))
 
     def __iter__(self) -> Any:
         return iter([self[k] for k in range(len(self))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.errors import DeclarationError
@@ -32,6 +32,8 @@ class Sequential(Model):
         super().__init__(name=name, **options)
         self._row: list[Layer] = []
         self._start: Tensor | None = None
+        if layers is not None and not isinstance(layers, Iterable):
+            raise DeclarationError(f"Sequential({layers!r}): its layers are given as a list, gx.Sequential([...])")
         for layer in layers or ():
             self._append(layer)
         self._try_build()

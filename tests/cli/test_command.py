@@ -10,6 +10,7 @@ import pytest
 import graphc as gx
 from graphc.cli import main
 from graphc.cli.curve import learning_curve
+from tests.cli.browser import colours, needs_browser, shown
 
 SHAPES = ["X=m,n", "w=n", "y=m"]
 FORMULA = "sum((X*w - y)^2)"
@@ -119,6 +120,12 @@ class TestTour:
         assert "return X" not in page
         assert "The formula agrees with" in page
         assert "def gradient(" in page
+
+    @needs_browser
+    def test_a_browser_shows_it(self, page: str, tmp_path: Path) -> None:
+        target = tmp_path / "tour.html"
+        target.write_text(page, encoding="utf-8")
+        assert colours(shown(target)) > 50
 
     def test_the_model_learned(self, page: str) -> None:
         accuracy = float(page.split("accuracy ")[1].split("%", maxsplit=1)[0])
