@@ -79,8 +79,10 @@ def _scan(node: Node, op: Scan, batch: tuple[Extent, ...], stacks: dict[Tensor, 
     following = [_stacked(r, batch, inner) if r.dtype == "float" else r for r in op.results[:first]]
     results = (*following, *(inner.get(r, r) for r in op.results[first:]))
     made = make_scan(Scan(parameters, results, op.carries, op.sequences, op.length, op.reverse), inputs, node.guards, node.origin).outputs
+    carried = [p.dtype == "float" for p in op.parameters[:first]]
+    stacked = [*carried, *(r in inner for r in op.results[first:]), *carried]
     for number, (old, new) in enumerate(zip(node.outputs, made, strict=True)):
-        if new.ndim != old.ndim:
+        if stacked[number]:
             stacks[old] = new if number < first else _moved(new, 0, count)
 
 

@@ -21,6 +21,8 @@ MAPS = {
     "window": gx.define("w", (i,), gx.Sum(X[i + k, 0] * W[k, 1], k)),
     "diagonal": gx.diag(X[0]),
     "constant": X * 0.0 + W[0, 0],
+    "the last carry alone": gx.scan(lambda h, x: (gx.sum(gx.tanh(h + x @ W)), h), X, 0.5)[0],
+    "running sum": gx.cumsum(X, 0),
     "recurrence": gx.scan(lambda h, x: (gx.tanh(h + x @ W), h * gx.sum(x)), X, W[0])[1],
     "recurrence, backwards": gx.scan(lambda h, x: (gx.tanh(h + x @ W), x), X, W[0], reverse=True)[0],
 }
