@@ -36,6 +36,7 @@ Mistake = tuple[str, Callable[[], Any], type[gx.GraphcError], tuple[str, ...]]
 DECLARED: list[Mistake] = [
     ("an empty name", lambda: gx.tensor("", (3,)), gx.DeclarationError, ("name",)),
     ("a number for a name", lambda: gx.tensor(3, (3,)), gx.DeclarationError, ("name", "3")),
+    ("a number for names", lambda: gx.scalars(3), gx.DeclarationError, ("gx.scalars", "3")),
     ("None for a name", lambda: gx.parameter(None, (3,)), gx.DeclarationError, ("name", "None")),
     ("an empty name for a result", lambda: (X() + 1).named(""), gx.DeclarationError, ("name",)),
     ("a negative size", lambda: gx.tensor("X", (-1, 3)), gx.DeclarationError, ("X", "-1")),
@@ -147,6 +148,7 @@ ARGUMENTS: list[Mistake] = [
     ("an assignment to an input", lambda: gx.assign(X(), X()), gx.DeclarationError, ("X", "state")),
     ("an assignment to a number", lambda: gx.assign(3, X()), gx.DeclarationError, ("3", "state")),
     ("an assignment of another shape", lambda: gx.assign(gx.state("m", (3,)), v()), gx.DeclarationError, ("m(3,)", "v(5,)")),
+    ("floats for a state of whole numbers", lambda: gx.assign(gx.state("m", (5,), dtype="int"), v()), gx.DeclarationError, ("m(5,)", "v(5,)", "int")),
     ("two phases of different rank", lambda: gx.by_phase(training=v(), inference=W()), gx.DeclarationError, ("v(5,)", "W(4, 2)")),
     ("two phases of different size", lambda: gx.by_phase(training=v(), inference=gx.tensor("z", (4,))), gx.ShapeError, ("v(5,)", "z(4,)")),
     ("two leaves of one name", lambda: gx.leaves(gx.tensor("x", (3,)) + gx.tensor("x", (3,))), gx.DeclarationError, ("x", "gx.scope")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,9 +71,16 @@ def scalar(name: str, dtype: str = "float") -> Tensor:
     return tensor(name, (), dtype)
 
 
-def scalars(names: str) -> tuple[Tensor, ...]:
-    """Several inputs of rank 0: ``a, b = gx.scalars("a b")``."""
-    return tuple(scalar(n) for n in names.replace(",", " ").split())
+def scalars(names: str | Sequence[str]) -> tuple[Tensor, ...]:
+    """Several inputs of rank 0: ``a, b = gx.scalars("a b")``, or their names in a list.
+
+    Raises:
+        DeclarationError: where there is no name.
+    """
+    given = names.replace(",", " ").split() if isinstance(names, str) else list(names) if isinstance(names, list | tuple) else []
+    if not given:
+        raise DeclarationError(f'gx.scalars({names!r}): give names in one text, gx.scalars("a b"), or in a list')
+    return tuple(scalar(n) for n in given)
 
 
 def parameter(name: str, shape: Any, init: Any = "glorot_uniform", dtype: str = "float") -> Tensor:
@@ -136,12 +144,17 @@ def assign(target: Tensor, value: Any) -> Tensor:
     It is carried out where a compiled function has it among its outputs or computes one from it.
 
     Raises:
-        DeclarationError: for a target that is no state or parameter, or a value of another shape.
+        DeclarationError: for a target that is no state or parameter, a value of another shape, or floats for whole numbers.
     """
     if not isinstance(target, Tensor) or target.kind not in ("state", "parameter"):
         raise DeclarationError(f"gx.assign gives a value to a state or a parameter, not to {getattr(target, 'label', target)!r}")
     value = operand(value)
-    if value.shape != target.shape and (value.ndim or value.dtype != "float"):
+    if value.dtype == "float" and target.dtype != "float":
+        raise DeclarationError(
+            f"{target.describe()} keeps {target.dtype} entries, and {value.describe()} is float, so that its fractions would be lost: "
+            'declare it with dtype="float", or give it a value without fractions'
+        )
+    if value.shape != target.shape and value.ndim:
         raise DeclarationError(f"{target.describe()} cannot get the value {value.describe()}: the shapes must agree")
     if value.ndim != target.ndim:
         value = broadcast_to(value, target.shape)
