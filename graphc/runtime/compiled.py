@@ -20,25 +20,28 @@ from graphc.runtime.explain import explanation, program_source
 from graphc.runtime.prepare import Prepared, prepare
 from graphc.runtime.threads import thread_count
 
-__all__ = ["Compiled", "compile"]
+__all__ = ["Compiled", "check_target", "compile"]
 
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _lock = threading.RLock()  # programs share the memory of parameters and states
 _KEPT = 16  # layouts of memory that a program keeps, one for each set of sizes
 
 
-def compile(outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None = None, target: str = "cpu", dtype: str = "float32") -> Compiled:
+def compile(
+    outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor | str] | Tensor | str | None = None, target: str = "cpu", dtype: str = "float32"
+) -> Compiled:
     """A function that computes the outputs by compiled kernels.
 
     Args:
         outputs: a tensor, or a list of tensors (the function then returns a list). They may include :func:`graphc.assign`,
             to states and parameters; other outputs of the same call see the old value.
-        inputs: what the function takes, in order; by default the tensors declared by ``gx.tensor`` and ``gx.scalar``, in
-            the order of their first use.
+        inputs: what the function takes, in order: tensors, or names of leaves, in a list or one alone; by default the
+            tensors declared by ``gx.tensor`` and ``gx.scalar``, in the order of their first use.
         target: ``"cpu"``, ``"numpy"`` or ``"cuda"``.
         dtype: ``"float32"`` or ``"float64"``.
 
     Raises:
+        DeclarationError: where ``inputs`` has anything else, or a tensor twice.
         CompileError: for what the target cannot run, saying what is missing, and for a ``GRAPHC_NUM_THREADS`` that is no number.
 
     Example:
@@ -51,15 +54,24 @@ def compile(outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None 
     """
     if dtype not in ("float32", "float64"):
         raise CompileError(f"dtype={dtype!r}: compiled programs compute in float32 or float64")
+    check_target(target)
     if target == "numpy":
         from graphc.runtime.numpy_target import NumpyCompiled
 
         return NumpyCompiled(outputs, inputs, dtype)
+    return Compiled(outputs, inputs, dtype)
+
+
+def check_target(target: str) -> None:
+    """See that there are kernels for a target.
+
+    Raises:
+        CompileError: where there are none.
+    """
     if target == "cuda":
         raise CompileError('target="cuda" is not available: this version prints kernels for "cpu" and "numpy"; use target="cpu"')
-    if target != "cpu":
+    if target not in ("cpu", "numpy"):
         raise CompileError(f'target={target!r} is unknown: use "cpu", "numpy" or "cuda"')
-    return Compiled(outputs, inputs, dtype)
 
 
 class Compiled:
@@ -71,7 +83,7 @@ class Compiled:
         threads: how many threads it runs on.
     """
 
-    def __init__(self, outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor] | None, dtype: str) -> None:
+    def __init__(self, outputs: Tensor | Sequence[Tensor], inputs: Any, dtype: str) -> None:
         self._many = isinstance(outputs, list | tuple)
         wanted = [operand(t) for t in (outputs if isinstance(outputs, list | tuple) else [outputs])]
         self.threads = thread_count()

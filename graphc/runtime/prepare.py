@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from graphc.errors import CompileError
+from graphc.errors import CompileError, DeclarationError
 from graphc.expr.graph import assigns, drop_aliases, guards, leaves, random_numbers, substitute, training, unalias
 from graphc.expr.tensor import Assign, Guard, Leaf, Node, Tensor, make
 from graphc.lower.fuse import root_of
@@ -41,16 +42,17 @@ class Prepared:
         return lower(self.outputs, self.numbers)
 
 
-def prepare(outputs: Sequence[Tensor], inputs: Sequence[Tensor] | None) -> Prepared:
+def prepare(outputs: Sequence[Tensor], inputs: Any) -> Prepared:
     """The graph of the outputs, ready to be lowered.
 
     Raises:
         CompileError: for an input that no array can be given for, or one missing from ``inputs``.
+        DeclarationError: where ``inputs`` has anything but tensors and names of leaves, or one of them twice.
     """
     read = training(outputs)
     numbers = random_numbers(read)
     used = [t for t in leaves(read).values() if t.kind == "input"]
-    given = used if inputs is None else [unalias(t) for t in inputs]
+    given = used if inputs is None else _chosen(inputs, leaves(read))
     placed = [t if t.kind == "input" else make(Leaf("input"), (), t.shape, t.dtype, name=t.name or f"input_{k}") for k, t in enumerate(given)]
     if inputs is not None:
         # Cut before the phase is chosen: that makes other tensors of those downstream of a choice.
@@ -62,6 +64,21 @@ def prepare(outputs: Sequence[Tensor], inputs: Sequence[Tensor] | None) -> Prepa
     checks = guards(read)
     plain = _separate(drop_aliases(stabilise(read)))
     return Prepared(rewrite(plain, numbers), read, list(given), placed, numbers, checks)
+
+
+def _chosen(inputs: Any, known: dict[str, Tensor]) -> list[Tensor]:
+    """The tensors that ``inputs`` means: tensors or names of leaves, in a list or one alone."""
+    entries = [inputs] if isinstance(inputs, Tensor | str) or not hasattr(inputs, "__iter__") else list(inputs)
+    chosen: list[Tensor] = []
+    for entry in entries:
+        found = known.get(entry) if isinstance(entry, str) else entry
+        if not isinstance(found, Tensor):
+            raise DeclarationError(f"inputs has {entry!r}: give tensors, or names of leaves: {', '.join(known) or 'the outputs have none'}")
+        tensor = unalias(found)
+        if tensor in chosen:
+            raise DeclarationError(f"inputs has {tensor.describe()} twice: give each tensor once")
+        chosen.append(tensor)
+    return chosen
 
 
 def _separate(outputs: list[Tensor]) -> list[Tensor]:

@@ -121,6 +121,28 @@ def test_inputs_may_be_chosen_and_ordered() -> None:
         compile(gx.sum(h * w), inputs=[w])
 
 
+def test_inputs_may_be_names_or_one_tensor() -> None:
+    x, w = gx.tensor("x", (2,)), gx.parameter("w", (2,), init=1.0)
+    y = gx.sum(x * w)
+    for target in ("cpu", "numpy"):
+        assert compile(y, inputs=["w", x], target=target)([2.0, 3.0], [1.0, 10.0]) == 32
+        assert compile(y, inputs=x, target=target)([1.0, 10.0]) == 11
+        assert compile(y, inputs="x", target=target)([1.0, 10.0]) == 11
+
+
+@pytest.mark.parametrize(("chosen", "text"), [(["q"], "'q'.*: x, w$"), ([3], "3.*: x, w$"), (["x", "x"], r"x\(2,\) twice")])
+def test_inputs_that_are_none_are_named(chosen: Any, text: str) -> None:
+    x, w = gx.tensor("x", (2,)), gx.parameter("w", (2,), init=1.0)
+    with pytest.raises(gx.DeclarationError, match=text):
+        compile(gx.sum(x * w), inputs=chosen)
+
+
+def test_an_input_twice_is_named() -> None:
+    x = gx.tensor("x", (2,))
+    with pytest.raises(gx.DeclarationError, match="twice"):
+        compile(2 * x, inputs=[x, x.named("again")])
+
+
 def test_an_unused_input_is_taken() -> None:
     x, y = gx.tensor("x", (2,)), gx.tensor("y", ("n",))
     assert compile(gx.sum(x), inputs=[x, y])([1.0, 2.0], [1.0, 2.0, 3.0]) == 3
