@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -21,6 +23,12 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"graphc {gx.__version__}\n"
+
+
+def test_the_package_is_a_command_too() -> None:
+    run = subprocess.run([sys.executable, "-m", "graphc", "--version"], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"graphc {gx.__version__}\n", "")
+    assert subprocess.run([sys.executable, "-m", "graphc", "fly"], capture_output=True, check=False).returncode == 2
 
 
 @pytest.mark.parametrize("command", [[], ["tour"], ["draw"], ["derive"], ["cache"]])

@@ -1,0 +1,12 @@
+"""``python -m graphc``: the command line."""
+
+from __future__ import annotations
+
+import sys
+
+from graphc.cli import main
+
+__all__: list[str] = []
+
+if __name__ == "__main__":
+    sys.exit(main())
