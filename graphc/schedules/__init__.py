@@ -43,10 +43,17 @@ def _positive(name: str, value: Any) -> None:
         raise DeclarationError(f"{name}={value!r} of a schedule: it is a number above 0")
 
 
+def _rates(**rates: Any) -> None:
+    for name, value in rates.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0 or not math.isfinite(value):
+            raise DeclarationError(f"{name}={value!r} of a schedule: a learning rate is a finite number of 0 or more")
+
+
 class Constant(LearningRateSchedule):
     """The same learning rate at every step."""
 
     def __init__(self, learning_rate: float) -> None:
+        _rates(learning_rate=learning_rate)
         self.learning_rate = learning_rate
 
     def formula(self, step: Tensor) -> Any:
@@ -70,6 +77,7 @@ class ExponentialDecay(LearningRateSchedule):
     """
 
     def __init__(self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False) -> None:
+        _rates(initial_learning_rate=initial_learning_rate)
         _positive("decay_steps", decay_steps)
         _positive("decay_rate", decay_rate)
         self.initial_learning_rate, self.decay_steps, self.decay_rate, self.staircase = initial_learning_rate, decay_steps, decay_rate, staircase
@@ -84,6 +92,7 @@ class InverseTimeDecay(LearningRateSchedule):
     """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``."""
 
     def __init__(self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False) -> None:
+        _rates(initial_learning_rate=initial_learning_rate)
         _positive("decay_steps", decay_steps)
         self.initial_learning_rate, self.decay_steps, self.decay_rate, self.staircase = initial_learning_rate, decay_steps, decay_rate, staircase
 
@@ -101,6 +110,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
             raise DeclarationError(f"{len(boundaries)} boundaries separate {len(boundaries) + 1} values, and {len(values)} are given")
         if list(boundaries) != sorted(boundaries):
             raise DeclarationError(f"boundaries={list(boundaries)}: they must rise")
+        for value in values:
+            _rates(value=value)
         self.boundaries, self.values = list(boundaries), list(values)
 
     def formula(self, step: Tensor) -> Any:
@@ -123,6 +134,7 @@ class PolynomialDecay(LearningRateSchedule):
     def __init__(
         self, initial_learning_rate: float, decay_steps: float, end_learning_rate: float = 0.0001, power: float = 1.0, cycle: bool = False
     ) -> None:
+        _rates(initial_learning_rate=initial_learning_rate, end_learning_rate=end_learning_rate)
         _positive("decay_steps", decay_steps)
         self.initial_learning_rate, self.decay_steps, self.end_learning_rate = initial_learning_rate, decay_steps, end_learning_rate
         self.power, self.cycle = power, cycle
@@ -154,6 +166,7 @@ class CosineDecay(LearningRateSchedule):
     def __init__(
         self, initial_learning_rate: float, decay_steps: float, alpha: float = 0.0, warmup_target: float | None = None, warmup_steps: float = 0
     ) -> None:
+        _rates(initial_learning_rate=initial_learning_rate, warmup_target=0.0 if warmup_target is None else warmup_target)
         _positive("decay_steps", decay_steps)
         self.initial_learning_rate, self.decay_steps, self.alpha = initial_learning_rate, decay_steps, alpha
         self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
@@ -218,6 +231,7 @@ class Warmup(LearningRateSchedule):
 
     def __init__(self, schedule: Any, steps: int) -> None:
         _positive("steps", steps)
+        as_schedule(schedule)
         self.schedule, self.steps = schedule, steps
 
     def formula(self, step: Tensor) -> Any:
@@ -229,9 +243,11 @@ def as_schedule(rate: Any) -> Callable[[Any], Any]:
     """The schedule that ``rate`` means: a number, or a function of the step.
 
     Raises:
-        DeclarationError: for anything else.
+        DeclarationError: for anything else, and for a number that is negative or not finite.
     """
     if isinstance(rate, int | float) and not isinstance(rate, bool):
+        if not rate >= 0 or not math.isfinite(rate):
+            raise DeclarationError(f"the learning rate {rate!r}: it is a finite number of 0 or more")
         return Constant(float(rate))
     if callable(rate):
         return rate

@@ -260,3 +260,13 @@ def test_errors():
         O.rule(lambda p, g, s, t, lr: (p, {}), state={"m": 0.0}).updates(loss, W)
     with pytest.raises(DeclarationError, match=r"momentum=1.5"):
         O.SGD(momentum=1.5)
+
+
+@pytest.mark.parametrize("rate", [-0.1, float("nan"), float("inf")])
+def test_a_rate_is_a_finite_number_of_0_or_more(rate):
+    optimizer = O.SGD(0.0)
+    with pytest.raises(DeclarationError, match=r"learning rate .*finite"):
+        O.Adam(rate)
+    with pytest.raises(DeclarationError, match=r"learning rate .*finite"):
+        optimizer.learning_rate = rate
+    assert optimizer.learning_rate == 0.0

@@ -80,3 +80,21 @@ def test_errors():
         S.PiecewiseConstantDecay([2, 1], [0.1, 0.2, 0.3])
     with pytest.raises(DeclarationError, match=r"pct_start"):
         S.OneCycle(0.1, 10, pct_start=2)
+
+
+@pytest.mark.parametrize("rate", [-0.1, float("nan"), float("inf"), "fast"])
+def test_a_rate_is_a_finite_number_of_0_or_more(rate):
+    makers = [
+        lambda: S.Constant(rate),
+        lambda: S.ExponentialDecay(rate, 10, 0.5),
+        lambda: S.InverseTimeDecay(rate, 10, 0.5),
+        lambda: S.PiecewiseConstantDecay([1], [0.1, rate]),
+        lambda: S.PolynomialDecay(rate, 10),
+        lambda: S.PolynomialDecay(0.1, 10, rate),
+        lambda: S.CosineDecay(rate, 10),
+        lambda: S.CosineDecay(0.1, 10, warmup_target=rate),
+        lambda: S.Warmup(rate, 10),
+    ]
+    for make in makers:
+        with pytest.raises(DeclarationError, match=r"rate"):
+            make()
