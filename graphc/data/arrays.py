@@ -79,7 +79,7 @@ def _name(names: tuple[str, ...], k: int) -> str:
 
 
 def check_finite(column: Column) -> None:
-    """See that no entry is NaN.
+    """See that no entry is NaN or infinite.
 
     Raises:
         DataError: naming the first such entry by its row and column.
@@ -87,20 +87,21 @@ def check_finite(column: Column) -> None:
     array = column.array
     if array.dtype.kind != "f":
         return
-    # A sum is NaN where any entry is, and much cheaper than looking at each.
+    # A sum is NaN or infinite where any entry is, and much cheaper than looking at each.
     with np.errstate(all="ignore"):
-        if not np.isnan(np.sum(array)):
+        if np.isfinite(np.sum(array)):
             return
-    bad = np.argwhere(np.isnan(array))
+    bad = np.argwhere(~np.isfinite(array))
     if not len(bad):
         return
     row, *rest = (int(k) for k in bad[0])
+    what = "NaN" if np.isnan(array[tuple(bad[0])]) else "infinite"
     count = len(np.unique(bad[:, 0]))
     rows = f"row {row}" + (f" and {count - 1} more rows" if count > 1 else "")
     if not rest:
-        raise DataError(f"{column.label} is NaN in {rows}: fill or drop these rows")
+        raise DataError(f"{column.label} is {what} in {rows}: fill or drop these rows")
     place = f"the column {_name(column.names, rest[0])}" if len(rest) == 1 else f"the entry {tuple(rest)}"
-    raise DataError(f"{column.label} is NaN in {place} ({rows}): fill or drop these rows")
+    raise DataError(f"{column.label} is {what} in {place} ({rows}): fill or drop these rows")
 
 
 def is_batches(value: Any) -> bool:

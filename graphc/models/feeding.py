@@ -40,7 +40,7 @@ def features(x: Any, names: Sequence[str]) -> list[Column]:
     """The arrays of a model's inputs, as the user gave them: one, a list of them, or by name.
 
     Raises:
-        DataError: for a wrong number of arrays, entries that are no numbers, or NaN.
+        DataError: for a wrong number of arrays, entries that are no numbers, NaN, or infinite ones.
     """
     if isinstance(x, Mapping):
         missing = [n for n in names if n not in x]
@@ -90,7 +90,7 @@ def target(label: str, value: Any, output: Tensor, loss: Any, count: int) -> Arr
     """Targets in the shape that the model's output and the loss want.
 
     Raises:
-        DataError: for a wrong number of samples or columns, NaN, labels outside 0 to K - 1, or binary targets outside 0 to 1.
+        DataError: for a wrong number of samples or columns, NaN or infinite ones, labels outside 0 to K - 1, or binary targets outside 0 to 1.
     """
     column = as_numbers(label, value)
     check_finite(column)
@@ -164,7 +164,7 @@ def sample_weights(sample_weight: Any, class_weight: Mapping[Any, float] | None,
     """One weight for each sample, from both kinds of weights; ``None`` where there are none.
 
     Raises:
-        DataError: for a wrong number of weights, NaN or a negative one, or a class without a weight.
+        DataError: for a wrong number of weights, NaN or a negative one, or ``class_weight`` that is no table of numbers.
     """
     weight: Array | None = None
     if sample_weight is not None:
@@ -182,9 +182,10 @@ def sample_weights(sample_weight: Any, class_weight: Mapping[Any, float] | None,
     if y is None:
         raise DataError("class_weight needs targets, and none are given")
     labels = y.argmax(axis=-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(count)
-    table = {float(k): float(v) for k, v in class_weight.items()}
-    missing = [c for c in np.unique(labels) if float(c) not in table]
-    if missing:
-        raise DataError(f"class_weight has no weight for the class {missing[0]:g}: its classes are {', '.join(f'{k:g}' for k in table)}")
-    by_class = np.array([table[float(c)] for c in labels])
+    try:
+        table = {float(k): float(v) for k, v in class_weight.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise DataError(f"class_weight={class_weight!r}: give the weight of each class by its label, {{0: 1.0, 1: 3.0}}") from None
+    # As in Keras, a class that is not in the table weighs 1.
+    by_class = np.array([table.get(float(c), 1.0) for c in labels])
     return by_class if weight is None else weight * by_class

@@ -228,7 +228,7 @@ def fit_model(
         validation_split: the share of the samples that is held out, drawn by ``seed``, class by class.
         validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` instead, or an iterable of batches.
         shuffle: whether each epoch has an order of its own.
-        class_weight: the weight of each class, by label.
+        class_weight: the weight of each class, by label; 1 for a class that is not in it.
         sample_weight: the weight of each sample; weights count in the loss and in the metrics.
         initial_epoch: the number of the first epoch.
         steps_per_epoch: how many batches of an iterable make an epoch.
@@ -286,6 +286,7 @@ def _loop(run: _Run, epochs: int, initial: int, loud: int, given: Any, wide: int
     callbacks = CallbackList([*listed, history], model, {"epochs": epochs, "steps": steps, "verbose": loud})
     model.history, model.stop_training = history, False
     callbacks.call("on_train_begin", {})
+    done: tuple[int, Logs] | None = None
     try:
         for epoch in range(initial, epochs):
             callbacks.call("on_epoch_begin", epoch, {})
@@ -295,10 +296,13 @@ def _loop(run: _Run, epochs: int, initial: int, loud: int, given: Any, wide: int
                 logs |= {f"val_{name}": value for name, value in run.measure(wide).items()}
             if loud:
                 print(_line(epoch, epochs, logs), flush=True)
+            done = epoch, logs
             callbacks.call("on_epoch_end", epoch, logs)
             if model.stop_training:
                 break
     except KeyboardInterrupt:
+        if done is not None and done[0] not in history.epoch:
+            history.on_epoch_end(*done)
         if loud:
             print("Interrupted: the history so far is returned", flush=True)
     callbacks.call("on_train_end", {})

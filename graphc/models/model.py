@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,9 @@ class Model(Structure):
             raise DeclarationError(f"dtype={dtype!r} of model.compile: it is 'float32' or 'float64'")
         for metric in self._metrics_given if isinstance(self._metrics_given, list) else ():
             _ = metric if isinstance(metric, list | tuple | dict) else _metric(metric)
+        from graphc.runtime.compiled import check_target
+
+        check_target(target)
         self.plans = {}
 
     @property
@@ -141,6 +145,7 @@ class Model(Structure):
         Returns:
             The history of the run; after Ctrl-C that of the epochs so far.
         """
+        _check_options("fit", fit_model, options)
         return fit_model(self, x, y, **options)
 
     def evaluate(self, x: Any = None, y: Any = None, **options: Any) -> Any:
@@ -150,6 +155,7 @@ class Model(Structure):
             x, y: as for :meth:`fit`.
             options: ``batch_size verbose sample_weight return_dict``.
         """
+        _check_options("evaluate", evaluate_model, options)
         return evaluate_model(self, x, y, **options)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None) -> Any:
@@ -235,6 +241,13 @@ def _metric(metric: Any) -> metrics.Metric:
 
 def _as_list(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _check_options(method: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    known = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise DeclarationError(f"model.{method} has no option {unknown[0]}: its options are x, y, {', '.join(known)}")
 
 
 def _checked_losses(loss: Any) -> Any:

@@ -11,7 +11,7 @@ import graphc as gx
 from graphc import layers as K
 from graphc import losses, models, optimizers
 from graphc.data import epoch_order
-from graphc.errors import DataError, DeclarationError
+from graphc.errors import CompileError, DataError, DeclarationError
 from tests.models.problems import LABELS, LINE, X, Y, classifier, line, numpy_descent, quiet, several
 
 
@@ -237,6 +237,8 @@ BAD = {
     "lengths": (lambda: quiet(classifier(), X, Y[:59]), r"x has 60 samples and y has 59"),
     "width": (lambda: quiet(line(), X[:, :3], LINE), r"x has 3 columns, and the model's input x\(n, 4\) wants 4"),
     "NaN": (lambda: quiet(line(), np.where(X > 2, np.nan, X), LINE), r"x is NaN in the column"),
+    "infinity": (lambda: quiet(line(), np.where(X > 2, np.inf, X), LINE), r"x is infinite in the column \d \(row"),
+    "minus infinity in y": (lambda: quiet(line(), X, np.where(LINE > 2, -np.inf, LINE)), r"y is infinite in row"),
     "NaN in y": (lambda: quiet(line(), X, np.where(LINE > 2, np.nan, LINE)), r"y is NaN in row"),
     "labels": (lambda: quiet(several(), X, LABELS + 1), r"y has the class 3 in row \d+, and the model has 3 classes, 0 to 2"),
     "negative labels": (lambda: quiet(several(), X, LABELS - 1), r"y has the class -1"),
@@ -247,7 +249,8 @@ BAD = {
     "columns": (lambda: quiet(line(), X, X), r"y has 4 columns and the model gives 1"),
     "labels for one-hot": (lambda: quiet(several(loss="categorical_crossentropy"), X, LABELS), r"take the loss sparse_categorical_crossentropy"),
     "weights": (lambda: quiet(line(), X, LINE, sample_weight=np.ones(3)), r"sample_weight has the shape \(3,\), and there are 60"),
-    "class weights": (lambda: quiet(classifier(), class_weight={0: 1.0}), r"no weight for the class 1"),
+    "class weights": (lambda: quiet(classifier(), class_weight={0: "much"}), r"class_weight=.*by its label"),
+    "a list of class weights": (lambda: quiet(classifier(), class_weight=[1.0, 2.0]), r"class_weight=.*by its label"),
     "no targets": (lambda: quiet(line(), X, None), r"y is missing"),
     "nothing": (lambda: quiet(line(), X[:0], LINE[:0]), r"x has no samples"),
     "split": (lambda: quiet(line(), X, LINE, validation_split=1.5), r"validation_split=1.5"),
@@ -267,6 +270,24 @@ def test_arguments_that_do_not_fit():
     for options in ({"epochs": 0}, {"batch_size": -1}, {"seed": -1}, {"seed": 0.5}):
         with pytest.raises(DeclarationError, match=rf"{next(iter(options))}="):
             quiet(line(), X, LINE, **options)
+
+
+def test_options_that_do_not_exist():
+    with pytest.raises(DeclarationError, match=r"^model\.fit has no option foo: its options are x, y, batch_size, epochs, .*seed$"):
+        quiet(line(), X, LINE, foo=1)
+    with pytest.raises(DeclarationError, match=r"^model\.evaluate has no option foo: .*return_dict$"):
+        line().evaluate(X, LINE, foo=1)
+
+
+@pytest.mark.parametrize("target", ["tpu", "cuda"])
+def test_a_target_without_kernels_is_told_at_once(target):
+    with pytest.raises(CompileError, match=f"target=.{target}."):
+        line().compile("sgd", "mse", target=target)
+
+
+def test_a_class_without_a_weight_weighs_1():
+    a, b = classifier(), classifier()
+    assert quiet(a, class_weight={1: 3.0}).history == quiet(b, class_weight={0: 1.0, 1: 3.0}).history
 
 
 def test_a_regression_in_one_variable_takes_vectors():
