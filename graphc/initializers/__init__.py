@@ -15,3 +15,5 @@ globals().update(NAMES)
 
 # What Tensor.value calls where a parameter has no value yet.
 METHODS["initialise"] = initialise
+# What gx.parameter looks a name up with, so that a misspelt one is told on its line.
+METHODS["initializer"] = get

@@ -7,7 +7,7 @@ from typing import Any
 from graphc import activations
 from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer
+from graphc.layers.base import Layer, check_names
 from graphc.ops.arithmetic import maximum, minimum, where
 from graphc.ops.random import uniform
 from graphc.ops.state import by_phase
@@ -47,6 +47,7 @@ class PReLU(Layer):
 
     def __init__(self, alpha_initializer: Any = "zeros", alpha_regularizer: Any = None, **options: Any) -> None:
         super().__init__(**options)
+        check_names(self, alpha_initializer, penalties=(alpha_regularizer,))
         self.alpha_initializer, self.alpha_regularizer = alpha_initializer, alpha_regularizer
         self.alpha: Any = None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphc import regularizers
+from graphc import initializers, regularizers
 from graphc.errors import DeclarationError
 from graphc.expr.build import operand
 from graphc.expr.dims import Extent
@@ -16,7 +16,7 @@ from graphc.expr.tensor import Alias, Tensor, make
 from graphc.ops.reduction import mean
 from graphc.ops.state import parameter, shape_of, state
 
-__all__ = ["Layer", "LayerOutput", "layers_of", "snake_case"]
+__all__ = ["Layer", "LayerOutput", "check_names", "layers_of", "snake_case"]
 
 Shape = tuple[Extent, ...]
 
@@ -254,6 +254,21 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<layer {self.name} ({type(self).__name__})>"
+
+
+def check_names(layer: Layer, *first: Any, penalties: Sequence[Any] = ()) -> None:
+    """Look up the initializers and the penalties that a layer is given, so that a misspelt name is told on the layer's line.
+
+    Raises:
+        DeclarationError: for a name that is unknown.
+    """
+    try:
+        for init in first:
+            initializers.get(init)
+        for penalty in penalties:
+            regularizers.get(penalty)
+    except DeclarationError as error:
+        raise DeclarationError(f"{type(layer).__name__}: {error}") from None
 
 
 def unique(name: str, taken: set[str]) -> str:

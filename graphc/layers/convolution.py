@@ -7,7 +7,7 @@ from typing import Any
 from graphc import activations
 from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer
+from graphc.layers.base import Layer, check_names
 from graphc.ops import nn
 from graphc.ops.reduction import max as max_
 from graphc.ops.reduction import mean
@@ -38,6 +38,7 @@ class _Conv(Layer):
         self.filters, self.kernel_size, self.strides, self.padding = filters, size, strides, padding
         self.dilation_rate, self.groups, self.use_bias = dilation_rate, groups, use_bias
         self.activation = activations.get(activation)
+        check_names(self, kernel_initializer, bias_initializer, penalties=(kernel_regularizer, bias_regularizer))
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
         self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
         self.kernel: Any = None

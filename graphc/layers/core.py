@@ -10,7 +10,7 @@ from graphc import activations
 from graphc.errors import DeclarationError
 from graphc.expr.dims import product
 from graphc.expr.tensor import Leaf, Tensor, make
-from graphc.layers.base import Layer
+from graphc.layers.base import Layer, check_names
 from graphc.ops.layout import broadcast_to, reshape
 from graphc.ops.nn import dropout
 from graphc.ops.state import shape_of
@@ -82,6 +82,7 @@ class Dense(Layer):
             raise DeclarationError(f"Dense(units={units!r}): the number of outputs is a whole number of 1 or more")
         self.units, self.use_bias = units, use_bias
         self.activation = activations.get(activation)
+        check_names(self, kernel_initializer, bias_initializer, penalties=(kernel_regularizer, bias_regularizer))
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
         self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
         self.kernel: Any = None

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer
+from graphc.layers.base import Layer, check_names
 from graphc.ops.nn import embedding
 
 __all__ = ["Embedding"]
@@ -33,6 +33,7 @@ class Embedding(Layer):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise DeclarationError(f"Embedding({name}={value!r}): it is a whole number of 1 or more")
         self.input_dim, self.output_dim = input_dim, output_dim
+        check_names(self, embeddings_initializer, penalties=(embeddings_regularizer,))
         self.embeddings_initializer, self.embeddings_regularizer = embeddings_initializer, embeddings_regularizer
         self.embeddings: Any = None
 

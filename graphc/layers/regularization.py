@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer
+from graphc.layers.base import Layer, check_names
 from graphc.ops.normalization import layer_norm
 from graphc.ops.random import normal
 from graphc.ops.state import by_phase
@@ -72,6 +72,7 @@ class LayerNormalization(Layer):
     ) -> None:  # fmt: skip
         super().__init__(**options)
         self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
+        check_names(self, gamma_initializer, beta_initializer)
         self.gamma_initializer, self.beta_initializer = gamma_initializer, beta_initializer
         self.gamma: Any = 1.0
         self.beta: Any = 0.0

@@ -11,7 +11,7 @@ from graphc.errors import DeclarationError
 from graphc.expr.build import constant, operand, same_extent
 from graphc.expr.dims import Dim, Extent, as_extent
 from graphc.expr.scope import scoped
-from graphc.expr.tensor import Alias, Assign, Call, Cell, DType, Guard, Leaf, Phase, Tensor, make
+from graphc.expr.tensor import METHODS, Alias, Assign, Call, Cell, DType, Guard, Leaf, Phase, Tensor, make
 from graphc.ops.layout import broadcast_to
 
 __all__ = ["as_value", "assign", "by_phase", "constant", "named", "parameter", "scalar", "scalars", "shape_of", "state", "tensor"]
@@ -109,6 +109,11 @@ def _variable(kind: Any, name: str, shape: Any, init: Any, dtype: str) -> Tensor
     extents = shape_of(shape, name)
     if any(isinstance(e, Dim) for e in extents):
         raise DeclarationError(f"the {kind} {name} has the shape {shape}: its sizes must be numbers, so that it can be stored")
+    if isinstance(init, str) and "initializer" in METHODS:
+        try:
+            METHODS["initializer"](init)
+        except DeclarationError as error:
+            raise DeclarationError(f"the {kind} {name}: {error}") from None
     made = make(Leaf(kind, Cell(init)), (), extents, _dtype(dtype, name), name=full)
     if not callable(init) and not isinstance(init, str):
         made.value = np.broadcast_to(np.asarray(init), ()) if np.ndim(init) == 0 else init

@@ -99,7 +99,9 @@ def test_a_seed_of_its_own_wins():
 
 def test_errors():
     with pytest.raises(DeclarationError, match=r"'glorrot' is unknown.*glorot_uniform"):
-        _ = gx.parameter("W", (2, 2), init="glorrot").value
+        I.get("glorrot")
+    with pytest.raises(DeclarationError, match=r"the parameter w: .*'glorrot' is unknown.*glorot_uniform"):
+        gx.parameter("w", (3, 2), init="glorrot")
     with pytest.raises(DeclarationError, match=r"v\(3,\).*needs a matrix"):
         _ = gx.parameter("v", (3,), init="orthogonal").value
     with pytest.raises(DeclarationError, match=r"scale=-1"):

@@ -141,6 +141,22 @@ def test_set_weights():
         layer.set_weights([np.zeros((4, 2)), np.zeros(3)])
 
 
+@pytest.mark.parametrize("word", ["initializer", "regularizer"])
+def test_a_misspelt_name_is_told_on_the_line_that_has_it(word):
+    makers = {
+        K.Dense: ({"units": 2}, ("kernel", "bias")),
+        K.Conv1D: ({"filters": 2, "kernel_size": 3}, ("kernel", "bias")),
+        K.Conv2D: ({"filters": 2, "kernel_size": 3}, ("kernel", "bias")),
+        K.PReLU: ({}, ("alpha",)),
+        K.Embedding: ({"input_dim": 3, "output_dim": 2}, ("embeddings",)),
+        K.LayerNormalization: ({}, ("gamma", "beta") if word == "initializer" else ()),
+    }
+    for layer, (options, weights) in makers.items():
+        for weight in weights:
+            with pytest.raises(DeclarationError, match=rf"^{layer.__name__}: the {word} 'glorrot' is unknown"):
+                layer(**options, **{f"{weight}_{word}": "glorrot"})
+
+
 def test_errors_name_what_is_wrong():
     with pytest.raises(DeclarationError, match=r"Dense\(units=0\)"):
         K.Dense(0)
