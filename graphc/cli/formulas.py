@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,19 @@ def _shapes(given: Sequence[str]) -> dict[str, tuple[int | str, ...]]:
 
 
 def _formula(given: argparse.Namespace) -> Tensor:
-    return parse(given.formula, _shapes(given.shapes))
+    shapes = _shapes(given.shapes)
+    try:
+        return parse(given.formula, shapes)
+    except DeclarationError as error:
+        # The parser speaks of its own arguments; here shapes are given after the formula.
+        name = re.search(r"(\w+) has no shape: give it in the second argument", str(error))
+        if name is None:
+            raise
+        place = "" if given.command == "draw" else " and the variable"
+        raise DeclarationError(
+            f"{given.formula!r}: {name[1]} has no shape: give it after the formula{place}, as {name[1]}=m,n for a matrix, {name[1]}=n for a column "
+            f"and {name[1]}= for a scalar (given: {', '.join(given.shapes) or 'none'})"
+        ) from None
 
 
 def draw_formula(given: argparse.Namespace) -> int:
@@ -73,7 +86,7 @@ def add_commands(commands: Any) -> None:
     draw.add_argument("--out", type=Path, default=Path("graph.svg"), help="the file: .svg .png .pdf .dot .html .tex (default graph.svg)")
     draw.add_argument("--backward", action="store_true", help="draw the backward graph too")
     draw.add_argument("--style", default="default", help="default, dark or paper")
-    draw.set_defaults(run=draw_formula)
+    draw.set_defaults(run=draw_formula, command="draw")
     derive.add_argument("--out", type=Path, help="save the derivation: .html .md .tex")
     derive.add_argument("--latex", action="store_true", help="print the result alone, as LaTeX")
-    derive.set_defaults(run=derive_formula)
+    derive.set_defaults(run=derive_formula, command="derive")

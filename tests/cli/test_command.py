@@ -69,6 +69,14 @@ def test_wrong_arguments_give_one_line_and_status_2(
     assert message.startswith("graphc") and message.count("\n") == 1
 
 
+@pytest.mark.parametrize("arguments", [["derive", FORMULA, "w", "w=n"], ["draw", FORMULA]], ids=" ".join)
+def test_a_missing_shape_is_asked_for_as_the_command_line_takes_it(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    message = capsys.readouterr().err
+    assert "X has no shape" in message and "X=m,n" in message and "argument" not in message
+    assert message.count("\n") == 1
+
+
 @pytest.mark.parametrize("kind", ["svg", "png", "pdf", "dot", "html"])
 def test_draw(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / f"graph.{kind}"
