@@ -335,6 +335,7 @@ def derive(y: Any, wrt: Any, layout: str = "denominator", cotangent: str | None 
         cotangent: the name of a symbol of ``y``'s shape.
 
     Raises:
+        DeclarationError: for a variable or a layout that is unknown, or a cotangent's name that the graph of ``y`` has already.
         DerivationError: where no closed form is known, naming the tensor that stopped it.
 
     Example:
@@ -350,6 +351,8 @@ def derive(y: Any, wrt: Any, layout: str = "denominator", cotangent: str | None 
     y = operand(y)
     if cotangent is not None and (not isinstance(cotangent, str) or not cotangent):
         raise DeclarationError(f"cotangent={cotangent!r}: give the name of a symbol, such as 'Ybar'")
+    if cotangent is not None and any(t.name == cotangent for n in topological([y]) for t in n.outputs):
+        raise DeclarationError(f"cotangent={cotangent!r}: {y.describe()} has a tensor of that name already; give another, such as '{cotangent}_bar'")
     variable = _variable(y, wrt)
     if variable.dtype != "float":
         raise DerivationError(f"{variable.describe()} holds {variable.dtype} values, and derivatives are by floats: declare it with dtype='float'")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import html as _html
 import importlib
 import os
+from pathlib import Path
 from typing import Any
 
 from graphc.errors import DeclarationError
+from graphc.formula.files import write_file
 
 __all__ = ["html", "markdown", "save", "tex"]
 
@@ -89,6 +91,7 @@ def save(derivation: Any, path: Any) -> None:
 
     Raises:
         DeclarationError: for another ending.
+        DataError: for a folder that does not exist, or a file that may not be written.
     """
     writers = {".html": _document, ".md": markdown, ".tex": tex}
     ending = os.path.splitext(os.fspath(path))[1].lower()
@@ -96,5 +99,4 @@ def save(derivation: Any, path: Any) -> None:
         raise DeclarationError(
             f"a derivation is saved as {', '.join(writers)}, not as {ending or 'a file without an ending'}: change the name {path}"
         )
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        file.write(writers[ending](derivation))
+    write_file(Path(path), writers[ending](derivation).encode())

@@ -9,6 +9,7 @@ from typing import Any
 
 from graphc.errors import GraphcError
 from graphc.expr.tensor import Tensor
+from graphc.formula.files import write_file
 from graphc.view.animate import animated_svg, gif_bytes, slider_page
 from graphc.view.annotate import checked_feeds, gradients, scalar_target, values, write_gradients, write_locals, write_values
 from graphc.view.compose import Canvas, Shown, note_room
@@ -49,6 +50,7 @@ class Frames:
 
         Raises:
             DeclarationError: for another suffix, listing these.
+            DataError: for a folder that does not exist, or a file that may not be written.
         """
         target = Path(path)
         suffix = choose("the file type", target.suffix.lower(), SUFFIXES)
@@ -60,7 +62,7 @@ class Frames:
         else:
             pages = [svg(s, self._style, plain=True) for s in scenes]
             data = pdf_bytes(pages) if suffix == ".pdf" else gif_bytes(pages)
-        target.write_bytes(data)
+        write_file(target, data)
         return target
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

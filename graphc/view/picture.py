@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from graphc.formula.files import write_file
 from graphc.view.dot import dot
 from graphc.view.export import html, pdf_bytes, png_bytes
 from graphc.view.outline import Outline
@@ -54,10 +55,11 @@ class Picture:
 
         Raises:
             DeclarationError: for another suffix, listing these.
+            DataError: for a folder that does not exist, or a file that may not be written.
         """
         target = Path(path)
         suffix = choose("the file type", target.suffix.lower(), SUFFIXES)
-        target.write_bytes(self._bytes(suffix))
+        write_file(target, self._bytes(suffix))
         return target
 
     def _bytes(self, suffix: str) -> bytes:

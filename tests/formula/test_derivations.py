@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import sympy
 
 import graphc as gx
-from graphc.errors import DeclarationError, DerivationError
+from graphc.errors import DataError, DeclarationError, DerivationError
 from graphc.formula.derivation import derive
 from tests.formula import networks as nets
 
@@ -290,3 +291,23 @@ def test_constant_and_symmetric_results() -> None:
         d = derive(y.named("L"), wrt)
         assert d.text == text
         assert d.verify().ok
+
+
+def test_a_cotangent_has_a_name_of_its_own() -> None:
+    x, W = gx.tensor("x", ("m", "n")), gx.tensor("W", ("n", "k"))
+    with pytest.raises(DeclarationError, match="cotangent='x': .* has a tensor of that name already"):
+        derive(x @ W, W, cotangent="x")
+    assert derive(x @ W, W, cotangent="V").text == "∂⟨V, Y⟩/∂W = xᵀ V"
+
+
+@pytest.mark.parametrize("ending", ["html", "md", "tex"])
+def test_a_folder_that_is_not_there_is_named(ending: str, tmp_path: Path) -> None:
+    d = derive(gx.sum(gx.tensor("x", (3,)) ** 2), "x")
+    target = tmp_path / "nodir" / "deep" / f"o.{ending}"
+    with pytest.raises(DataError, match=r"nodir does not exist; make it first"):
+        d.save(target)
+    (tmp_path / f"taken.{ending}").mkdir()
+    with pytest.raises(DataError, match="taken.* cannot be written"):
+        d.save(tmp_path / f"taken.{ending}")
+    d.save(str(tmp_path / f"o.{ending}"))
+    assert (tmp_path / f"o.{ending}").stat().st_size > 100

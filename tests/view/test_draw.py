@@ -400,3 +400,12 @@ def test_no_gradient_is_defined_by_itself() -> None:
             for formula in re.findall(r"\{\$(.+)\$\}", draw(loss, backward=True).tex):
                 left, _, right = formula.partition(" = ")
                 assert left != right.strip("{}"), formula
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    x = gx.tensor("x", (3,))
+    drawn = (draw(gx.sum(x**2)), gx.frames(gx.sum(x**2).named("L"), at={x: np.ones(3)}))
+    for picture in drawn:
+        with pytest.raises(gx.DataError, match="nodir does not exist; make it first"):
+            picture.save(tmp_path / "nodir" / "q.svg")
+        assert picture.save(tmp_path / "q.svg").stat().st_size > 100
