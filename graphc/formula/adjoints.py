@@ -25,6 +25,10 @@ from graphc.formula.shares import Shares
 __all__ = ["contributions", "kinks"]
 
 
+# The position of the greatest or least entry moves in steps: its derivative is zero.
+_WINNERS = ("argmax", "argmin")
+
+
 @dataclass(frozen=True)
 class _Part:
     """``cofactor`` times the derivative of ``expr``, summed over ``letters``."""
@@ -59,7 +63,7 @@ def contributions(definition: Definition, adjoint: Any, wanted: Sequence[Source]
             if isinstance(atom, Entry):
                 if atom.source in wanted:
                     found[atom.source] = found.get(atom.source, ZERO) + _gathered(atom, cofactor, part.letters)
-            elif any(e in wanted for e in _sources(atom)):
+            elif atom.reducer not in _WINNERS and any(e in wanted for e in _sources(atom)):
                 pending.append(_opened(atom, cofactor, part.letters, definition))
     return list(found.items())
 

@@ -150,7 +150,7 @@ class Derivation:
     @property
     def _zero_words(self) -> str:
         y, wrt = (self._words.name(d.source).plain for d in (self._sweep.y, self._sweep.wrt))
-        why = "does not depend on" if not self._sweep.path else "is piecewise constant in"
+        why = "does not depend on" if not self._sweep.depends else "is piecewise constant in"
         return f"zero everywhere, because {y} {why} {wrt}"
 
     @property
@@ -252,7 +252,7 @@ class Derivation:
             if a.definition is self._sweep.y and a.definition is not self._sweep.wrt:
                 continue
             lines.append(self._step(a))
-        if not self._sweep.path:
+        if self._sweep.wrt.tensor not in self._sweep.adjoints:
             lines.append(Step(self.latex, self.text, self._zero_words, shape_words(self.wrt.shape)))
         return lines
 

@@ -46,6 +46,7 @@ class Sweep:
 
     Attributes:
         adjoints: by tensor, from the output back; the last one is the variable's.
+        depends: whether the output changes with the variable, in steps perhaps.
         numbers: the number of each random node in the graph of ``y``, by which its draws are known.
     """
 
@@ -61,6 +62,7 @@ class Sweep:
         self.jacobian: tuple[Letter, ...] = ()
         self.adjoints: dict[Tensor, Adjoint] = {}
         self.path = self._path()
+        self.depends = bool(self.path) or self.y.source in self._reached(whole=True)
         self.layers = [d for d in self.forward.definitions.values() if is_layer(d)]
         if y.ndim and not cotangent:
             self.jacobian = tuple(letter(_JACOBIAN + k, e) for k, e in enumerate(y.shape))
@@ -79,15 +81,19 @@ class Sweep:
 
     def _path(self) -> list[Definition]:
         """The definitions between the variable and the output, both included."""
-        reached = {self.wrt.source}
-        order = [self.wrt]
+        reached = self._reached()
+        return list(reached.values()) if self.y.source in reached else []
+
+    def _reached(self, whole: bool = False) -> dict[Source, Definition]:
+        """What the variable reaches, through floats alone, or with ``whole`` through whole numbers and conditions too."""
+        reached = {self.wrt.source: self.wrt}
         for d in self.forward.definitions.values():
-            if d.expr is None or d is self.wrt or d.tensor.dtype != "float":
+            formula = d.drawn if d.expr is None and whole else d.expr
+            if formula is None or d is self.wrt or (d.tensor.dtype != "float" and not whole):
                 continue
-            if any(e.source in reached for e in entries(d.expr)):
-                reached.add(d.source)
-                order.append(d)
-        return order if self.y.source in reached else []
+            if any(e.source in reached for e in entries(formula)):
+                reached[d.source] = d
+        return reached
 
     def _seed(self) -> Any:
         if self.cotangent is not None:

@@ -295,7 +295,7 @@ def test_constant_and_symmetric_results() -> None:
 
 def test_a_cotangent_has_a_name_of_its_own() -> None:
     x, W = gx.tensor("x", ("m", "n")), gx.tensor("W", ("n", "k"))
-    with pytest.raises(DeclarationError, match="cotangent='x': .* has a tensor of that name already"):
+    with pytest.raises(DeclarationError, match=r"cotangent='x': .* has a tensor of that name already"):
         derive(x @ W, W, cotangent="x")
     assert derive(x @ W, W, cotangent="V").text == "∂⟨V, Y⟩/∂W = xᵀ V"
 
@@ -307,7 +307,27 @@ def test_a_folder_that_is_not_there_is_named(ending: str, tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"nodir does not exist; make it first"):
         d.save(target)
     (tmp_path / f"taken.{ending}").mkdir()
-    with pytest.raises(DataError, match="taken.* cannot be written"):
+    with pytest.raises(DataError, match=r"taken.* cannot be written"):
         d.save(tmp_path / f"taken.{ending}")
     d.save(str(tmp_path / f"o.{ending}"))
     assert (tmp_path / f"o.{ending}").stat().st_size > 100
+
+
+STEPPED: list[tuple[str, Callable[[Any], Any]]] = [
+    ("a winner", lambda x: gx.sum(gx.argmax(x, axis=1) * 1.0)),
+    ("a loser", lambda x: gx.sum(gx.argmin(x, axis=0) * 2.0)),
+    ("a named winner", lambda x: gx.sum(gx.argmax(x, axis=1).named("k") * 1.0)),
+    ("a named condition", lambda x: gx.sum(gx.where((x > 0).named("c"), 1.0, 2.0))),
+    ("a sign", lambda x: gx.sum(gx.sign(x))),
+]
+
+
+@pytest.mark.parametrize(("name", "build"), STEPPED, ids=[name for name, _ in STEPPED])
+def test_what_moves_in_steps_has_a_gradient_of_zero_and_says_so(name: str, build: Callable[[Any], Any]) -> None:
+    x = gx.tensor("x", ("m", "n"))
+    d = derive(build(x).named("L"), x)
+    assert d.zero, name
+    assert d.text == "∂L/∂x = 0 (zero everywhere, because L is piecewise constant in x)"
+    assert d.steps[-1].text == d.text and "piecewise constant" in d.steps[-1].reason
+    mixed = derive((build(x) + gx.sum(x**2)).named("L"), x)
+    assert mixed.text == "∂L/∂x = 2 x"
