@@ -55,6 +55,9 @@ def hessian(y: Tensor, wrt: Any) -> Any:
         array([[6., 2.],
                [2., 0.]])
     """
+    y = operand(y)
+    if y.ndim:
+        raise ShapeError(f"gx.hessian wants a scalar, and {y.describe()} is none: take its sum or mean, or use gx.jacobian twice")
     first = grad(y, wrt)
     if isinstance(first, list):
         return [[jacobian(g, v, unconnected="zero") for v in wrt] for g in first]

@@ -57,6 +57,8 @@ def vjp(y: Tensor, wrt: Any, cotangent: Any, *, unconnected: str = "raise") -> A
         cotangent: a tensor of the shape of ``y``.
     """
     y, cotangent = operand(y), operand(cotangent)
+    if not cotangent.ndim and y.ndim:  # one number for all entries
+        cotangent = stage(y.shape, [(cotangent, ())], read_symbol(0), dtype="float")
     if cotangent.shape != y.shape:
         raise ShapeError(f"the cotangent {cotangent.describe()} must have the shape of {y.describe()}")
     return _gradients(y, wrt, cotangent, unconnected)

@@ -317,8 +317,8 @@ def define(
     formula = _formula(operand_formula(body), name)
     if set(outs) - set(given) and not formula.atoms(AccessAtom, Reduction):
         raise DeclarationError(
-            f"the formula of {name} is {formula}, without any access: a comparison with == is carried out by Python before graphc sees it; "
-            "write sympy.Eq(ids[n], k), or give extents={...} for a formula of indices alone"
+            f"the formula of {name} is {formula}, without any access, so the extents of its indices are not known: give extents={{...}}. If a "
+            "comparison with == was meant, Python has carried it out: write sympy.Eq(ids[n], k)"
         )
     fill = None if outside is None else 0.0
     survey = _Survey(outs, fill, given)

@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy
 
+from graphc.errors import DeclarationError
 from graphc.expr.build import elementwise
 from graphc.expr.define import as_formula, is_index_formula
 from graphc.expr.scalar import (
@@ -166,11 +167,15 @@ where = _FUNCTIONS["where"]
 
 
 def clip(x: Any, lower: Any, upper: Any) -> Tensor:
-    """``x`` kept within ``[lower, upper]``; outside, its gradient is 0.
+    """``x`` kept within ``[lower, upper]``, either of which may be ``None``; outside, its gradient is 0.
 
     Example:
         >>> import graphc as gx
         >>> gx.evaluate(gx.clip(gx.constant([-2.0, 0.5, 9.0]), -1, 1), {})
         array([-1. ,  0.5,  1. ])
     """
-    return minimum(maximum(x, lower), upper).called("clip", *(t for t in (x,) if isinstance(t, Tensor)))
+    if lower is None and upper is None:
+        raise DeclarationError("gx.clip has neither a lower nor an upper bound: give at least one")
+    kept = x if lower is None else maximum(x, lower)
+    kept = kept if upper is None else minimum(kept, upper)
+    return kept.called("clip", *(t for t in (x,) if isinstance(t, Tensor)))

@@ -10,7 +10,7 @@ from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.dims import Extent
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor
-from graphc.ops.layout import reshape
+from graphc.ops.layout import getitem, reshape
 
 __all__ = ["contract", "diag", "diagonal", "dot", "einsum", "matmul", "outer", "trace"]
 
@@ -137,31 +137,46 @@ def _spell_dots(spec: str, parts: list[str], tensors: tuple[Tensor, ...], output
 def _matrix(value: Any, what: str) -> Tensor:
     x = operand(value)
     if x.ndim != 2:
-        raise ShapeError(f"{what} of {x.describe()}: it takes a square matrix, a tensor with two axes of one size")
+        raise ShapeError(f"{what} of {x.describe()}: it takes a matrix, a tensor with two axes")
     return x
 
 
-def trace(x: Any) -> Tensor:
-    """The sum of the diagonal of a matrix."""
+def _square(x: Tensor, offset: int, what: str) -> Tensor:
+    """The part of a matrix whose diagonal is the one wanted."""
+    if isinstance(offset, bool) or not isinstance(offset, int):
+        raise DeclarationError(f"{what} of {x.describe()}: the offset {offset!r} is no whole number")
+    rows, columns = x.shape
+    if offset == 0 and (rows == columns or not (isinstance(rows, int) and isinstance(columns, int))):
+        return x  # named sizes must turn out equal
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        raise ShapeError(f"{what} of {x.describe()}: with named sizes only the main diagonal of a square matrix is known when it is declared")
+    top, left = max(-offset, 0), max(offset, 0)
+    size = max(min(rows - top, columns - left), 0)
+    return getitem(x, (slice(top, top + size), slice(left, left + size)))
+
+
+def trace(x: Any, offset: int = 0) -> Tensor:
+    """The sum of a diagonal of a matrix: the main one, or one above (``offset`` > 0) or below it."""
     x = _matrix(x, "trace")
-    return contract("ii->", (x,), Call("tr", (x,), r"\operatorname{tr} {0}"), "trace")
+    return contract("ii->", (_square(x, offset, "trace"),), Call("tr", (x,), r"\operatorname{tr} {0}"), "trace")
 
 
-def diagonal(x: Any) -> Tensor:
-    """The diagonal of a square matrix, as a vector."""
+def diagonal(x: Any, offset: int = 0) -> Tensor:
+    """A diagonal of a matrix as a vector: the main one, or one above (``offset`` > 0) or below it."""
     x = _matrix(x, "diagonal")
-    return contract("ii->i", (x,), Call("diag", (x,), r"\operatorname{diag} {0}"), "diagonal")
+    return contract("ii->i", (_square(x, offset, "diagonal"),), Call("diag", (x,), r"\operatorname{diag} {0}"), "diagonal")
 
 
-def diag(x: Any) -> Tensor:
-    """A vector as a diagonal matrix, or the diagonal of a square matrix."""
+def diag(x: Any, k: int = 0) -> Tensor:
+    """A vector on the ``k``-th diagonal of a square matrix of zeros, or the ``k``-th diagonal of a matrix."""
     x = operand(x)
     if x.ndim == 2:
-        return diagonal(x)
-    if x.ndim != 1:
-        raise ShapeError(f"diag of {x.describe()}: give a vector or a matrix")
+        return diagonal(x, k)
+    if x.ndim != 1 or isinstance(k, bool) or not isinstance(k, int):
+        raise ShapeError(f"diag of {x.describe()} with k={k!r}: give a vector or a matrix, and a whole number")
     place = Affine.variable(0)
+    size = x.shape[0] + abs(k)
     return stage(
-        x.shape, [(x, (place,))], read_symbol(0), write=(place, place), shape=(x.shape[0], x.shape[0]), reducer="sum",
+        x.shape, [(x, (place,))], read_symbol(0), write=(place + max(-k, 0), place + max(k, 0)), shape=(size, size), reducer="sum",
         dtype=x.dtype, call=Call("diag", (x,), r"\operatorname{diag}({0})"),
     )  # fmt: skip

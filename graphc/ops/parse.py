@@ -1,7 +1,8 @@
 """A formula typed as text: ``gx.parse("sum((X*w - y)^2)", {"X": ("m", "n"), "w": ("n",), "y": ("m",)})``.
 
 The text is read by a grammar of its own; no code is evaluated. A vector is a column; ``*`` is the matrix product, ``'``
-the transpose, ``^`` the power entry by entry, ``.*`` and ``./`` the product and the quotient entry by entry.
+the transpose, ``^`` the power of a scalar or of each entry of a vector (of a matrix, write ``.^`` or ``A*A``), ``.*`` and
+``./`` the product and the quotient entry by entry.
 
     sum     = product (("+" | "-") product)*
     product = unary (("*" | "/" | ".*" | "./") unary)*
@@ -164,11 +165,14 @@ class _Parser:
 
     def _power(self) -> _Value:
         base = self._postfix()
-        if not self._next("^", ".^"):
+        sign = self._next("^", ".^")
+        if sign is None:
             return base
         self.depth += 1
         if self.depth > _DEEPEST:
             raise self._error(f"the formula is nested more than {_DEEPEST} deep")
+        if base.kind == "matrix" and sign == "^":
+            raise self._error("^ of a matrix could mean the matrix product with itself or the power entry by entry: write A*A or A.^2")
         exponent = self._unary()
         self.depth -= 1
         return self._entries(arithmetic.power, base, exponent, "^")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
 from graphc.expr.dims import product
 from graphc.expr.stage import Reducer, read_symbol
 from graphc.expr.tensor import Call, Tensor
-from graphc.ops.arithmetic import exp, isfinite, log, sqrt, where
+from graphc.ops.arithmetic import abs, exp, isfinite, log, sqrt, where
 from graphc.ops.axes import axes_of, axis_of
 from graphc.ops.layout import expand_dims, reshape
 
@@ -109,9 +110,23 @@ def std(x: Any, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Ten
     return sqrt(var(x, axis, keepdims, ddof)).called("std", x, latex=r"\operatorname{std} {0}")
 
 
-def norm(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The Euclidean (Frobenius) norm; its gradient at 0 is 0."""
+def norm(x: Any, ord: Any = None, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The Euclidean norm of vectors, the Frobenius norm of all entries; its gradient at 0 is 0.
+
+    Args:
+        ord: ``None`` or 2 for that norm; 1 for the sum of absolute values, ``inf`` for the largest, both over vectors.
+
+    Raises:
+        DeclarationError: for another ``ord``, or one over several axes.
+    """
     x = operand(x)
+    several = len(axes_of(x, axis)) != 1
+    if ord not in (None, "fro") and (several or ord not in (1, 2, float("inf"))):
+        raise DeclarationError(f"ord={ord!r} of the norm of {x.describe()}: give None for the Euclidean norm; 1, 2 and inf are norms over one axis")
+    if ord == 1:
+        return sum(abs(x), axis, keepdims).called("‖·‖₁", x, latex=r"\lVert {0} \rVert_1")
+    if ord == float("inf"):
+        return max(abs(x), axis, keepdims).called("‖·‖∞", x, latex=r"\lVert {0} \rVert_\infty")
     return sqrt(_reduce("sum", x * x, axis, keepdims)).called("‖·‖", x, latex=r"\lVert {0} \rVert")
 
 

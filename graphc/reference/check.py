@@ -22,6 +22,7 @@ __all__ = ["GradientReport", "Worst", "check_gradients", "sample"]
 _Function = Callable[[Mapping[Tensor, Any]], float]
 TOLERANCE = 1e-6
 _ENTRIES = 64  # entries of one variable that are checked; more are drawn from all
+_DOMAINS = ((-1.5, 1.5), (0.2, 1.5), (-0.9, 0.9), (1.1, 2.5))  # where points are drawn, in turn, until the value is finite there
 _SIZES = (3, 2, 5, 4, 7, 6)  # what named dimensions are, distinct so that a mixed-up axis shows
 
 
@@ -40,11 +41,11 @@ class GradientReport:
     """What :func:`check_gradients` found; prints as a sentence.
 
     Attributes:
-        ok: whether every entry agrees to 1e-6, relative to the larger of 1 and the values.
+        ok: whether entries were compared and each agrees to 1e-6, relative to the larger of 1 and the values.
         max_error: the largest disagreement.
         worst: where it is; ``None`` where nothing was compared.
         checked: the number of entries compared.
-        skipped: the number of entries at a kink, where no derivative exists.
+        skipped: the number of entries at a kink or outside the domain, where no derivative exists.
     """
 
     ok: bool
@@ -54,10 +55,13 @@ class GradientReport:
     skipped: int = 0
 
     def __str__(self) -> str:
+        if self.worst is None and self.skipped:
+            places = f"all {self.skipped} lie at a kink or outside the domain, where no derivative exists"
+            return f"No entry was compared: {places}; give other points with at={{...}}."
         if self.worst is None:
             return "No entry was compared: there is no variable to check."
         w = self.worst
-        kinks = f", {self.skipped} at a kink left out" if self.skipped else ""
+        kinks = f", {self.skipped} at a kink or outside the domain left out" if self.skipped else ""
         verdict = "The gradients agree with central differences" if self.ok else "The gradients DISAGREE with central differences"
         place = f"{w.variable}{list(w.entry) if w.entry else ''}"
         return (
@@ -71,7 +75,9 @@ class GradientReport:
         return self.ok
 
 
-def sample(tensors: Sequence[Tensor], seed: int = 0, given: Mapping[Tensor, Any] | None = None) -> dict[Tensor, Any]:
+def sample(
+    tensors: Sequence[Tensor], seed: int = 0, given: Mapping[Tensor, Any] | None = None, within: tuple[float, float] = (-1.5, 1.5)
+) -> dict[Tensor, Any]:
     """Random arrays for inputs, with distinct sizes for the named dimensions that ``given`` leaves open."""
     rng = np.random.default_rng(seed)
     values: dict[Tensor, Any] = dict(given or {})
@@ -88,7 +94,7 @@ def sample(tensors: Sequence[Tensor], seed: int = 0, given: Mapping[Tensor, Any]
             continue
         shape = tuple(e.evaluate(sizes) if isinstance(e, Dim) else e for e in tensor.shape)
         if tensor.dtype == "float":
-            values[tensor] = rng.uniform(-1.5, 1.5, shape)
+            values[tensor] = rng.uniform(*within, shape)
             if getattr(tensor.op, "symmetric", False):
                 values[tensor] = (values[tensor] + values[tensor].T) / 2
         else:
@@ -102,7 +108,8 @@ def check_gradients(y: Tensor, wrt: Any = None, at: Mapping[Tensor, Any] | None 
     Args:
         y: a tensor; one that is no scalar is weighted by random numbers and summed.
         wrt: the variables, by default every float input and parameter of ``y``.
-        at: arrays for inputs; those not given are drawn at random in [-1.5, 1.5], named dimensions with distinct sizes.
+        at: arrays for inputs; those not given are drawn at random in [-1.5, 1.5], or in
+            [0.2, 1.5] and its like where the value is not finite there; named dimensions get distinct sizes.
         seed: what the drawn numbers, and random nodes, depend on.
 
     Example:
@@ -119,15 +126,17 @@ def check_gradients(y: Tensor, wrt: Any = None, at: Mapping[Tensor, Any] | None 
         if not isinstance(v, Tensor) or v.kind == "computed":
             raise DeclarationError(f"gradients are checked by inputs and parameters, not by {getattr(v, 'label', v)!r}: leave wrt out to check all")
     inputs = [t for t in found.values() if t.kind == "input"]
-    values = sample(inputs, seed, at)
-    for leaf in found.values():
-        if leaf not in values:
-            values[leaf] = leaf.value
     for v in variables:
-        if v not in values:
+        if v not in found.values() and v not in (at or {}):
             raise DataError(f"{v.describe()} is no input of {y.label}, so there is nothing to vary")
+    own = {leaf: leaf.value for leaf in found.values() if leaf.kind != "input"}
+    values = sample(inputs, seed, own | dict(at or {}))
     at_point = Prepared([y], values)
-    (value,) = at_point(values, seed=seed)
+    for within in _DOMAINS:
+        values = sample(inputs, seed, own | dict(at or {}), within)
+        (value,) = at_point(values, seed=seed)
+        if np.all(np.isfinite(value)):
+            break
     weights = np.random.default_rng(seed + 1).uniform(0.5, 1.5, np.shape(value)) if y.ndim else np.asarray(1.0)
     gradients = vjp(y, variables, _cotangent(y, weights), unconnected="zero")
 
@@ -166,13 +175,13 @@ def _compare(weighted: _Function, variables: list[Tensor], gradients: list[Any],
             error = np.inf if np.isnan(error) else error
             if worst is None or error > largest:
                 largest, worst = float(error), Worst(variable.label, tuple(int(e) for e in entry), exact, slope)
-    return GradientReport(largest <= TOLERANCE, largest, worst, checked, skipped)
+    return GradientReport(largest <= TOLERANCE and (checked > 0 or not skipped), largest, worst, checked, skipped)
 
 
 def _difference(
     weighted: _Function, variable: Tensor, point: Any, entry: tuple[int, ...], values: dict[Tensor, Any], twins: bool
 ) -> tuple[float, bool]:
-    """The central difference of fourth order, and whether the slopes from left and right disagree."""
+    """The central difference of fourth order, and whether there is none: the slopes from left and right disagree, or are NaN."""
     h = 1e-4 * max(1.0, abs(float(point[entry])))
 
     def along(step: float) -> float:
@@ -186,4 +195,6 @@ def _difference(
     centre = along(0.0)
     slope = (far_left - 8 * left + 8 * right - far_right) / (12 * h)
     from_left, from_right = (far_left - 4 * left + 3 * centre) / (2 * h), (-far_right + 4 * right - 3 * centre) / (2 * h)
+    if not np.isfinite(slope):  # outside the domain
+        return slope, True
     return slope, abs(from_left - from_right) > 1e-3 * max(1.0, abs(slope))

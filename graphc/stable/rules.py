@@ -117,7 +117,7 @@ class Rules:
             return None
         tensor = self.reach.canonical(access[0])
         op = tensor.op
-        if not isinstance(op, Stage) or not op.elementwise or op.free is None:
+        if not isinstance(op, Stage) or not op.elementwise or op.free is None or tensor.dtype == "bool":
             return None
         maps = frame.adopt(accesses(tensor), {i: access[1][axis] for axis, i in enumerate(op.free)})
         frame.guards.update(dict.fromkeys(tensor.node.guards))

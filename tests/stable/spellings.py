@@ -183,7 +183,7 @@ _ROOTS: dict[str, Spelling] = {
     "power half": lambda z: gx.sum(z**2, 1) ** 0.5,
     "einsum": lambda z: gx.sqrt(gx.einsum("nk,nk->n", z, z)),
     "define": lambda z: gx.define("r", (n,), sympy.sqrt(gx.Sum(z[n, k] ** 2, k))),
-    "norm": lambda z: gx.norm(z, 1),
+    "norm": lambda z: gx.norm(z, axis=1),
     "mean": lambda z: gx.sqrt(3 * gx.mean(gx.square(z), 1)),
     "named": lambda z: gx.sqrt(gx.sum(z**2, 1, keepdims=True).named("q"))[:, 0],
     "columns": lambda z: gx.sqrt(z[:, 0] ** 2 + z[:, 1] ** 2 + z[:, 2] ** 2),
