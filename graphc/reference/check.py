@@ -132,6 +132,7 @@ def check_gradients(y: Tensor, wrt: Any = None, at: Mapping[Tensor, Any] | None 
     own = {leaf: leaf.value for leaf in found.values() if leaf.kind != "input"}
     values = sample(inputs, seed, own | dict(at or {}))
     at_point = Prepared([y], values)
+    value: Any = np.nan
     for within in _DOMAINS:
         values = sample(inputs, seed, own | dict(at or {}), within)
         (value,) = at_point(values, seed=seed)
