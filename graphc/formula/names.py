@@ -27,8 +27,14 @@ def to_subscript(text: str) -> str:
     return "".join(_SUBSCRIPTS[c] for c in text) if all(c in _SUBSCRIPTS for c in text) else f"_({text})" if len(text) > 1 else f"_{text}"
 
 
+def _one_line(name: str) -> str:
+    """A name with a space in place of each character that breaks a line or steers a terminal."""
+    return "".join(c if c.isprintable() else " " for c in name)
+
+
 def text_name(name: str) -> str:
-    """A name in a line of text: ``W1`` as ``W₁``, ``lambda`` as ``λ``, anything else as it is."""
+    """A name in a line of text: ``W1`` as ``W₁``, ``lambda`` as ``λ``, anything else as it is, in one line."""
+    name = _one_line(name)
     match = re.fullmatch(r"([^\W\d_]+)_?(\d+)", name)
     if match:
         return GREEK.get(match[1], match[1]) + to_subscript(match[2])
@@ -52,6 +58,7 @@ def _escaped(text: str) -> str:
 
 def latex_name(name: str) -> str:
     r"""A name in LaTeX: ``W1`` as ``W_{1}``, ``a_prev`` as ``a_{\mathrm{prev}}``, ``W^{(1)}`` as it is."""
+    name = _one_line(name)
     if "{" in name and _MARKED.fullmatch(name):
         return name
     if "/" in name:

@@ -331,3 +331,11 @@ def test_what_moves_in_steps_has_a_gradient_of_zero_and_says_so(name: str, build
     assert d.steps[-1].text == d.text and "piecewise constant" in d.steps[-1].reason
     mixed = derive((build(x) + gx.sum(x**2)).named("L"), x)
     assert mixed.text == "∂L/∂x = 2 x"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\x07b", "a\u2028b", "\x1b[31m", "\r\n"])
+def test_a_name_of_any_characters_stays_in_one_line(name: str) -> None:
+    d = derive(gx.sum(gx.tensor(name, (3,)) ** 2), name)
+    for line in (d.text, d.latex, d.index_latex, *(s.text + s.latex for s in d.steps)):
+        assert line.isprintable()
+    assert d.verify().ok
