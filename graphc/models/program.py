@@ -14,6 +14,7 @@ import numpy as np
 from graphc.expr.dims import Extent
 from graphc.expr.graph import leaves, resolve_phase
 from graphc.expr.tensor import DType, Tensor
+from graphc.layers.base import unique
 from graphc.losses.base import as_tensor, entries_of, reduce_entries
 from graphc.metrics import Metric
 from graphc.models.feeding import Feed
@@ -79,8 +80,8 @@ def measured(
 ) -> Measured:
     """The loss and the metrics of a model, for targets of the given kinds."""
     taken = set(leaves([*outputs, *penalties]))
-    targets = tuple(tensor(_free("y", taken), shape, dtype=dtype) for dtype, shape in kinds)
-    weight = tensor(_free("sample_weight", taken), (outputs[0].shape[0],)) if weighted else None
+    targets = tuple(tensor(unique("y", taken), shape, dtype=dtype) for dtype, shape in kinds)
+    weight = tensor(unique("sample_weight", taken), (outputs[0].shape[0],)) if weighted else None
     scalars: list[Tensor] = []
     readers: list[Reader] = []
 
@@ -100,7 +101,7 @@ def measured(
     for penalty in penalties:
         total = penalty if total is None else total + penalty
     assert total is not None
-    add("loss", [total.named(_free("loss", taken))], None, False)
+    add("loss", [total.named(unique("loss", taken))], None, False)
     if weight is not None:
         scalars.append(reduce_entries(weight))
     if len(losses) > 1:
@@ -111,15 +112,6 @@ def measured(
             parts = [reduce_entries(part, weight) for part in metric.parts(y, output)]
             add(f"{loss.prefix}{metric.name}", parts, metric.combine, True)
     return Measured(targets, weight, tuple(scalars), tuple(readers))
-
-
-def _free(name: str, taken: set[str]) -> str:
-    number, found = 0, name
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    taken.add(found)
-    return found
 
 
 class Program:
