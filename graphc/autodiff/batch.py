@@ -9,8 +9,9 @@ from graphc.expr.build import stage
 from graphc.expr.compose import accesses
 from graphc.expr.dims import Extent
 from graphc.expr.graph import replace_inputs, topological
+from graphc.expr.operation import Alias, Assign, Leaf, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol, substitute_indices
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Reshape, Scan, Tensor, make, make_scan
+from graphc.expr.tensor import Node, Tensor, make, make_scan
 
 __all__ = ["vectorise"]
 

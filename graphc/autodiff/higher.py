@@ -11,9 +11,10 @@ from graphc.autodiff.sweep import grad, vjp
 from graphc.errors import ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
+from graphc.expr.operation import Leaf
 from graphc.expr.scalar import Select
 from graphc.expr.stage import index_symbol, read_symbol
-from graphc.expr.tensor import Leaf, Tensor, make
+from graphc.expr.tensor import Tensor, make
 
 __all__ = ["hessian", "hvp", "jacobian"]
 

@@ -12,8 +12,9 @@ import sympy
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.dims import Extent
+from graphc.expr.operation import Leaf, Scan
 from graphc.expr.stage import read_symbol
-from graphc.expr.tensor import Leaf, Node, Scan, Tensor, make, make_scan
+from graphc.expr.tensor import Node, Tensor, make, make_scan
 
 __all__ = ["scan_adjoints"]
 

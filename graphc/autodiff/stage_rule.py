@@ -21,9 +21,10 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
 from graphc.expr.compose import accesses, producer_body
 from graphc.expr.dims import dim_symbol
+from graphc.expr.operation import Leaf
 from graphc.expr.scalar import Power, Select, derivative
 from graphc.expr.stage import Read, Stage, index_symbol, read_symbol, substitute_indices
-from graphc.expr.tensor import Leaf, Node, Tensor
+from graphc.expr.tensor import Node, Tensor
 
 __all__ = ["stage_adjoints", "uniform_value"]
 

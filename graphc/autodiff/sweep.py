@@ -13,8 +13,9 @@ from graphc.errors import DeclarationError, DerivationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
 from graphc.expr.graph import topological
+from graphc.expr.operation import Alias, Assign, Leaf, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Reshape, Scan, Tensor, make
+from graphc.expr.tensor import Node, Tensor, make
 from graphc.stable import stabilise_keeping
 
 __all__ = ["grad", "vjp"]

@@ -11,10 +11,11 @@ import sympy
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, DimSymbol, Extent
+from graphc.expr.operation import Cell, DType, Leaf
 from graphc.expr.origin import caller
 from graphc.expr.scalar import is_condition
 from graphc.expr.stage import Read, Reducer, Stage, dimension_symbol, identity_write, read_symbol
-from graphc.expr.tensor import Call, Cell, DType, Guard, Leaf, Tensor, make
+from graphc.expr.tensor import Call, Guard, Tensor, make
 
 __all__ = ["Access", "broadcast", "constant", "elementwise", "operand", "same_extent", "stage"]
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from graphc.errors import DataError, ShapeError
 from graphc.expr.dims import Dim, Extent
-from graphc.expr.tensor import DType, Guard, Tensor
+from graphc.expr.operation import DType
+from graphc.expr.tensor import Guard, Tensor
 
 __all__ = ["as_array", "bind_sizes", "check_guards"]
 

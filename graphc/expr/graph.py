@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Dim
+from graphc.expr.operation import Alias, Assign, Leaf, Phase, Random, Scan
 from graphc.expr.stage import Stage
-from graphc.expr.tensor import Alias, Assign, Call, Guard, Leaf, Node, Phase, Random, Scan, Tensor
+from graphc.expr.tensor import Call, Guard, Node, Tensor
 
 __all__ = [
     "assigns",

@@ -16,112 +16,13 @@ import sympy
 
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Extent, evaluate_extent
+from graphc.expr.operation import Cell, DType, Leaf, Operation, Scan
 from graphc.expr.origin import Origin, caller
 from graphc.expr.stage import Stage
 
-__all__ = [
-    "METHODS", "Alias", "Assign", "Call", "Cell", "DType", "Guard", "Leaf", "Node", "Operation",
-    "Phase", "Random", "Reshape", "Scan", "Tensor", "make", "make_scan",
-]  # fmt: skip
+__all__ = ["METHODS", "Call", "Guard", "Node", "Tensor", "make", "make_scan"]
 
-DType = Literal["float", "int", "bool"]
 _serial = itertools.count()
-
-
-class Cell:
-    """What a parameter or a state holds: its initializer, and its value once it has one.
-
-    Compiled programs keep copies of their own precision in ``mirrors``. ``version`` counts the values it has had; where a
-    program has made the newest one, ``newest`` fetches it.
-    """
-
-    __slots__ = ("_array", "init", "mirrors", "newest", "version")
-
-    def __init__(self, init: Any, array: np.ndarray[Any, Any] | None = None) -> None:
-        self.init = init
-        self._array = array
-        self.mirrors: dict[Any, Any] = {}
-        self.newest: Callable[[], np.ndarray[Any, Any]] | None = None
-        self.version = 0
-
-    @property
-    def array(self) -> np.ndarray[Any, Any] | None:
-        """The current value; ``None`` before there is one."""
-        if self.newest is not None:
-            self._array, self.newest = self.newest(), None
-        return self._array
-
-    @array.setter
-    def array(self, value: np.ndarray[Any, Any] | None) -> None:
-        self._array, self.newest = value, None
-        self.version += 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Leaf:
-    """A tensor that nothing computes: ``kind`` is input, parameter, state or constant."""
-
-    kind: Literal["input", "parameter", "state", "constant"]
-    cell: Cell | None = None
-    symmetric: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reshape:
-    """The same entries in row-major order under another shape."""
-
-    shape: tuple[Extent, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """``(tensor, *primals)``: the same tensor under a name; the compiler does not see it.
-
-    ``primals`` are the tensors whose gradient this is: random nodes are numbered among those that they reach too.
-    """
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Random:
-    """Uniform numbers k / 2**24 in [0, 1), a function of seed, step, the node's number and the position."""
-
-    shape: tuple[Extent, ...]
-    key: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Assign:
-    """``(state, value)``: the state's next value; the node's own value is the new value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """``(training, inference)``: one of the two, resolved by substitution before anything else."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scan:
-    """``(initial carries, sequences, invariants)``: a body repeated along the sequences' leading axis.
-
-    The node's outputs are the last carries, the stacked outputs, and the carries before each iteration.
-
-    Attributes:
-        parameters: the body's own leaves: carries, items, invariants.
-        results: what the body computes from them: next carries, outputs.
-        carries, sequences: how many of each there are.
-        length: the number of iterations.
-        reverse: whether it walks from last to first; output t belongs to item t all the same.
-    """
-
-    parameters: tuple[Tensor, ...]
-    results: tuple[Tensor, ...]
-    carries: int
-    sequences: int
-    length: Extent
-    reverse: bool = False
-
-
-Operation = Stage | Leaf | Reshape | Alias | Random | Assign | Phase | Scan
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.expr.graph import topological
+from graphc.expr.operation import Alias, Assign, Leaf, Phase, Random, Reshape, Scan
 from graphc.expr.scalar import is_condition
 from graphc.expr.stage import REDUCERS, Stage, dimension_symbol, index_symbol, read_symbol
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Phase, Random, Reshape, Scan, Tensor
+from graphc.expr.tensor import Node, Tensor
 
 __all__ = ["GraphDefectError", "verify"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import sympy
 
 from graphc.expr.dims import Dim, dim_symbol
+from graphc.expr.operation import Leaf
 from graphc.expr.scalar import Select, Sigmoid
-from graphc.expr.tensor import Leaf
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of, opened, reduced
 
 __all__ = ["bare_logs", "extent_formula", "has_sum_of_products", "shortest", "size_of", "tidy", "total"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.expr.tensor import Leaf, Tensor
+from graphc.expr.operation import Leaf
+from graphc.expr.tensor import Tensor
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, product, scale, transpose
 from graphc.formula.spell import Vocabulary, parted, spelled
 

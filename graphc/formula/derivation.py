@@ -10,7 +10,8 @@ from typing import Any
 from graphc.errors import DeclarationError, DerivationError
 from graphc.expr.build import operand
 from graphc.expr.graph import leaves, topological, unalias
-from graphc.expr.tensor import Random, Tensor
+from graphc.expr.operation import Random
+from graphc.expr.tensor import Tensor
 from graphc.formula.arrays import constant_line
 from graphc.formula.atoms import Letter, Source, entries
 from graphc.formula.display import Show, atom, latex, text

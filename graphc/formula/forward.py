@@ -15,9 +15,10 @@ import sympy
 from graphc.errors import DerivationError
 from graphc.expr.affine import Affine
 from graphc.expr.graph import topological, training, unalias
+from graphc.expr.operation import Alias, Assign, Leaf, Random, Reshape
 from graphc.expr.scalar import Select
 from graphc.expr.stage import Stage, dimension_symbol, index_symbol, read_symbol
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Random, Reshape, Tensor
+from graphc.expr.tensor import Node, Tensor
 from graphc.formula.algebra import ONE, ZERO, extent_formula, size_of, tidy, total
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, fresh_letters, letter, reduced
 from graphc.formula.radix import reshaped_places

@@ -8,7 +8,8 @@ from typing import Any
 
 from graphc.errors import DerivationError
 from graphc.expr.dims import Dim, Extent, FloorDiv
-from graphc.expr.tensor import Leaf, Node, Random
+from graphc.expr.operation import Leaf, Random
+from graphc.expr.tensor import Node
 from graphc.formula.atoms import Letter, Source, entries
 from graphc.formula.forward import Definition
 from graphc.formula.names import identifier

@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from graphc.expr.graph import unalias
+from graphc.expr.operation import Alias, Leaf, Random
 from graphc.expr.scalar import is_condition
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Alias, Leaf, Node, Random, Tensor
+from graphc.expr.tensor import Node, Tensor
 
 __all__ = ["automatic_names", "is_contraction", "nonlinear_reads", "random_only"]
 

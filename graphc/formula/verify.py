@@ -13,7 +13,8 @@ from graphc.autodiff.sweep import vjp
 from graphc.errors import DerivationError, GraphcError
 from graphc.expr.dims import evaluate_extent
 from graphc.expr.graph import free_dimensions, guards, leaves, topological, unalias
-from graphc.expr.tensor import Alias, Leaf, Tensor, make
+from graphc.expr.operation import Alias, Leaf
+from graphc.expr.tensor import Tensor, make
 from graphc.formula.algebra import is_symmetric
 from graphc.reference.evaluate import Prepared
 

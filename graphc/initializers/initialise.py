@@ -9,7 +9,8 @@ from typing import Any, cast
 import numpy as np
 
 from graphc.errors import DeclarationError
-from graphc.expr.tensor import METHODS, Leaf, Tensor
+from graphc.expr.operation import Leaf
+from graphc.expr.tensor import METHODS, Tensor
 from graphc.initializers import catalogue
 from graphc.initializers.catalogue import Constant, Initializer
 

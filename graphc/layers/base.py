@@ -12,7 +12,8 @@ from graphc.errors import DeclarationError
 from graphc.expr.build import operand
 from graphc.expr.dims import Extent
 from graphc.expr.graph import topological
-from graphc.expr.tensor import Alias, Tensor, make
+from graphc.expr.operation import Alias
+from graphc.expr.tensor import Tensor, make
 from graphc.ops.reduction import mean
 from graphc.ops.state import parameter, shape_of, state
 

@@ -9,7 +9,8 @@ from typing import Any
 from graphc import activations
 from graphc.errors import DeclarationError
 from graphc.expr.dims import product
-from graphc.expr.tensor import Leaf, Tensor, make
+from graphc.expr.operation import Leaf
+from graphc.expr.tensor import Tensor, make
 from graphc.layers.base import Layer, check_names
 from graphc.ops.layout import broadcast_to, reshape
 from graphc.ops.nn import dropout

@@ -14,9 +14,10 @@ import sympy
 
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
+from graphc.expr.operation import Alias, Leaf, Phase, Reshape
 from graphc.expr.scalar import Maximum, Minimum, Select, Sigmoid
 from graphc.expr.stage import Stage, index_symbol, read_symbol
-from graphc.expr.tensor import Alias, Leaf, Phase, Reshape, Tensor
+from graphc.expr.tensor import Tensor
 from graphc.losses.base import Loss, LossFunction, Reduction, align, as_tensor
 from graphc.ops.arithmetic import clip, log, softplus
 from graphc.ops.layout import squeeze

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from graphc.expr.dims import Extent
+from graphc.expr.operation import Alias, Assign, Leaf, Reshape, Scan
 from graphc.expr.stage import Read, Stage
-from graphc.expr.tensor import Alias, Assign, Leaf, Node, Reshape, Scan, Tensor
+from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
 from graphc.lower.scalars import weight
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent, product
+from graphc.expr.operation import Random
 from graphc.expr.stage import Stage
-from graphc.expr.tensor import Random, Tensor
+from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.emit import Emitter
 from graphc.lower.loops import collapse, nest, renumber, resolve

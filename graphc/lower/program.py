@@ -11,8 +11,9 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.dims import Extent, product
 from graphc.expr.graph import assigns, topological
+from graphc.expr.operation import Assign, Leaf, Random, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Assign, Leaf, Node, Random, Reshape, Scan, Tensor
+from graphc.expr.tensor import Node, Tensor
 from graphc.lower import ir
 from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import sympy
 
 from graphc.expr.affine import Affine
+from graphc.expr.operation import Random
 from graphc.expr.stage import Stage, index_symbol, read_symbol
-from graphc.expr.tensor import Random, Tensor
+from graphc.expr.tensor import Tensor
 
 __all__ = ["formula_text"]
 

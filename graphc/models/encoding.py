@@ -15,9 +15,10 @@ from graphc.expr import scalar
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.graph import topological
+from graphc.expr.operation import Alias, Assign, Cell, Leaf, Operation, Phase, Random, Reshape
 from graphc.expr.origin import Origin
 from graphc.expr.stage import REDUCERS, Read, Stage
-from graphc.expr.tensor import Alias, Assign, Call, Cell, Guard, Leaf, Node, Operation, Phase, Random, Reshape, Tensor
+from graphc.expr.tensor import Call, Guard, Node, Tensor
 from graphc.layers.base import LayerOutput
 from graphc.layers.core import AutomaticInput
 

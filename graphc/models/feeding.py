@@ -11,7 +11,8 @@ import numpy as np
 from graphc.data import Column, as_numbers, check_finite
 from graphc.errors import DataError
 from graphc.expr.dims import Extent
-from graphc.expr.tensor import DType, Tensor
+from graphc.expr.operation import DType
+from graphc.expr.tensor import Tensor
 
 __all__ = ["Feed", "TargetKind", "features", "sample_weights", "target", "target_kind"]
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from graphc.expr.dims import Extent
 from graphc.expr.graph import leaves, resolve_phase
-from graphc.expr.tensor import DType, Tensor
+from graphc.expr.operation import DType
+from graphc.expr.tensor import Tensor
 from graphc.layers.base import unique
 from graphc.losses.base import as_tensor, entries_of, reduce_entries
 from graphc.metrics import Metric

@@ -8,8 +8,9 @@ from graphc.errors import ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.graph import rebuild, substitute
+from graphc.expr.operation import Random, Reshape
 from graphc.expr.stage import Read, Stage, dimension_symbol
-from graphc.expr.tensor import Call, Guard, Node, Random, Reshape, Tensor
+from graphc.expr.tensor import Call, Guard, Node, Tensor
 
 __all__ = ["apply_again"]
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from graphc.errors import DeclarationError
 from graphc.expr.graph import leaves, topological
-from graphc.expr.tensor import METHODS, Leaf, Tensor
+from graphc.expr.operation import Leaf
+from graphc.expr.tensor import METHODS, Tensor
 from graphc.initializers import initialise
 from graphc.layers.base import Layer, LayerOutput, layers_of, unique
 from graphc.layers.core import AutomaticInput, Input

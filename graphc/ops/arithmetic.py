@@ -11,6 +11,7 @@ import sympy
 from graphc.errors import DeclarationError
 from graphc.expr.build import elementwise
 from graphc.expr.define import as_formula, is_index_formula
+from graphc.expr.operation import DType
 from graphc.expr.scalar import (
     Absolute,
     Expm1,
@@ -26,7 +27,7 @@ from graphc.expr.scalar import (
     Softplus,
 )  # fmt: skip
 from graphc.expr.stage import read_symbol
-from graphc.expr.tensor import DType, Tensor
+from graphc.expr.tensor import Tensor
 
 __all__ = ["ELEMENTWISE", "Elementwise", "declare"]
 

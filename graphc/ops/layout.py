@@ -10,9 +10,10 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.define import access, is_index_formula
 from graphc.expr.dims import Dim, Extent, as_extent, product
+from graphc.expr.operation import Reshape
 from graphc.expr.origin import caller
 from graphc.expr.stage import read_symbol
-from graphc.expr.tensor import Call, Guard, Reshape, Tensor, make
+from graphc.expr.tensor import Call, Guard, Tensor, make
 from graphc.ops.axes import axes_of, axis_of
 
 __all__ = ["broadcast_to", "expand_dims", "getitem", "reshape", "squeeze", "swapaxes", "transpose"]

@@ -9,8 +9,9 @@ import sympy
 from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
+from graphc.expr.operation import Random
 from graphc.expr.stage import read_symbol
-from graphc.expr.tensor import Call, Random, Tensor, make
+from graphc.expr.tensor import Call, Tensor, make
 from graphc.ops.arithmetic import where
 from graphc.ops.state import shape_of
 

@@ -11,9 +11,10 @@ from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.graph import substitute, topological
+from graphc.expr.operation import Assign, Leaf, Random, Scan
 from graphc.expr.origin import caller
 from graphc.expr.stage import read_symbol
-from graphc.expr.tensor import Assign, Call, Guard, Leaf, Node, Random, Scan, Tensor, make, make_scan
+from graphc.expr.tensor import Call, Guard, Node, Tensor, make, make_scan
 from graphc.ops.axes import axis_of
 from graphc.ops.layout import reshape, transpose
 

@@ -10,8 +10,9 @@ import numpy as np
 from graphc.errors import DeclarationError
 from graphc.expr.build import constant, operand, same_extent
 from graphc.expr.dims import Dim, Extent, as_extent
+from graphc.expr.operation import Alias, Assign, Cell, DType, Leaf, Phase
 from graphc.expr.scope import scoped
-from graphc.expr.tensor import METHODS, Alias, Assign, Call, Cell, DType, Guard, Leaf, Phase, Tensor, make
+from graphc.expr.tensor import METHODS, Call, Guard, Tensor, make
 from graphc.ops.layout import broadcast_to
 
 __all__ = ["as_value", "assign", "by_phase", "constant", "named", "parameter", "scalar", "scalars", "shape_of", "state", "tensor"]

@@ -17,8 +17,9 @@ from graphc.expr.build import operand
 from graphc.expr.dims import evaluate_extent
 from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, numpy_dtype
 from graphc.expr.graph import drop_aliases, guards, leaves, random_numbers, substitute, topological, training
+from graphc.expr.operation import Assign, Leaf, Random, Reshape, Scan
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
-from graphc.expr.tensor import Assign, Leaf, Node, Random, Reshape, Scan, Tensor, make
+from graphc.expr.tensor import Node, Tensor, make
 from graphc.reference.philox import uniform
 from graphc.reference.scalars import body_value
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphc.expr.graph import rebuild
-from graphc.expr.tensor import Assign, Leaf, Node, Random, Tensor
+from graphc.expr.operation import Assign, Leaf, Random
+from graphc.expr.tensor import Node, Tensor
 
 __all__ = ["merge_common"]
 

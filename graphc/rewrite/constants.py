@@ -9,8 +9,9 @@ import numpy as np
 from graphc.expr.build import constant
 from graphc.expr.dims import Dim
 from graphc.expr.graph import rebuild
+from graphc.expr.operation import Reshape
 from graphc.expr.stage import Stage
-from graphc.expr.tensor import Node, Reshape, Tensor
+from graphc.expr.tensor import Node, Tensor
 from graphc.reference.evaluate import evaluate_stage
 
 __all__ = ["fold_constants"]

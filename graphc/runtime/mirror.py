@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.expr.tensor import Cell, Leaf, Tensor
+from graphc.expr.operation import Cell, Leaf
+from graphc.expr.tensor import Tensor
 
 __all__ = ["Mirror", "aligned", "mirror_of"]
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from graphc.errors import DataError
 from graphc.expr.graph import assigns, leaves
-from graphc.expr.tensor import Leaf, Tensor
+from graphc.expr.operation import Leaf
+from graphc.expr.tensor import Tensor
 from graphc.lower.fuse import root_of
 from graphc.runtime.compiled import Compiled
 from graphc.source.module import numpy_source

@@ -8,7 +8,8 @@ from typing import Any
 
 from graphc.errors import CompileError, DeclarationError
 from graphc.expr.graph import assigns, drop_aliases, guards, leaves, random_numbers, substitute, training, unalias
-from graphc.expr.tensor import Assign, Guard, Leaf, Node, Tensor, make
+from graphc.expr.operation import Assign, Leaf
+from graphc.expr.tensor import Guard, Node, Tensor, make
 from graphc.lower.fuse import root_of
 from graphc.lower.program import Program, copy_of, lower
 from graphc.rewrite.passes import rewrite

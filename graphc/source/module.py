@@ -12,8 +12,9 @@ import numpy as np
 from graphc.errors import CompileError
 from graphc.expr.dims import Dim, Extent
 from graphc.expr.graph import random_numbers, topological, training, unalias
+from graphc.expr.operation import Alias, Assign, DType, Leaf, Random, Reshape, Scan
 from graphc.expr.stage import Stage
-from graphc.expr.tensor import Alias, Assign, DType, Leaf, Node, Random, Reshape, Scan, Tensor
+from graphc.expr.tensor import Node, Tensor
 from graphc.source.places import PLACE_HELPERS, extent_text
 from graphc.source.scalars import HELPERS
 from graphc.source.stages import STAGE_HELPERS, StageSource

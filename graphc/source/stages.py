@@ -9,8 +9,8 @@ import sympy
 from sympy.core.relational import Relational
 
 from graphc.expr.dims import Extent
+from graphc.expr.operation import DType
 from graphc.expr.stage import Stage, dimension_symbol, index_symbol, read_symbol
-from graphc.expr.tensor import DType
 from graphc.source.places import Names, StagePlaces, Value, extent_text
 from graphc.source.scalars import body_text
 

@@ -12,9 +12,10 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.compose import accesses
 from graphc.expr.dims import DimSymbol
+from graphc.expr.operation import Reshape
 from graphc.expr.scalar import Expm1, Floor, Power, Sigmoid
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Reshape, Tensor, make
+from graphc.expr.tensor import Tensor, make
 from graphc.stable import form as forms
 from graphc.stable.complement import complement
 from graphc.stable.context import Context, Located

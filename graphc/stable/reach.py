@@ -9,9 +9,10 @@ from typing import Any
 import sympy
 
 from graphc.expr.graph import topological
+from graphc.expr.operation import Alias, Reshape
 from graphc.expr.scalar import Expm1, Floor, IsFinite, Power, Select, Sigmoid
 from graphc.expr.stage import Stage
-from graphc.expr.tensor import Alias, Node, Reshape, Tensor
+from graphc.expr.tensor import Node, Tensor
 
 __all__ = ["Facts", "Reach", "lookup_of"]
 

@@ -10,9 +10,10 @@ import sympy
 from graphc.expr.affine import Affine
 from graphc.expr.compose import accesses
 from graphc.expr.dims import DimSymbol
+from graphc.expr.operation import Reshape
 from graphc.expr.scalar import Expm1, Log1p, RootOfSquares
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Reshape, Tensor
+from graphc.expr.tensor import Tensor
 from graphc.stable.emit import log_of, value_of
 from graphc.stable.expand import Expander
 from graphc.stable.form import Form, number

@@ -11,9 +11,10 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.compose import accesses
 from graphc.expr.graph import replace_inputs, topological, with_body
+from graphc.expr.operation import Reshape, Scan
 from graphc.expr.scalar import Log1p, normalise
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Call, Node, Reshape, Scan, Tensor
+from graphc.expr.tensor import Call, Node, Tensor
 from graphc.stable.frame import Frame
 from graphc.stable.reach import Reach
 from graphc.stable.rules import Rules

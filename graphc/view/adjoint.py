@@ -14,9 +14,10 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.compose import accesses, inlinable, inline
 from graphc.expr.graph import free_dimensions, rebuild, substitute, training, unalias
+from graphc.expr.operation import Alias, Leaf, Reshape
 from graphc.expr.scalar import Select
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Alias, Leaf, Reshape, Tensor, make
+from graphc.expr.tensor import Tensor, make
 from graphc.formula import derive
 from graphc.view.stage_latex import body_latex, stage_latex
 

@@ -8,8 +8,9 @@ import sympy
 
 from graphc.errors import GraphcError
 from graphc.expr.graph import topological
+from graphc.expr.operation import Random, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Random, Reshape, Scan, Tensor
+from graphc.expr.tensor import Tensor
 from graphc.view.adjoint import contribution
 from graphc.view.annotate import scalar_target
 from graphc.view.formula import item_formula

@@ -8,9 +8,10 @@ import sympy
 
 from graphc.errors import DerivationError
 from graphc.expr.graph import training
+from graphc.expr.operation import Alias, Assign, Leaf, Reshape
 from graphc.expr.scalar import derivative
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Alias, Assign, Leaf, Reshape, Tensor
+from graphc.expr.tensor import Tensor
 from graphc.reference.scalars import body_value
 from graphc.view.names import Text, filled, name_text
 from graphc.view.reading import Item, Reading

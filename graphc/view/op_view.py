@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from graphc.expr.tensor import Node, Scan, Tensor
+from graphc.expr.operation import Scan
+from graphc.expr.tensor import Node, Tensor
 from graphc.view.names import shape_text, slug
 from graphc.view.outline import Arrow, Identifiers, Outline, Vertex
 from graphc.view.reading import Item, Reading

@@ -12,7 +12,8 @@ from graphc.autodiff import grad, vjp
 from graphc.errors import DeclarationError, DerivationError
 from graphc.expr.build import constant
 from graphc.expr.graph import substitute, training
-from graphc.expr.tensor import Leaf, Tensor, make
+from graphc.expr.operation import Leaf
+from graphc.expr.tensor import Tensor, make
 from graphc.reference.evaluate import evaluate
 from graphc.view.annotate import checked_feeds, value_texts, values, write_locals, write_values
 from graphc.view.compose import compose

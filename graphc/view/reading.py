@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from graphc.expr.graph import leaves
+from graphc.expr.operation import Alias, Leaf, Phase, Reshape
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Alias, Leaf, Phase, Reshape, Tensor
+from graphc.expr.tensor import Tensor
 from graphc.view.names import Text, filled, name_text, operator_text, split_scope
 from graphc.view.stage_latex import is_part, plain_latex, stage_latex
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphc.expr.tensor import Scan, Tensor
+from graphc.expr.operation import Scan
+from graphc.expr.tensor import Tensor
 from graphc.view.names import Text, name_text, shape_text, slug
 from graphc.view.outline import Arrow, Identifiers, Vertex
 from graphc.view.reading import Item, Reading, read

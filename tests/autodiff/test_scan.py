@@ -9,7 +9,7 @@ import pytest
 
 import graphc as gx
 from graphc.expr.graph import drop_aliases, topological
-from graphc.expr.tensor import Scan
+from graphc.expr.operation import Scan
 from graphc.expr.verify import verify
 
 RNG = np.random.default_rng(5)

@@ -7,7 +7,7 @@ import pytest
 
 import graphc as gx
 from graphc.expr.graph import assigns, drop_aliases, random_numbers, rebuild, topological
-from graphc.expr.tensor import Random
+from graphc.expr.operation import Random
 from graphc.expr.verify import GraphDefectError, verify
 
 

@@ -11,8 +11,9 @@ import sympy
 import graphc as gx
 from graphc.errors import ShapeError
 from graphc.expr.graph import topological
+from graphc.expr.operation import Random
 from graphc.expr.stage import Stage
-from graphc.expr.tensor import Random, Tensor
+from graphc.expr.tensor import Tensor
 from graphc.stable import stabilise, stabilise_keeping
 
 n, k = gx.indices("n k")
