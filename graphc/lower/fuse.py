@@ -135,12 +135,16 @@ class Fusion:
 
     def _fitting(self, tensor: Tensor, reads: list[Tensor], groups: list[Group], candidates: list[int], place: dict[Tensor, int]) -> int | None:
         """A group of the same shape that runs after everything that the tensor needs."""
+        earliest = max((place[t] for t in reads if t in place), default=-1)
         for number in reversed(candidates):
+            if number < earliest:
+                return None
             group = groups[number]
-            buffers = {*group.members, *group.reads, *reads, tensor}
-            if len(buffers) > _MOST_BUFFERS or len(group.members) >= _MOST_MEMBERS or group.weight > _LONGEST:
+            if len(group.members) >= _MOST_MEMBERS or group.weight > _LONGEST:
                 continue
-            if all(t not in place or place[t] < number or (place[t] == number and self.same_place(tensor, t)) for t in reads):
+            if len({*group.members, *group.reads, *reads, tensor}) > _MOST_BUFFERS:
+                continue
+            if all(place.get(t) != number or self.same_place(tensor, t) for t in reads):
                 return number
         return None
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 __all__ = ["place_blocks"]
 
@@ -17,22 +20,26 @@ def place_blocks(blocks: Sequence[tuple[int, int, int]]) -> tuple[list[int], int
     """
     order = sorted(range(len(blocks)), key=lambda k: (-blocks[k][0], k))
     offsets = [0] * len(blocks)
-    placed: list[int] = []
+    placed = np.zeros((len(blocks), 4), dtype=np.int64)  # start, end, first call, last call; ordered by start
     total = 0
-    for k in order:
+    for count, k in enumerate(order):
         size, first, last = blocks[k]
         size = max(_ALIGN, -(-size // _ALIGN) * _ALIGN)
-        taken = sorted(
-            (offsets[p], offsets[p] + max(_ALIGN, -(-blocks[p][0] // _ALIGN) * _ALIGN))
-            for p in placed
-            if blocks[p][1] <= last and first <= blocks[p][2]
-        )
-        at = 0
-        for start, end in taken:
-            if at + size <= start:
-                break
-            at = max(at, end)
+        at = _lowest_gap(placed[:count], size, first, last)
         offsets[k] = at
-        placed.append(k)
+        row = int(np.searchsorted(placed[:count, 0], at))
+        placed[row + 1 : count + 1] = placed[row:count].copy()
+        placed[row] = at, at + size, first, last
         total = max(total, at + size)
     return offsets, total
+
+
+def _lowest_gap(placed: np.ndarray[Any, Any], size: int, first: int, last: int) -> int:
+    """The lowest place where ``size`` bytes are free from call ``first`` to ``last``."""
+    taken = placed[(placed[:, 2] <= last) & (placed[:, 3] >= first)]
+    if not len(taken):
+        return 0
+    ends = np.maximum.accumulate(taken[:, 1])  # the end of all that starts no later
+    before = np.concatenate(([0], ends[:-1]))
+    wide = np.flatnonzero(taken[:, 0] - before >= size)
+    return int(before[wide[0]]) if len(wide) else int(ends[-1])
