@@ -107,3 +107,23 @@ def test_a_gradient_sees_the_draws_of_its_primal() -> None:
     second = gx.grad(gx.sum(gradient), x)
     first, again = gx.evaluate([gradient, second], {x: np.linspace(1, 2, 50)})
     assert np.array_equal(first != 0, again != 0)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_scan_within_a_scan_draws_anew_in_every_iteration(reverse: bool) -> None:
+    x, start = gx.tensor("x", ("t", "s")), gx.scalar("start")
+
+    def inner(h: gx.Tensor, item: gx.Tensor) -> tuple[gx.Tensor, gx.Tensor]:
+        u = gx.random.uniform()
+        return h * u + item, u
+
+    last, draws = gx.scan(lambda c, row: gx.scan(inner, row, c, reverse=reverse), x, start)
+    gradient = gx.grad(last, start)
+    values = np.zeros((3, 4))
+    value, u, slope = gx.evaluate([last, draws, gradient], {x: values, start: 1.0}, seed=5)
+    assert len(np.unique(u)) == 12
+    assert float(value) == pytest.approx(np.prod(u)) == float(slope)  # the gradient sees the draws
+    for target in ("numpy", "cpu"):
+        again = gx.compile([last, draws, gradient], inputs=[x, start], target=target, dtype="float64")(values, 1.0, seed=5, step=0)
+        assert np.array_equal(again[1], u)
+        np.testing.assert_allclose(again[2], slope, rtol=1e-12)

@@ -118,7 +118,7 @@ REPEAT = (
         copy_bytes(first[5 * c + 2], first[5 * c], first[5 * c + 4])
     for k in range(length):
         t = length - 1 - k if reverse != 0 else k
-        control[4] = t
+        control[4] = outer * length + t
         for c in range(before_count):
             copy_bytes(before[5 * c + 2] + t * before[5 * c + 3], before[5 * c] + t * before[5 * c + 1], before[5 * c + 4])
         for j in range(count):

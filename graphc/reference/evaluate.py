@@ -164,7 +164,7 @@ def _scan(op: Scan, inputs: list[Array], sizes: Mapping[str, int], floats: Any, 
             if isinstance(node.op, Leaf):
                 values[node.outputs[0]] = _leaf_value(node.outputs[0], floats)
             else:
-                results = _apply(node, [values[i] for i in node.inputs], sizes, floats, replace(draw, iteration=t))
+                results = _apply(node, [values[i] for i in node.inputs], sizes, floats, replace(draw, iteration=draw.iteration * length + t))
                 values.update(zip(node.outputs, results, strict=True))
         results = [values[r] for r in op.results]
         for row, value in zip(rows, [*results[op.carries :], *carries], strict=True):

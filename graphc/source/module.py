@@ -192,7 +192,8 @@ class _Module:
         rows = [self._emit("[]", "rows") if t in self.wanted else "" for t in node.outputs[n:]]
         length, t = extent_text(op.length, self.sizes), self._fresh("t")
         outer, self.lines = self.lines, []
-        around, self.iteration = self.iteration, t
+        around = self.iteration
+        self.iteration = f"({around}) * ({length}) + {t}" if around else t
         outside = dict(self.known)  # what the body computes is known within it alone
         self.known |= dict(zip(op.parameters[:n], carries, strict=True))
         for p, text in zip(op.parameters[n : n + op.sequences], given[n:], strict=False):
