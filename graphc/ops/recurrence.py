@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import sympy
@@ -11,7 +13,7 @@ from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.graph import substitute, topological
-from graphc.expr.operation import Assign, Leaf, Random, Scan
+from graphc.expr.operation import Assign, DType, Leaf, Random, Scan
 from graphc.expr.origin import caller
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Guard, Node, Tensor, make, make_scan
@@ -28,7 +30,7 @@ def scan(step: Callable[[Any, Any], tuple[Any, Any]], sequences: Any, initial: A
         step: ``(carry, item) -> (next carry, output)``, called once with symbolic tensors; it may use any tensor from
             outside. Random nodes made in it draw anew in every iteration.
         sequences: a tensor, or a tuple of tensors of equal length, whose slices along the first axis are the items.
-        initial: the first carry: a tensor, or a tuple.
+        initial: the first carry: a tensor, or a tuple. Tuples may hold tuples.
         reverse: walk from last to first; ``outputs[t]`` still belongs to ``sequences[t]``.
 
     Returns:
@@ -36,6 +38,7 @@ def scan(step: Callable[[Any, Any], tuple[Any, Any]], sequences: Any, initial: A
 
     Raises:
         ShapeError: where the sequences' lengths differ, or the next carry has another shape than the carry.
+        DeclarationError: for a step that does not take a carry and an item, or does not return such a pair.
 
     Example:
         >>> import graphc as gx
@@ -47,10 +50,14 @@ def scan(step: Callable[[Any, Any], tuple[Any, Any]], sequences: Any, initial: A
     items, pack_items = _flat(sequences, "the sequences")
     starts, pack_carries = _flat(initial, "the initial carry")
     guards = _one_length(items)
+    _takes_two(step)
     body = _trace(step, items, starts, pack_items, pack_carries)
-    if any(before.dtype != after.dtype for before, after in zip(starts, body.carries, strict=True)):
-        starts = [_as(before, after.dtype) for before, after in zip(starts, body.carries, strict=True)]
-        body = _trace(step, items, starts, pack_items, pack_carries)
+    for _ in range(2):  # a carry may become int, and by that float
+        kinds = [_wider(before.dtype, after.dtype) for before, after in zip(starts, body.carries, strict=True)]
+        if any(kind != before.dtype for kind, before in zip(kinds, starts, strict=True)):
+            starts = [_as(before, kind) for before, kind in zip(starts, kinds, strict=True)]
+            body = _trace(step, items, starts, pack_items, pack_carries)
+    body.carries = [_as(after, before.dtype) for before, after in zip(starts, body.carries, strict=True)]
     for before, after in zip(starts, body.carries, strict=True):
         guards += _same_shape(before, after)
     return body.close(items, starts, reverse, guards)
@@ -60,12 +67,31 @@ Pack = Callable[[Sequence[Any]], Any]
 
 
 def _flat(value: Any, what: str) -> tuple[list[Tensor], Pack]:
-    """A tensor or a tuple of tensors as a list, and how to put such a list together again."""
-    if isinstance(value, tuple | list):
-        if not value:
-            raise DeclarationError(f"{what} of gx.scan is an empty tuple: give a tensor or several")
-        return [operand(v) for v in value], tuple
-    return [operand(value)], lambda parts: parts[0]
+    """A tensor, or a tuple of tensors and tuples, as a list, and how to put such a list together again."""
+    if not isinstance(value, tuple | list):
+        try:
+            return [operand(value)], lambda parts: parts[0]
+        except DeclarationError as error:
+            raise DeclarationError(f"{what} of gx.scan: {error}") from None
+    if not value:
+        raise DeclarationError(f"{what} of gx.scan is an empty tuple: give a tensor or several")
+    found = [_flat(v, what) for v in value]
+    ends = list(accumulate(len(tensors) for tensors, _ in found))
+
+    def pack(parts: Sequence[Any]) -> Any:
+        return tuple(part(parts[end - len(tensors) : end]) for (tensors, part), end in zip(found, ends, strict=True))
+
+    return [t for tensors, _ in found for t in tensors], pack
+
+
+def _takes_two(step: Any) -> None:
+    try:
+        inspect.signature(step).bind("carry", "item")
+    except ValueError:
+        return  # written in another language, and so without a signature
+    except TypeError:
+        name = getattr(step, "__name__", repr(step))
+        raise DeclarationError(f"the step of gx.scan is a function of two, (carry, item) -> (next carry, output), not {name}") from None
 
 
 def _one_length(items: Sequence[Tensor]) -> list[Guard]:
@@ -80,14 +106,24 @@ def _one_length(items: Sequence[Tensor]) -> list[Guard]:
 
 
 def _same_shape(before: Tensor, after: Tensor) -> list[Guard]:
-    text = f"gx.scan: the carry has the shape {before.shape} and the next one {after.shape}: broadcast the initial carry to that shape"
+    text = (
+        f"gx.scan: the carry starts as {before.describe()} and goes on as {after.describe()}: a carry keeps its shape, so give the initial one "
+        "that shape, with gx.broadcast_to or gx.reshape"
+    )
     if before.ndim != after.ndim:
         raise ShapeError(text)
     found = [same_extent(a, b, text) for a, b in zip(before.shape, after.shape, strict=True)]
     return [g for g in found if g]
 
 
+def _wider(left: DType, right: DType) -> DType:
+    order: tuple[DType, ...] = ("bool", "int", "float")
+    return max(left, right, key=order.index)
+
+
 def _as(tensor: Tensor, dtype: Any) -> Tensor:
+    if tensor.dtype == dtype:
+        return tensor
     here = tuple(Affine.variable(k) for k in range(tensor.ndim))
     return stage(tensor.shape, [(tensor, here)], read_symbol(0), dtype=dtype, name=tensor.name)
 
@@ -122,11 +158,13 @@ def _trace(step: Any, items: Sequence[Tensor], starts: Sequence[Tensor], pack_it
     parts = [make(Leaf("input"), (), t.shape[1:], t.dtype, name=t.name or "item") for t in items]
     since = parts[-1].node.serial
     result = step(pack_carries(carries), pack_items(parts))
-    if not isinstance(result, tuple) or len(result) != 2:
-        raise DeclarationError("the step of gx.scan returns a pair, (next carry, output)")
-    following, _ = _flat(result[0], "the next carry")
-    if len(following) != len(starts):
-        raise DeclarationError(f"the step of gx.scan returns {len(following)} carries, and {len(starts)} were given")
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise DeclarationError(f"the step of gx.scan returns a pair, (next carry, output), not {result!r}")
+    following, pack_following = _flat(result[0], "the next carry")
+    places = range(max(len(following), len(starts)))
+    if len(following) != len(starts) or pack_carries(places) != pack_following(places):
+        given, returned = (f"{len(t)} carr{'y' if len(t) == 1 else 'ies'}" for t in (starts, following))
+        raise DeclarationError(f"the step of gx.scan returns {returned}, and {given} were given: return tuples of the same form as the initial carry")
     outputs, pack_outputs = _flat(result[1], "the output")
     return _Body([*carries, *parts], following, outputs, pack_carries, pack_outputs, since)
 
