@@ -60,7 +60,7 @@ def leaves(outputs: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
         if other is not tensor:
             raise DeclarationError(
                 f"two different tensors are called {tensor.name}: {other.describe()} from {other.origin}, and "
-                f"{tensor.describe()} from {tensor.origin}. Rename one of them, or declare it within gx.scope"
+                f"{tensor.describe()} from {tensor.origin}. Rename one of them, give its layer or model a name=, or declare it within gx.scope"
             )
     return found
 

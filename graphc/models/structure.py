@@ -37,6 +37,7 @@ class Structure(Layer):
         self._found_layers: list[Layer] = []
         self._bare: list[Tensor] = []
         self._several = False
+        self._placed = False  # whether its layers bear its name before theirs
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
         """Take a graph as the model's: check it, name its layers and inputs."""
@@ -78,7 +79,7 @@ class Structure(Layer):
 
     def rename(self, path: str) -> None:
         """Give the model a name as a layer of another: its layers stand under it."""
-        self._path = path
+        self._path, self._placed = path, True
         for name, w in self._own:
             w.name = f"{path}/{name}"
         if self.built:
@@ -167,6 +168,8 @@ class Structure(Layer):
         flat = [t for x in inputs for t in (x if isinstance(x, list | tuple) else [x])]
         if not self.built and all(isinstance(t, Tensor) for t in flat):
             self._build_for(cast("list[Tensor]", flat))
+        if self.built and not self._placed:
+            self.rename(self._path or unique(self.name, {layer.name for layer in layers_of([t for t in flat if isinstance(t, Tensor)])}))
         return super().__call__(*inputs, **options)
 
     def _build_for(self, tensors: Sequence[Tensor]) -> None:
