@@ -7,10 +7,10 @@ from typing import Any
 
 import sympy
 
-from graphc.expr.scalar import Expm1, Floor, IsFinite, Maximum, Select, Sigmoid, Softplus
+from graphc.expr.scalar import Expm1, Floor, IsFinite, Maximum, Minimum, Select, Sigmoid, Softplus
 from graphc.stable.form import Form, Poly, Term, is_positive_poly
 
-__all__ = ["log_of", "shift_of", "value_of"]
+__all__ = ["capped", "counted", "log_of", "shift_of", "value_of"]
 
 # SymPy's type stubs take an application of one of our functions for a class.
 expm1: Any = Expm1
@@ -19,6 +19,7 @@ softplus: Any = Softplus
 ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
 Positive = Callable[[Any], bool]
 _PLAIN = 10**6
+_CAP = sympy.Integer(80)
 
 
 def shift_of(top: Any) -> Any:
@@ -85,11 +86,11 @@ def _split(f: Form, positive: Positive) -> tuple[list[tuple[Poly, Any]], list[tu
     return good, [(p, k) for p, k in rest.items() if not is_positive_poly(p, positive)], tangents
 
 
-def _log_poly(p: Poly) -> Any:
+def _log_poly(p: Poly, positive: Positive) -> Any:
     """The logarithm of a positive polynomial."""
     logs = [_log_term(t) for t in _others(p)]
     if len(logs) > 2:
-        shift, total = _shifted(p)
+        shift, total = _shifted(p, positive)
         return shift + sympy.log(total)
     result = softplus(logs[0])
     for u in logs[1:]:
@@ -97,17 +98,35 @@ def _log_poly(p: Poly) -> Any:
     return result
 
 
-def _shifted(p: Poly) -> tuple[Any, Any]:
-    """``(m, r)`` with ``p = exp(m) * r``, ``m`` near the largest exponent."""
-    exponents = list(dict.fromkeys(t.exponent for t in p))
-    top = exponents[0]
-    for e in exponents[1:]:
+def _shifted(p: Poly, positive: Positive) -> tuple[Any, Any]:
+    """``(m, r)`` with ``p = exp(m) * r``, ``m`` near the largest exponent whose weight is not 0."""
+    groups: dict[Any, list[Term]] = {}
+    for t in p:
+        groups.setdefault(t.exponent, []).append(t)
+    weights = {e: sympy.Add(*(_value_term(t, t.exponent) for t in terms)) for e, terms in groups.items()}
+    unsure = {e for e, terms in groups.items() if not weights[e].is_number and not is_positive_poly(tuple(terms), positive)}
+    tops = [counted(w, e) if e in unsure else e for e, w in weights.items()]
+    top = tops[0]
+    for e in tops[1:]:
         top = Maximum(top, e)
     shift = shift_of(top)
-    return shift, sympy.Add(*(_value_term(t, shift) for t in p))
+    return shift, sympy.Add(*(w * sympy.exp(capped(w, e - shift) if e in unsure else e - shift) for e, w in weights.items()))
 
 
-def _signed(polys: Sequence[tuple[Poly, Any]]) -> tuple[Any, Any]:
+def counted(weight: Any, exponent: Any) -> Any:
+    """An exponent, or minus infinity where its weight is 0: it has no say in the shift."""
+    return Select(sympy.Ne(weight, 0), exponent, -sympy.oo)
+
+
+def capped(weight: Any, exponent: Any) -> Any:
+    """An exponent that is bounded where its weight is 0, so that 0 times its exponential is 0.
+
+    The derivative by the weight is right up to the bound, next to the largest number in single precision.
+    """
+    return Select(sympy.Ne(weight, 0), exponent, Minimum(exponent, _CAP))
+
+
+def _signed(polys: Sequence[tuple[Poly, Any]], positive: Positive) -> tuple[Any, Any]:
     """``(e, r)`` with the product ``exp(e) * r``, for polynomials that may be negative."""
     exponent, rest = ZERO, ONE
     for p, k in polys:
@@ -119,7 +138,7 @@ def _signed(polys: Sequence[tuple[Poly, Any]]) -> tuple[Any, Any]:
         elif all(t.exponent == 0 for t in p):
             rest = rest * sympy.Add(*(_value_term(t, ZERO) for t in p)) ** k
         else:
-            shift, total = _shifted(p)
+            shift, total = _shifted(p, positive)
             exponent, rest = exponent + k * shift, rest * total**k
     return exponent, rest
 
@@ -134,43 +153,45 @@ def log_of(f: Form, positive: Positive) -> Any:
         else:
             unknown = unknown * a**k
     for p, k in good:
-        step, log = _log_power(exponent, p, k)
+        step, log = _log_power(exponent, p, k, positive)
         exponent, logs = exponent + step, logs + log
     c = f.term.coefficient
     if len(signed) == 1 and unknown == 1 and signed[0][1] == 1 and _pair(signed[0][0]) is not None:
         u: Any = _pair(signed[0][0])  # the sign of c says which of the two terms is the larger
         exponent, u = (exponent, u) if c > 0 else (exponent + u, -u)
         return exponent + logs + sympy.log(_plain(abs(c))) + sympy.log(-expm1(u))
-    more, rest = _signed(signed)
+    more, rest = _signed(signed, positive)
     unknown = unknown * rest
     last = sympy.log(_plain(c) * unknown) if unknown != 1 or c < 0 else sympy.log(_plain(c))
     return exponent + more + logs + last
 
 
-def _log_power(exponent: Any, p: Poly, k: Any) -> tuple[Any, Any]:
+def _log_power(exponent: Any, p: Poly, k: Any, positive: Positive) -> tuple[Any, Any]:
     """What ``p ** k`` adds to the exponent and to the logarithms: the way round that leaves the shorter exponent."""
     if len(p) == 2:
         u = _log_term(_others(p)[0])
         if _length(sympy.expand_mul(exponent + k * u)) < _length(exponent):
             return k * u, k * softplus(-u)
-    return ZERO, k * _log_poly(p)
+    return ZERO, k * _log_poly(p, positive)
 
 
 def value_of(f: Form, positive: Positive) -> Any:
     """The value of a form."""
     good, signed, result = _split(f, positive)
     result = result * _plain(f.term.coefficient)
+    weight = ONE
     for a, k in f.term.atoms:
         result = result * a**k
-    exponent, factor = _signed(signed)
+        weight = weight if k < 0 or positive(a) else weight * a
+    exponent, factor = _signed(signed, positive)
     exponent, result = exponent + f.term.exponent, result * factor
     left, logistic = _logistic(exponent, good)
     if left == 0:
         return result * logistic
     for p, k in good:
-        step, log = _log_power(exponent, p, k)
+        step, log = _log_power(exponent, p, k, positive)
         exponent = exponent + step + log
-    return result * sympy.exp(exponent)
+    return result * sympy.exp(exponent if weight == 1 else capped(weight, exponent))
 
 
 def _logistic(exponent: Any, polys: Sequence[tuple[Poly, Any]]) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ import sympy
 
 from graphc.expr.graph import topological
 from graphc.expr.operation import Alias, Reshape
-from graphc.expr.scalar import Expm1, Floor, IsFinite, Power, Select, Sigmoid
+from graphc.expr.scalar import Expm1, Floor, IsFinite, Minimum, Power, Select, Sigmoid
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Node, Tensor
 
@@ -35,6 +35,7 @@ class Facts:
         floor: such an entry rounded down: the shift of a stable sum.
         shifted: something minus such a shift.
         stable: exponentials of what is shifted, and sums of them.
+        choice: a choice between formulas of which one is of the family.
         depth: how many stages lie between it and the exponentials.
     """
 
@@ -46,6 +47,7 @@ class Facts:
     floor: bool = False
     shifted: bool = False
     stable: bool = False
+    choice: bool = False
     depth: int = 0
 
 
@@ -107,7 +109,7 @@ class Reach:
         facts = self.body(op.body, lookup_of(node))
         depth = 1 + max((self.tensor(t).depth for t in node.inputs if self.tensor(t).family), default=0)
         if not facts.family or depth > _DEEPEST:
-            return Facts(top=facts.top, floor=facts.floor, shifted=facts.shifted) if op.reducer is None else _NONE
+            return replace(facts, family=False) if op.reducer is None else _NONE
         if op.reducer is None:
             return replace(facts, depth=depth)
         return Facts(True, facts.grows and not facts.stable, stable=facts.stable and op.reducer == "sum", depth=depth + 3)
@@ -126,7 +128,12 @@ class Reach:
             choices = [a for a in body.args[1:] if not a.is_number and not self._is_constant(a, lookup)]
             parts = [self.body(a, lookup) for a in choices]
             guard = body.args[0].has(IsFinite) or self._asks_finite(body.args[0], lookup)
-            return Facts(top=guard and all(p.top for p in parts), floor=guard and all(p.floor for p in parts))
+            choice = any(p.family or p.choice for p in parts)
+            if parts and all(p.shifted for p in parts):
+                return Facts(shifted=True)
+            return Facts(top=guard and all(p.top for p in parts), floor=guard and all(p.floor for p in parts), choice=choice)
+        if isinstance(body, Minimum):
+            return Facts(shifted=any(self.body(a, lookup).shifted for a in body.args))
         if isinstance(body, Floor):
             top = self.body(body.args[0], lookup).top
             return Facts(top=top, floor=top)

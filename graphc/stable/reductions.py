@@ -13,11 +13,12 @@ import sympy
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.dims import dim_symbol
+from graphc.expr.scalar import Select
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.stable import form as forms
 from graphc.stable.context import Context, Located, StableSum
-from graphc.stable.emit import log_of, shift_of
+from graphc.stable.emit import capped, counted, log_of, shift_of
 from graphc.stable.form import Form, Term
 from graphc.stable.frame import Frame
 
@@ -33,13 +34,14 @@ def sum_of(context: Context, tensor: Tensor, frame: Frame, found: Form) -> Locat
     test = context.positive(frame)
     certain = forms.is_positive(found, test)
     facts = context.reach.tensor(tensor)
-    if facts.stable:
-        if certain:
-            context.certain.add(tensor)
-            _recognise(context, tensor, frame, found)
+    if facts.stable and certain:
+        context.certain.add(tensor)
+        _recognise(context, tensor, frame, found)
+        return None
+    if facts.stable and found.term.exponent.has(Select):  # a weighted sum made stable before
         return None
     cancelled = not found.exponential and not found.term.atoms
-    if not (found.exponential or cancelled) or not (certain or facts.grows):
+    if not (found.exponential or cancelled):
         return None
     inner, constant = _apart(found, frame, set(op.reduced))
     weight = sympy.Mul(*(a**k for a, k in inner.term.atoms if not test(a)))
@@ -50,10 +52,11 @@ def sum_of(context: Context, tensor: Tensor, frame: Frame, found: Form) -> Locat
     exponent = log_of(logs, test)
     if not frame.variables(exponent) & set(op.reduced):
         return _even(context, op, frame, weight, constant)
-    top = context.build(frame, exponent, op, "max")
+    top = context.build(frame, exponent if weight == 1 else counted(weight, exponent), op, "max")
     here = tuple(Affine.variable(k) for k in range(len(op.shape)))
     shift = context.unique(stage(op.shape, [(top, here)], shift_of(read_symbol(0)), dtype="float"))
-    total = context.build(frame, weight * sympy.exp(exponent - frame.read(shift, op.write)), op, "sum")
+    below = exponent - frame.read(shift, op.write)
+    total = context.build(frame, sympy.exp(below) if weight == 1 else weight * sympy.exp(capped(weight, below)), op, "sum")
     context.fresh.add(total)
     if certain:
         context.certain.add(total)

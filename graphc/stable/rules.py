@@ -11,7 +11,7 @@ from graphc.expr.affine import Affine
 from graphc.expr.compose import accesses
 from graphc.expr.dims import DimSymbol
 from graphc.expr.operation import Reshape
-from graphc.expr.scalar import Expm1, Log1p, RootOfSquares
+from graphc.expr.scalar import Expm1, Log1p, RootOfSquares, Select
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.stable.emit import log_of, value_of
@@ -49,6 +49,10 @@ class Rules:
     def log(self, expr: Any, frame: Frame) -> Any:
         """A logarithm of exponentials, or next to 1."""
         (inside,) = expr.args
+        choice = self._choice(inside, frame)
+        if choice is not None:
+            condition, *branches = choice.args
+            return Select(self.rewrite(condition, frame), *(self.rewrite(sympy.log(b), frame) for b in branches))
         if self.expander.facts(inside, frame).family and not self._is_plain(inside, frame):
             known = self.expander.known(inside, frame)
             found = None if known is None else self._of_form(known, frame)
@@ -56,6 +60,14 @@ class Rules:
                 return found
         rest = self._beside_one(inside, frame)
         return None if rest is None else Log1p(self.rewrite(rest, frame))
+
+    def _choice(self, inside: Any, frame: Frame) -> Any:
+        """The ``Select`` between formulas with exponentials that a formula is, also behind names and layouts."""
+        for _ in range(8):
+            if inside is None or isinstance(inside, Select) or not self.expander.facts(inside, frame).choice:
+                break
+            inside = self._behind(inside, frame)
+        return inside if isinstance(inside, Select) and self.expander.facts(inside, frame).choice else None
 
     def log1p(self, expr: Any, frame: Frame) -> Any:
         """``log(1 + x)`` of exponentials."""
