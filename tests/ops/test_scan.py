@@ -16,9 +16,8 @@ H = RNG.normal(size=3)
 
 def agree(outputs: list[gx.Tensor], feeds: dict[gx.Tensor, Any], wanted: list[Any]) -> None:
     """The evaluator, NumPy source and kernels give what is wanted."""
-    readings = [gx.evaluate(outputs, feeds)]
-    for target in ("numpy", "cpu"):
-        readings.append(gx.compile(outputs, inputs=list(feeds), target=target, dtype="float64")(*feeds.values()))
+    programs = [gx.compile(outputs, inputs=list(feeds), target=target, dtype="float64") for target in ("numpy", "cpu")]
+    readings = [gx.evaluate(outputs, feeds), *(f(*feeds.values()) for f in programs)]
     for values in readings:
         for value, want in zip(values, wanted, strict=True):
             assert np.shape(value) == np.shape(want)

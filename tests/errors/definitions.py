@@ -1,0 +1,55 @@
+"""Mistakes in index notation."""
+
+from __future__ import annotations
+
+import sympy
+
+import graphc as gx
+from tests.errors.common import Mistake, W, v
+
+i, j, k, u = gx.indices("i j k u")
+
+DEFINED: list[Mistake] = [
+    ("no name of an index", lambda: gx.indices(""), gx.DeclarationError, ("gx.indices",)),
+    ("a number for indices", lambda: gx.indices(3), gx.DeclarationError, ("gx.indices", "3")),
+    ("an output index that stands nowhere", lambda: gx.define("Y", (i, j), v()[i]), gx.DeclarationError, ("j", "extents")),
+    ("an index that is free", lambda: gx.define("Y", (i,), W()[i, k]), gx.DeclarationError, ("k", "gx.Sum")),
+    ("a symbol that is free", lambda: gx.define("Y", (i,), v()[i] * sympy.Symbol("q")), gx.DeclarationError, ("q",)),
+    ("an output index reduced", lambda: gx.define("Y", (i,), gx.Sum(W()[i, j], i, j)), gx.DeclarationError, ("i", "reduced")),
+    ("an index twice in a reducer", lambda: gx.Sum(v()[i], i, i), gx.DeclarationError, ("gx.Sum", "twice")),
+    ("a reducer without an index", lambda: gx.Sum(v()[i]), gx.DeclarationError, ("gx.Sum", "gx.indices")),
+    ("a reducer over text", lambda: gx.Max(v()[i], "i"), gx.DeclarationError, ("gx.Max", "gx.indices")),
+    ("output indices twice", lambda: gx.define("Y", (i, i), W()[i, i]), gx.DeclarationError, ("Y",)),
+    ("text for an output index", lambda: gx.define("Y", ("i",), v()[i]), gx.DeclarationError, ("Y", "gx.indices")),
+    ("a SymPy symbol for an output index", lambda: gx.define("Y", (sympy.Symbol("i"),), v()[i]), gx.DeclarationError, ("Y", "gx.indices")),
+    ("too few places", lambda: W()[i], gx.DeclarationError, ("W(4, 2)", "2", "1")),
+    ("too many places", lambda: v()[i, j], gx.DeclarationError, ("v(5,)",)),
+    ("a slice beside an index", lambda: W()[i, :], gx.DeclarationError, ("W(4, 2)", "slice")),
+    ("a negative place", lambda: gx.define("Y", (i,), W()[i, -1]), gx.DeclarationError, ("W(4, 2)", "-1", "shape")),
+    ("a place that is not affine", lambda: gx.define("Y", (i,), v()[i**2]), gx.DeclarationError, ("v(5,)", "affine")),
+    ("a product of indices", lambda: gx.define("Y", (i, j), v()[i * j]), gx.DeclarationError, ("v(5,)", "affine")),
+    ("half an index", lambda: gx.define("Y", (i,), v()[i / 2]), gx.DeclarationError, ("v(5,)", "affine")),
+    ("a place through floats", lambda: gx.define("Y", (i,), W()[v()[i], 0]), gx.DeclarationError, ("W(4, 2)", "integer")),
+    ("a bare index on unequal axes", lambda: gx.define("Y", (i,), v()[i] + W()[i, 0]), gx.ShapeError, ("i", "5", "4")),
+    ("a bare index beside a shifted one", lambda: gx.define("Y", (i,), v()[i] * v()[i + 1]), gx.ShapeError, ("v(5,)", "i + 1")),
+    ("an access that leaves", lambda: gx.define("Y", (i,), v()[i - 1], extents={i: 5}), gx.ShapeError, ("v(5,)", "outside=0")),
+    ("an extent too large", lambda: gx.define("Y", (i,), v()[i], extents={i: 6}), gx.ShapeError, ("v(5,)",)),
+    ("a comparison in Python", lambda: gx.define("Y", (i, j), i == j), gx.DeclarationError, ("False", "sympy.Eq")),
+    ("another outside", lambda: gx.define("Y", (i,), v()[i - 1], outside=1), gx.DeclarationError, ("outside",)),
+    ("text for a body", lambda: gx.define("Y", (i,), "X[i]"), gx.DeclarationError, ("Y", "X[i]")),
+    ("None for a body", lambda: gx.define("Y", (i,), None), gx.DeclarationError, ("Y", "None")),
+    ("a tensor without indices", lambda: gx.define("Y", (i,), v()), gx.DeclarationError, ("v(5,)", "v[i")),
+    ("a tensor without indices in a sum", lambda: gx.define("Y", (i,), v()[i] + W()), gx.DeclarationError, ("W(4, 2)", "W[i")),
+    ("a negative extent", lambda: gx.define("Y", (i,), v()[i - 1], extents={i: -2}, outside=0), gx.DeclarationError, ("-2",)),
+    ("text for the extents' index", lambda: gx.define("Y", (i,), v()[i - 1], extents={"i": 5}, outside=0), gx.DeclarationError, ("'i'",)),
+    ("an empty name of a definition", lambda: gx.define("", (i,), v()[i]), gx.DeclarationError, ("name",)),
+    ("a number for the name of a definition", lambda: gx.define(3, (i,), v()[i]), gx.DeclarationError, ("name", "3")),
+    ("an unknown SymPy function", lambda: gx.define("Y", (i,), sympy.gamma(v()[i])), gx.DeclarationError, ("gamma",)),
+    ("a complex body", lambda: gx.define("Y", (i,), v()[i] * sympy.I), gx.DeclarationError, ("I",)),
+    ("SymPy's derivative", lambda: gx.define("Y", (i,), sympy.Derivative(sympy.Function("f")(v()[i]), v()[i])), gx.DeclarationError, ()),
+    ("SymPy's own sum", lambda: gx.define("Y", (i,), sympy.Sum(v()[k], (k, 0, 4))), gx.DeclarationError, ("gx.Sum",)),
+    ("an infinite body", lambda: gx.define("Y", (i,), v()[i] + sympy.zoo), gx.DeclarationError, ("ComplexInfinity",)),
+    ("the index of another tensor's axis", lambda: gx.define("Y", (), gx.Sum(W()[k, k], k)), gx.ShapeError, ("k", "4", "2")),
+]
+
+MISTAKES: list[Mistake] = [*DEFINED]
