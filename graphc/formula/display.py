@@ -19,6 +19,7 @@ _BINDING = {
     "power": POWER, "elementpower": POWER, "transpose": POWER, "root": ATOM, "length": ATOM, "call": ATOM, "total": TOTAL, "norm": ATOM,
     "bracket": ATOM, "cases": ATOM, "compare": ADD, "and": ADD, "or": ADD, "not": ATOM, "quotient": ATOM, "remainder": ADD,
 }  # fmt: skip
+_RAISED = (r"\sin", r"\cos", r"\tan", r"\tanh", r"\sinh", r"\cosh")  # whose powers are written as in sin² x
 _SUPERSCRIPTS = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
 
 
@@ -167,6 +168,13 @@ def _power_text(show: Show) -> str:
     return f"{_t(base, ATOM)}^{_t(exponent, ATOM)}"
 
 
+def _power_latex(show: Show) -> str:
+    base, exponent = show.parts
+    if base.kind == "call" and base.tex in _RAISED and exponent.kind == "atom" and exponent.plain.isdigit():
+        return rf"{base.tex}^{{{exponent.tex}}}" + _call_latex(base)[len(base.tex) :]
+    return f"{_l(base, ATOM)}^{{{latex(exponent)}}}"
+
+
 def _call_text(show: Show) -> str:
     if len(show.parts) == 1 and show.plain in ("sin", "cos", "tan", "log") and show.parts[0].kind == "atom":
         return f"{show.plain} {text(show.parts[0])}"
@@ -225,7 +233,7 @@ _LATEX: dict[str, Callable[[Show], str]] = {
     "product": _product_latex,
     "hadamard": lambda s: r" \odot ".join(_l(p, POWER) for p in s.parts),
     "fraction": lambda s: rf"\frac{{{latex(s.parts[0])}}}{{{latex(s.parts[1])}}}",
-    "power": lambda s: f"{_l(s.parts[0], ATOM)}^{{{latex(s.parts[1])}}}",
+    "power": _power_latex,
     "elementpower": lambda s: rf"{_l(s.parts[0], ATOM)}^{{\odot {latex(s.parts[1])}}}",
     "transpose": lambda s: _l(s.parts[0], ATOM + (s.parts[0].kind == "call")) + r"^{\top}",
     "quotient": lambda s: rf"\left\lfloor \frac{{{latex(s.parts[0])}}}{{{latex(s.parts[1])}}} \right\rfloor",

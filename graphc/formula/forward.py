@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import sympy
 
@@ -24,7 +24,7 @@ from graphc.formula.atoms import Entry, Letter, Reduced, Source, fresh_letters, 
 from graphc.formula.radix import reshaped_places
 from graphc.formula.structure import automatic_names, random_only
 
-__all__ = ["Definition", "Forward", "axes"]
+__all__ = ["Definition", "Forward", "Reader", "axes", "exact", "stage_formula"]
 
 _LONGEST = 60
 
@@ -51,6 +51,14 @@ class Definition:
     def entry(self) -> Any:
         """The tensor's entry at those letters."""
         return Entry(self.source, *self.letters)
+
+
+class Reader(Protocol):
+    """What says how an entry of a tensor reads."""
+
+    def read(self, tensor: Tensor, places: Sequence[Any]) -> Any:
+        """The formula of a tensor's entry at places."""
+        ...
 
 
 def axes(tensor: Tensor) -> tuple[Letter, ...]:
@@ -122,7 +130,7 @@ class Forward:
     def _formula(self, node: Node, output: Tensor) -> Any:
         op = node.op
         if isinstance(op, Stage):
-            return _exact(_stage_formula(self, node, op, output))
+            return exact(stage_formula(self, node, op, output))
         if isinstance(op, Assign):
             return self.read(node.inputs[1], axes(output))
         if not isinstance(op, Reshape):
@@ -156,10 +164,10 @@ def _number(tensor: Tensor) -> Any:
         return None
     if tensor.dtype == "bool":
         return ONE if first else ZERO
-    return _exact(sympy.sympify(first.item()))
+    return exact(sympy.sympify(first.item()))
 
 
-def _exact(expr: Any) -> Any:
+def exact(expr: Any) -> Any:
     """Decimal numbers as the fractions that they mean."""
     floats = {f: _fraction(float(f)) for f in expr.atoms(sympy.Float)}
     return tidy(expr.xreplace(floats) if floats else expr)
@@ -171,7 +179,7 @@ def _fraction(value: float) -> Any:
     return sympy.Rational(near.numerator, near.denominator) if float(near) == value else sympy.Rational(repr(value))
 
 
-def _stage_formula(forward: Forward, node: Node, op: Stage, output: Tensor) -> Any:
+def stage_formula(forward: Reader, node: Node, op: Stage, output: Tensor) -> Any:
     """A stage's entry at the letters of its output."""
     free = op.free
     own = axes(output)

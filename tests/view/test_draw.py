@@ -353,7 +353,7 @@ def test_large_values_are_summarised() -> None:
 def test_copies_that_nobody_wrote_are_not_drawn() -> None:
     loss, _ = network()
     gradient = gx.grad(loss, gx.leaves(loss)["W1"])
-    assert r"$\cdot_{i, j}$" not in draw(gradient).tex
+    assert r"$\cdot_{ij}$" not in draw(gradient).tex
     assert "1 - \\tanh^{2}" in draw(gradient).tex
 
 
