@@ -23,7 +23,7 @@ from graphc.expr.scope import scope
 from graphc.expr.tensor import METHODS as _METHODS
 from graphc.expr.tensor import Tensor
 from graphc.initializers import initialise as _initialise
-from graphc.ops import nn, random
+from graphc.ops import linalg, nn, random
 from graphc.ops.arithmetic import (
     abs,
     add,
@@ -105,8 +105,8 @@ __all__ = [
     # models
     "Model", "Sequential", "load_model",
     # namespaces
-    "activations", "callbacks", "data", "initializers", "layers", "losses", "metrics", "models", "nn", "optimizers", "random", "regularizers",
-    "schedules",
+    "activations", "callbacks", "data", "initializers", "layers", "linalg", "losses", "metrics", "models", "nn", "optimizers", "random",
+    "regularizers", "schedules",
     # errors
     "CompileError", "DataError", "DeclarationError", "DerivationError", "FileFormatError", "GraphcError", "ShapeError",
 ]  # fmt: skip

@@ -9,7 +9,8 @@ from graphc.expr.build import stage
 from graphc.expr.compose import accesses
 from graphc.expr.dims import Extent
 from graphc.expr.graph import replace_inputs, topological
-from graphc.expr.operation import Alias, Assign, Leaf, Reshape, Scan
+from graphc.expr.matrices import linalg
+from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol, substitute_indices
 from graphc.expr.tensor import Node, Tensor, make, make_scan
 
@@ -54,6 +55,9 @@ def _carry_along(outputs: Sequence[Tensor], batch: tuple[Extent, ...], stacks: _
         elif isinstance(op, Reshape):
             shape = (*batch, *op.shape)
             stacks[node.outputs[0]] = make(Reshape(shape), (stacks[node.inputs[0]],), shape, node.outputs[0].dtype, origin=node.origin)
+        elif isinstance(op, Linalg):
+            operands = [_stacked(t, batch, stacks) for t in node.inputs]
+            stacks[node.outputs[0]] = linalg(op.kind, operands, label=op.label, guards=node.guards, origin=node.origin)
         else:
             assert isinstance(op, Alias | Assign), op
             value = node.inputs[1] if isinstance(op, Assign) else node.inputs[0]

@@ -7,13 +7,14 @@ from typing import Any
 
 import sympy
 
+from graphc.autodiff.linalg_rule import linalg_adjoints
 from graphc.autodiff.scan_rule import scan_adjoints
 from graphc.autodiff.stage_rule import stage_adjoints
 from graphc.errors import DeclarationError, DerivationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
 from graphc.expr.graph import topological
-from graphc.expr.operation import Alias, Assign, Leaf, Reshape, Scan
+from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor, make
 from graphc.stable import stabilise_keeping
@@ -136,6 +137,8 @@ def _contributions(node: Node, adjoints: dict[Tensor, Tensor], wanted: set[Tenso
     adjoint = adjoints[node.outputs[0]]
     if isinstance(op, Stage):
         return stage_adjoints(node, adjoint, [t for t in node.inputs if t in wanted])
+    if isinstance(op, Linalg):
+        return linalg_adjoints(node, adjoint, wanted)
     source = node.inputs[1] if isinstance(op, Assign) else node.inputs[0] if node.inputs else None
     if source is None or source not in wanted or isinstance(op, Leaf):
         return []

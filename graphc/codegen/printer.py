@@ -47,7 +47,7 @@ class _Printer:
         """The whole source."""
         self.block(self.kernel.body, 1)
         head = ["control = integers(row, 0)"] if any("control" in line for line in self.lines) else []
-        binders = {"float": "floats32" if self.floats == "float32" else "floats64", "int": "integers", "bool": "bools"}
+        binders = {"float": "floats32" if self.floats == "float32" else "floats64", "int": "integers", "bool": "bools", "double": "floats64"}
         head += [f"b{k} = {binders[kind]}(row, {k + 1})" for k, kind in enumerate(self.kernel.buffers)]
         first = 1 + len(self.kernel.buffers)
         head += [f"n{k} = integer(row, {first + k})" for k in range(self.kernel.params)]
@@ -121,6 +121,8 @@ class _Printer:
             self.emit(depth, f"b{s.buffer}[{self.place(s.place)}] = {self.stored(s)}")
         elif isinstance(s, ir.Contract):
             self.contract(s, depth)
+        elif isinstance(s, ir.Matrices):
+            self.matrices(s, depth)
         else:
             self.reduction(s, depth)
 
@@ -184,3 +186,10 @@ class _Printer:
         a = f"b{s.a}, {self.place(s.a_at)}, {self.number(s.am)}, {self.number(s.ak)}"
         b = f"b{s.b}, {self.place(s.b_at)}, {self.number(s.bk)}, {self.number(s.bn)}"
         self.emit(depth, f"multiply({c}, {a}, {b}, b{s.scratch}, {m}, {n}, {k}, {self.place(s.adds)})")
+
+    def matrices(self, s: ir.Matrices, depth: int) -> None:
+        """The line of an operation of linear algebra."""
+        along = len(s.operands) - 1
+        buffers = ", ".join(f"b{b}" for b in (s.result, *s.operands, s.scratch))
+        sizes = ", ".join(self.number(x) for x in (s.count, s.size, s.code) if x is not None)
+        self.emit(depth, f"{s.kind}{along or ''}({'' if s.code is None else 'control, '}{buffers}, {sizes})")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy as np
 from graphc.expr.dims import Extent
 from graphc.expr.stage import Stage
 
-__all__ = ["Alias", "Assign", "Cell", "DType", "Leaf", "Operation", "Phase", "Random", "Reshape", "Scan"]
+__all__ = [
+    "Alias", "Assign", "Carry", "Cell", "Current", "DType", "Leaf", "Linalg", "Operation", "Phase", "Random", "Reshape", "Scan", "next_number",
+]  # fmt: skip
 
 DType = Literal["float", "int", "bool"]
 BodyTensor = Any  # a Tensor: its class stands one file up
@@ -80,12 +83,45 @@ class Random:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """``(state, value)``: the state's next value; the node's own value is the new value."""
+    """``(state, value)``: the state's next value; the node's own value is the new value.
+
+    Attributes:
+        number: from :func:`next_number`: which assignment it is, kept by copies of the node, and the order among several.
+        chained: whether it takes its turn after others to the same state, instead of being the only one.
+    """
+
+    number: int
+    chained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Carry(Alias):
+    """``(value, *assigned)``: the value; where a program computes it for training, the assignments are carried out too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Current(Alias):
+    """``(state,)``: the state as those assignments that are chained and come before ``number`` leave it."""
+
+    number: int
+
+
+_numbers = itertools.count()
+
+
+def next_number() -> int:
+    """A number above all those given so far: the order of assignments."""
+    return next(_numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
     """``(training, inference)``: one of the two, resolved by substitution before anything else."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether training too takes the inference branch."""
+        return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,4 +146,20 @@ class Scan:
     reverse: bool = False
 
 
-Operation = Stage | Leaf | Reshape | Alias | Random | Assign | Phase | Scan
+@dataclass(frozen=True, slots=True)
+class Linalg:
+    """``(matrices, directions...)``: what linear algebra computes from square matrices, which are the last two axes.
+
+    The operands have one shape. ``cofactor`` is the derivative of the determinant by its entries; with directions, the
+    derivative of that along each of them.
+
+    Attributes:
+        kind: what is computed.
+        label: what the user calls the matrices, for messages; no part of the structure.
+    """
+
+    kind: Literal["inverse", "determinant", "logdet", "cofactor"]
+    label: str = field(default="", compare=False)
+
+
+Operation = Stage | Leaf | Reshape | Alias | Random | Assign | Phase | Scan | Linalg

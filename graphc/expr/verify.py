@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.expr.graph import topological
-from graphc.expr.operation import Alias, Assign, Leaf, Phase, Random, Reshape, Scan
+from graphc.expr.graph import topological, unalias
+from graphc.expr.matrices import MOST_DIRECTIONS
+from graphc.expr.operation import Alias, Assign, Carry, Leaf, Linalg, Phase, Random, Reshape, Scan
 from graphc.expr.scalar import is_condition
 from graphc.expr.stage import REDUCERS, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
@@ -16,7 +17,7 @@ from graphc.expr.tensor import Node, Tensor
 __all__ = ["GraphDefectError", "verify"]
 
 # operation -> the number of inputs it takes; None: any.
-_ARITY: dict[type, int | None] = {Stage: None, Leaf: 0, Reshape: 1, Alias: None, Random: 0, Assign: 2, Phase: 2, Scan: None}
+_ARITY: dict[type, int | None] = {Stage: None, Leaf: 0, Reshape: 1, Alias: None, Random: 0, Assign: 2, Phase: 2, Scan: None, Linalg: None}
 
 
 class GraphDefectError(AssertionError):
@@ -46,7 +47,11 @@ def verify(outputs: Sequence[Tensor]) -> None:
             _verify_scan(node, node.op)
         elif isinstance(node.op, Reshape):
             _require(node.outputs[0].shape == node.op.shape, node, "the shape is not the view's")
+        elif isinstance(node.op, Linalg):
+            _verify_linalg(node, node.op)
         elif isinstance(node.op, Alias | Phase):
+            beside = node.inputs[1:] if isinstance(node.op, Carry) else ()
+            _require(all(isinstance(unalias(t).op, Assign) for t in beside), node, "what is carried is no assignment")
             same = node.inputs if isinstance(node.op, Phase) else node.inputs[:1]
             _require(all(t.ndim == node.outputs[0].ndim for t in same), node, "the rank changes")
         elif isinstance(node.op, Assign):
@@ -63,6 +68,15 @@ def _verify_scan(node: Node, scan: Scan) -> None:
     free = {n for n in topological(scan.results) if isinstance(n.op, Leaf) and n.op.kind != "constant"}
     _require(free <= {t.node for t in scan.parameters}, node, "the body reads a tensor that is none of its parameters")
     verify(scan.results)
+
+
+def _verify_linalg(node: Node, op: Linalg) -> None:
+    directions = range(1, MOST_DIRECTIONS + 2) if op.kind == "cofactor" else (1,)
+    _require(len(node.inputs) in directions, node, "the number of inputs is wrong")
+    x, y = node.inputs[0], node.outputs[0]
+    _require(x.ndim >= 2 and all(t.shape == x.shape and t.dtype == "float" for t in node.inputs), node, "the operands are not matrices of one shape")
+    scalar = op.kind in ("determinant", "logdet")
+    _require(y.shape == (x.shape[:-2] if scalar else x.shape) and y.dtype == "float", node, "the result has not the shape of its kind")
 
 
 def _verify_stage(node: Node, stage: Stage) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from graphc.expr.dims import Extent
-from graphc.expr.operation import Alias, Assign, Leaf, Reshape, Scan
+from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.stage import Read, Stage
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
@@ -66,7 +66,7 @@ class Fusion:
                     self._uses.setdefault(node.inputs[read.operand], []).append(_Use(user, read))
             elif isinstance(node.op, Reshape | Assign):
                 kept[root_of(node.outputs[0])] = None
-            elif isinstance(node.op, Scan):
+            elif isinstance(node.op, Scan | Linalg):
                 kept.update({root_of(t): None for t in node.inputs})
         self._decide(kept)
         self.groups = self._group(outputs)
@@ -195,7 +195,7 @@ class Fusion:
         assigned = {root_of(n.outputs[0]) for n in self.nodes if isinstance(n.op, Assign)}
         readers: dict[Tensor, list[Tensor]] = {}
         for node in self.nodes:
-            if any(t in self.kept for t in node.outputs) and isinstance(node.op, Stage | Scan):
+            if any(t in self.kept for t in node.outputs) and isinstance(node.op, Stage | Scan | Linalg):
                 for t in self.memory(node.outputs[0]):
                     readers.setdefault(t, []).append(node.outputs[0])
         for node in reversed(self.nodes):

@@ -10,12 +10,13 @@ A :class:`Kernel` is a function of buffers and whole numbers that are known when
 * ``Store`` writes a value to a place of a buffer; ``Update`` combines a value into a place, where its condition holds.
 * ``Contract`` is a sum of products over one index, ``C[m, n] (+)= sum_k A[m, k] * B[k, n]``, that each target expands its
   own way; ``C`` has stride 1 along ``n``.
+* ``Matrices`` is an operation of linear algebra on a stack of square matrices, row by row in whole buffers.
 
 A ``Place`` is an integer-affine map with run-time coefficients: its variables are loop variables (``v >= 0``) and integer
 values (``-(value + 1)``). A coefficient is an ``int``, or a ``Param``: a whole number given when the kernel runs. Buffers are
 flat; a place is a flat position. Distinct buffers do not overlap where one of them is written. Kinds are ``float`` (of the
-program's precision), ``int`` (64 bits) and ``bool``. Arithmetic is typed: both arguments have the result's kind, except for
-comparisons, selections and conversions.
+program's precision), ``double`` (64 bits, for scratch memory alone), ``int`` (64 bits) and ``bool``. Arithmetic is typed: both
+arguments have the result's kind, except for comparisons, selections and conversions.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
 __all__ = [
-    "Accumulate", "Checked", "Coefficient", "Compute", "Contract", "Integer", "Kernel", "Kind", "Literal", "Load", "Loop", "Param",
+    "Accumulate", "Checked", "Coefficient", "Compute", "Contract", "Integer", "Kernel", "Kind", "Literal", "Load", "Loop", "Matrices", "Param",
     "Place", "Start", "Statement", "Store", "Uniform", "Update",
 ]  # fmt: skip
 
-Kind = OneOf["float", "int", "bool"]
+Kind = OneOf["float", "int", "bool", "double"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,24 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True)
+class Matrices:
+    """``kind`` (inverse, determinant, logdet, cofactor) of each of ``count`` matrices of ``size`` rows, computed in 64 bits.
+
+    ``operands``: the matrices and, after them, the directions that cofactors are differentiated along. Where a matrix that is to
+    be inverted is singular, the program's error word becomes ``code``, and the matrix's number is noted. ``scratch`` is a
+    buffer of 64-bit floats of its own.
+    """
+
+    kind: str
+    result: int
+    operands: tuple[int, ...]
+    scratch: int
+    count: Param
+    size: Param
+    code: Param | None
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """The body for each value of the variable."""
 
@@ -185,7 +204,7 @@ class Loop:
     body: tuple[Statement, ...]
 
 
-Statement = Literal | Load | Integer | Compute | Uniform | Checked | Start | Accumulate | Store | Update | Contract | Loop
+Statement = Literal | Load | Integer | Compute | Uniform | Checked | Start | Accumulate | Store | Update | Contract | Matrices | Loop
 
 
 @dataclass(frozen=True, slots=True)

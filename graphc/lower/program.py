@@ -11,7 +11,7 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.dims import Extent, product
 from graphc.expr.graph import assigns, topological
-from graphc.expr.operation import Assign, Leaf, Random, Reshape, Scan
+from graphc.expr.operation import Assign, Leaf, Linalg, Random, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower import ir
@@ -19,9 +19,10 @@ from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter
 from graphc.lower.fuse import Fusion, Group, root_of
 from graphc.lower.kernels import elementwise_kernel, reduction_kernel, scatter_kernel
+from graphc.lower.matrices import matrix_kernel
 from graphc.rewrite.passes import rewrite
 
-__all__ = ["Call", "Check", "Program", "Repeated", "copy_of", "lower"]
+__all__ = ["Call", "Check", "Program", "Regular", "Repeated", "copy_of", "lower"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class Check:
     tensor: Tensor
     axis: int
     size: Extent
+
+
+@dataclass(frozen=True)
+class Regular:
+    """What a check for singular matrices is about: what the user calls them, and how many there are."""
+
+    label: str
+    count: Extent
 
 
 @dataclass
@@ -78,7 +87,7 @@ class Program:
     calls: list[Call] = field(default_factory=list)
     copies: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     in_place: dict[Tensor, Tensor] = field(default_factory=dict)
-    checks: list[Check] = field(default_factory=list)
+    checks: list[Check | Regular] = field(default_factory=list)
 
     @property
     def states(self) -> list[Tensor]:
@@ -86,7 +95,7 @@ class Program:
         return list(dict.fromkeys([*self.in_place.values(), *(s for _, s in self.copies)]))
 
 
-def lower(outputs: Sequence[Tensor], numbers: Mapping[Node, int], checks: list[Check] | None = None) -> Program:
+def lower(outputs: Sequence[Tensor], numbers: Mapping[Node, int], checks: list[Check | Regular] | None = None) -> Program:
     """The program of a graph without names and phases; ``checks`` are those of the program around it."""
     return _Lowering(list(outputs), dict(numbers), [] if checks is None else checks).program
 
@@ -99,11 +108,11 @@ def copy_of(tensor: Tensor) -> Tensor:
 
 
 class _Lowering:
-    def __init__(self, outputs: list[Tensor], numbers: dict[Node, int], checks: list[Check]) -> None:
+    def __init__(self, outputs: list[Tensor], numbers: dict[Node, int], checks: list[Check | Regular]) -> None:
         self.outputs, self.numbers = outputs, numbers
         self.nodes = topological(outputs)
         for node in self.nodes:
-            if not isinstance(node.op, Stage | Leaf | Reshape | Random | Assign | Scan):
+            if not isinstance(node.op, Stage | Leaf | Reshape | Random | Assign | Scan | Linalg):
                 raise CompileError(f"{node.outputs[0].describe()} is a {type(node.op).__name__.lower()}, which has no kernel: use gx.evaluate for it")
         self.fusion = Fusion(self.nodes, outputs)
         self.program = Program(list(outputs), checks=checks)
@@ -136,7 +145,15 @@ class _Lowering:
         return Emitter(extents, self.memory, self.fusion.stored, self.numbers, self._check)
 
     def _check(self, tensor: Tensor, axis: int, size: Extent) -> int:
-        check = Check(tensor, axis, size)
+        return self._code(Check(tensor, axis, size))
+
+    def _singular(self, tensor: Tensor) -> int:
+        op = tensor.op
+        assert isinstance(op, Linalg)
+        return self._code(Regular(op.label, product(tensor.shape[:-2])))
+
+    def _code(self, check: Check | Regular) -> int:
+        """What the error word is where a check fails."""
         if check not in self.program.checks:
             self.program.checks.append(check)
         return self.program.checks.index(check) + 1
@@ -150,6 +167,10 @@ class _Lowering:
             return Call(kernel, list(emitter.buffers), emitter.params, group.members, group.last)
         if isinstance(op, Scan):
             return self._repeated(tensor.node, op)
+        if isinstance(op, Linalg):
+            emitter = self._emitter(tensor.shape)
+            kernel = matrix_kernel(emitter, tensor, self._singular)
+            return Call(kernel, list(emitter.buffers), emitter.params, [tensor], False)
         assert isinstance(op, Stage)
         emitter = self._emitter(op.extents)
         found = contraction(tensor)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sympy
 
 from graphc.expr.affine import Affine
-from graphc.expr.operation import Random
+from graphc.expr.operation import Linalg, Random
 from graphc.expr.stage import Stage, index_symbol, read_symbol
 from graphc.expr.tensor import Tensor
 
@@ -21,6 +21,9 @@ def formula_text(tensor: Tensor, name: Callable[[Tensor], str]) -> str:
     op = tensor.op
     if isinstance(op, Random):
         return f"{name(tensor)} = uniform random numbers"
+    if isinstance(op, Linalg):
+        x, *along = (name(t) for t in tensor.inputs)
+        return f"{name(tensor)} = {op.kind} of {x}" + (f", differentiated along {', '.join(along)}" if along else "")
     if not isinstance(op, Stage):
         return f"{name(tensor)} = {', '.join(name(t) for t in tensor.inputs)}"
     letters = [_LETTERS[k] if k < len(_LETTERS) else f"i{k}" for k in range(len(op.extents))]

@@ -100,12 +100,16 @@ def _buffers(s: ir.Statement) -> list[tuple[int, bool]]:
         return [(s.buffer, True)]
     if isinstance(s, ir.Contract):
         return [(s.c, True), (s.a, False), (s.b, False), (s.scratch, True)]
+    if isinstance(s, ir.Matrices):
+        return [(s.result, True), *((b, False) for b in s.operands), (s.scratch, True)]
     return []
 
 
 def _coefficients(s: ir.Statement) -> list[ir.Coefficient]:
     if isinstance(s, ir.Contract):
         return [s.m, s.n, s.k, s.cm, s.am, s.ak, s.bk, s.bn]
+    if isinstance(s, ir.Matrices):
+        return [s.count, s.size, *([s.code] if s.code is not None else [])]
     if isinstance(s, ir.Uniform):
         return [s.number]
     return [s.size, s.code] if isinstance(s, ir.Checked) else []

@@ -15,7 +15,7 @@ from graphc.expr import scalar
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.graph import topological
-from graphc.expr.operation import Alias, Assign, Cell, Leaf, Operation, Phase, Random, Reshape
+from graphc.expr.operation import Alias, Assign, Cell, Leaf, Linalg, Operation, Phase, Random, Reshape
 from graphc.expr.origin import Origin
 from graphc.expr.stage import REDUCERS, Read, Stage
 from graphc.expr.tensor import Call, Guard, Node, Tensor
@@ -202,6 +202,8 @@ class Encoder:
             return {"op": "layer", "layer": self.layer(op.layer), "given": [self.ref(t) for t in op.inputs if t.node in self._number]}
         if isinstance(op, Random):
             return {"op": "random", "shape": _extents(op.shape), "key": op.key}
+        if isinstance(op, Linalg):
+            return {"op": "linalg", "kind": op.kind, "label": op.label}
         for name, kind in (("alias", Alias), ("assign", Assign), ("phase", Phase)):
             if isinstance(op, kind):
                 return {"op": name}
@@ -265,10 +267,17 @@ class Decoder:
             return LayerOutput(layer=self._layers[data["layer"]], inputs=tuple(self.tensor(r) for r in data["given"]))
         if kind == "random":
             return Random(_read_extents(data["shape"]), data["key"])
+        if kind == "linalg":
+            return self._linalg(data)
         known: dict[str, Operation] = {"alias": Alias(), "assign": Assign(), "phase": Phase()}
         if kind not in known:
             raise FileFormatError(f"the operation {kind!r} is unknown")
         return known[kind]
+
+    def _linalg(self, data: Any) -> Linalg:
+        if data["kind"] not in ("inverse", "determinant", "logdet", "cofactor"):
+            raise FileFormatError(f"the operation {data['kind']!r} of linear algebra is unknown")
+        return Linalg(data["kind"], str(data["label"]))
 
     def _leaf(self, data: Any) -> Leaf:
         kind, place = data["kind"], data["array"]

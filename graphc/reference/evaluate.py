@@ -17,9 +17,10 @@ from graphc.expr.build import operand
 from graphc.expr.dims import evaluate_extent
 from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, numpy_dtype
 from graphc.expr.graph import drop_aliases, guards, leaves, random_numbers, substitute, topological, training
-from graphc.expr.operation import Assign, Leaf, Random, Reshape, Scan
+from graphc.expr.operation import Assign, Leaf, Linalg, Random, Reshape, Scan
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor, make
+from graphc.reference.matrices import linalg_value
 from graphc.reference.philox import uniform
 from graphc.reference.scalars import body_value
 
@@ -142,6 +143,8 @@ def _apply(node: Node, inputs: list[Array], sizes: Mapping[str, int], floats: An
         return evaluate_stage(op, inputs, sizes, numpy_dtype(out.dtype, floats), [t.label for t in node.inputs])
     if isinstance(op, Scan):
         return _scan(op, inputs, sizes, floats, draw)
+    if isinstance(op, Linalg):
+        return [linalg_value(op, inputs, floats)]
     shape = tuple(extent_value(e, sizes, out) for e in out.shape)
     if isinstance(op, Reshape):
         return [inputs[0].reshape(shape)]

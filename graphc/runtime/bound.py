@@ -171,7 +171,7 @@ class Bound:
         for number, call in enumerate(self.program.calls):
             for buffer in call.buffers:
                 if isinstance(buffer, Scratch):
-                    blocks.append((self.size(buffer.size) * np.dtype(self.floats).itemsize, number, number))
+                    blocks.append((self.size(buffer.size) * (8 if buffer.dtype == "double" else np.dtype(self.floats).itemsize), number, number))
                     owners.append(number)
                 else:
                     life.setdefault(buffer, [number, number])[1] = number

@@ -12,8 +12,9 @@ import numpy as np
 from graphc.errors import CompileError, DataError, DeclarationError, ShapeError
 from graphc.expr.build import operand
 from graphc.expr.feed import as_array, bind_sizes, numpy_dtype
+from graphc.expr.matrices import singular_message
 from graphc.expr.tensor import Tensor
-from graphc.lower.program import Program
+from graphc.lower.program import Program, Regular
 from graphc.runtime import epoch
 from graphc.runtime.bound import Bound
 from graphc.runtime.explain import explanation, program_source
@@ -230,13 +231,15 @@ class Compiled:
         """Raise what the kernels noted in the error word.
 
         Raises:
-            DataError: for an id out of range.
+            DataError: for an id out of range, or a singular matrix that is to be inverted.
         """
         code, place = int(self.control[3]), int(self.control[5])
         if code == -1:
             raise DataError(f"the position {place} in the order of the samples is out of range")
         if code:
             check = self.program.checks[code - 1]
+            if isinstance(check, Regular):
+                raise DataError(singular_message(check.label, place, bound.size(check.count)))
             size = bound.size(check.size)
             raise DataError(f"{check.tensor.label} is read at {place} on axis {check.axis}, which runs from 0 to {size - 1}: an id is out of range")
 

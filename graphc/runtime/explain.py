@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphc.expr.dims import product
+from graphc.expr.operation import Linalg
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.lower.contract import contraction
@@ -106,6 +107,8 @@ def _kind(call: Call) -> str:
     op = call.tensors[0].op
     if call.loop is not None:
         return "loop"
+    if isinstance(op, Linalg):
+        return f"linear algebra, {op.kind}"
     if not isinstance(op, Stage):
         return "copy" if call.last else "random numbers"
     if contraction(call.tensors[0]) is not None:
@@ -123,5 +126,8 @@ def _cost(call: Call, bound: Any) -> str:
         if isinstance(tensor.op, Stage):
             box = bound.size(product(tensor.op.extents))
             operations += box * (2 if contraction(tensor) is not None else max(1, weight(tensor.op.body)))
+        elif isinstance(tensor.op, Linalg):
+            x = tensor.inputs[0]
+            operations += bound.size(product((*x.shape, x.shape[-1]))) * 2
     sizes = [bound.size(product(b.shape)) for b in call.buffers if not isinstance(b, Scratch)]
     return f", about {operations:,} operations on {sum(sizes) * np.dtype(bound.floats).itemsize:,} bytes"

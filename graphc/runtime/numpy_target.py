@@ -46,7 +46,7 @@ class NumpyCompiled(Compiled):
         self.step += step is None
         try:
             results = [r.copy() for r in self._function(**values, **options)]
-        except IndexError as error:
+        except (IndexError, np.linalg.LinAlgError) as error:
             raise DataError(str(error)) from None
         count = len(self._stable)
         for assigned, value in zip(self._assigned, results[count:], strict=True):

@@ -12,9 +12,10 @@ import numpy as np
 from graphc.errors import CompileError
 from graphc.expr.dims import Dim, Extent
 from graphc.expr.graph import random_numbers, topological, training, unalias
-from graphc.expr.operation import Alias, Assign, DType, Leaf, Random, Reshape, Scan
+from graphc.expr.operation import Alias, Assign, DType, Leaf, Linalg, Random, Reshape, Scan
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Node, Tensor
+from graphc.source.matrices import MATRIX_HELPERS, linalg_source
 from graphc.source.places import PLACE_HELPERS, extent_text
 from graphc.source.scalars import HELPERS
 from graphc.source.stages import STAGE_HELPERS, StageSource
@@ -35,7 +36,7 @@ _PHILOX = '''def _uniform(shape, seed, step, number, iteration=0):
     return ((c0 >> np.uint64(8)).astype(np.float64) * 2.0**-24).reshape(shape)
 '''
 RANDOM_HELPERS = {"_uniform": _PHILOX}
-_ALL_HELPERS = {**HELPERS, **PLACE_HELPERS, **STAGE_HELPERS, **RANDOM_HELPERS}
+_ALL_HELPERS = {**HELPERS, **PLACE_HELPERS, **STAGE_HELPERS, **MATRIX_HELPERS, **RANDOM_HELPERS}
 _RESERVED = {"np", "math", "values", "seed", "step", *_ALL_HELPERS}
 
 
@@ -225,6 +226,8 @@ class _Module:
         if isinstance(op, Random):
             text = f"_uniform({shape}, seed, step, {self.numbers[node]}{f', {self.iteration}' if self.iteration else ''})"
             return self._emit(text if self.floats == "float64" else f"{text}.astype(np.float32)", out.name)
+        if isinstance(op, Linalg):
+            return self._emit(linalg_source(op, [self.known[t] for t in node.inputs], self.floats), out.name)
         if isinstance(op, Assign):
             return self.known[node.inputs[1]]
         if isinstance(op, Alias):
