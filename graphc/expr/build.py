@@ -140,7 +140,10 @@ def operand(value: Any) -> Tensor:
     if isinstance(value, Dim | sympy.Expr):
         formula = sympy.sympify(value)
         if not all(isinstance(s, DimSymbol) for s in formula.free_symbols):
-            raise DeclarationError(f"{value} has indices or symbols that belong to gx.define or gx.function: it is no tensor")
+            raise DeclarationError(
+                f"{value} has indices or symbols that belong to gx.define or gx.function: it is no tensor. In such a formula write SymPy's "
+                "functions, such as sympy.exp, and gx.Sum, gx.Prod, gx.Max and gx.Min"
+            )
         return stage((), (), formula, dtype="float")
     if isinstance(value, int | float | bool | np.generic | np.ndarray | list | tuple):
         return constant(value)

@@ -8,6 +8,8 @@ stage of its own over only the indices that it uses.
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, cast
 
@@ -27,12 +29,31 @@ from graphc.expr.tensor import Call, Guard, Tensor
 __all__ = ["AccessAtom", "Index", "Max", "Min", "Prod", "Reduction", "Sum", "access", "define", "indices", "is_index_formula"]
 
 _numbers = itertools.count()
+_OWN = tuple(os.path.dirname(os.path.abspath(f)) + os.sep for f in (sympy.__file__, os.path.dirname(__file__)))
+
+
+def _compare(left: Any, right: Any, equal: bool, sign: str) -> bool:
+    """The truth of ``left == right``: refused where it is False and a user asked, who meant a condition of the formula."""
+    if not equal and isinstance(right, sympy.Basic | int | float) and not sys._getframe(2).f_code.co_filename.startswith(_OWN):  # pyright: ignore[reportPrivateUsage]
+        written = "sympy.Eq" if sign == "==" else "sympy.Ne"
+        raise DeclarationError(
+            f"{left} {sign} {right} compares two formulas in Python, which gives a truth value at once: in the formula of gx.define write "
+            f"{written}({left}, {right})"
+        )
+    return equal if sign == "==" else not equal
 
 
 class Index(sympy.Symbol):
     """An index of :func:`define`, made by :func:`indices`."""
 
     __slots__ = ()
+    __hash__ = sympy.Symbol.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return _compare(self, other, super().__eq__(other) is True, "==")
+
+    def __ne__(self, other: object) -> bool:
+        return _compare(self, other, super().__eq__(other) is True, "!=")
 
     def __new__(cls, name: str) -> Self:
         return cast("Self", sympy.Symbol.__xnew__(cls, name, integer=True, nonnegative=True))  # type: ignore[attr-defined]
@@ -53,6 +74,14 @@ class AccessAtom(sympy.Symbol):
         atom.tensor, atom.places = tensor, places
         return atom
 
+    __hash__ = sympy.Symbol.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return _compare(self, other, super().__eq__(other) is True, "==")
+
+    def __ne__(self, other: object) -> bool:
+        return _compare(self, other, super().__eq__(other) is True, "!=")
+
     def _sympystr(self, printer: Any) -> str:
         return self.name.rpartition("#")[0]
 
@@ -70,6 +99,14 @@ class Reduction(sympy.Symbol):
         atom = cast("Self", sympy.Symbol.__xnew__(cls, text, real=True))  # type: ignore[attr-defined]
         atom.body, atom.bound, atom.reducer = body, bound, reducer
         return atom
+
+    __hash__ = sympy.Symbol.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return _compare(self, other, super().__eq__(other) is True, "==")
+
+    def __ne__(self, other: object) -> bool:
+        return _compare(self, other, super().__eq__(other) is True, "!=")
 
     def _sympystr(self, printer: Any) -> str:
         return self.name.rpartition("#")[0]
@@ -247,6 +284,14 @@ def _free_indices(body: Any) -> set[Index]:
     return found
 
 
+def _all_indices(body: Any) -> set[Index]:
+    """The indices of a formula, those that its reducers bind included."""
+    found = _free_indices(body)
+    for atom in body.atoms(Reduction):
+        found |= {*atom.bound, *_all_indices(atom.body)}
+    return found
+
+
 def _stage(
     outputs: tuple[Index, ...], body: Any, outside: float | None, given: Mapping[Index, Extent], known: Mapping[Index, Extent], name: str = ""
 ) -> Tensor:
@@ -304,9 +349,11 @@ def define(
         >>> gx.define("Y", (i, j), gx.Sum(X[i, k] * W[k, j], k)).shape
         (n, 2)
     """
-    outs = (outputs,) if isinstance(outputs, Index) else tuple(outputs)
+    outs: tuple[Any, ...] = tuple(outputs) if isinstance(outputs, tuple | list) else (outputs,)
     if not all(isinstance(o, Index) for o in outs) or len(set(outs)) != len(outs):
-        raise DeclarationError(f"the output indices of {name} are {outs}: give different indices made by gx.indices")
+        raise DeclarationError(
+            f"the output indices of {name} are {outputs}: give different indices made by gx.indices, gx.define({name!r}, (i, j), formula)"
+        )
     if outside not in (None, 0):
         raise DeclarationError(f"outside={outside!r}: accesses that leave their tensor read 0, so outside is 0 or not given")
     if not isinstance(name, str) or not name:
@@ -315,6 +362,8 @@ def define(
         raise DeclarationError(f"the extents of {name} are given as {extents!r}: give them by the indices of gx.indices, such as {{i: 28}}")
     given = {index: as_extent(e) for index, e in (extents or {}).items()}
     formula = _formula(operand_formula(body), name)
+    if strange := [str(index) for index in given if index not in outs and index not in _all_indices(formula)]:
+        raise DeclarationError(f"extents of {', '.join(strange)} are given, which stands nowhere in {name}: name the indices of the formula")
     if set(outs) - set(given) and not formula.atoms(AccessAtom, Reduction):
         raise DeclarationError(
             f"the formula of {name} is {formula}, without any access, so the extents of its indices are not known: give extents={{...}}. If a "

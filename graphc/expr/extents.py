@@ -67,7 +67,8 @@ def infer_extents(
     for k, label in enumerate(labels):
         extent = extents[k]
         if not provably_at_least(extent, 0):
-            text = f"the index {label} runs over {extent}, which is negative: give arrays that are large enough for every access"
+            read = ", ".join(dict.fromkeys(t.describe() for t, _, place in _axes(reads) if place.coefficient(k) != 0))
+            text = f"the index {label}, by which {read} is read, runs over {extent}, which is negative: give arrays large enough for every access"
             guards.append(Guard(extent, 0, text, caller(), "inside"))
     return [extents[k] for k in range(len(labels))], guards
 

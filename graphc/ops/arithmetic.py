@@ -105,17 +105,20 @@ ELEMENTWISE: tuple[Elementwise, ...] = (
 def declare(row: Elementwise) -> Callable[..., Tensor]:
     """The public function of a row."""
 
+    def apply(*values: Any) -> Tensor:
+        if any(is_index_formula(v) for v in values):  # within the formula of gx.define
+            operands = [as_formula(v) if isinstance(v, Tensor) else sympy.sympify(v) for v in values]
+            return row.formula.xreplace({read_symbol(k): v for k, v in enumerate(operands)})
+        return elementwise(row.symbol, row.formula, values, dtype=row.dtype, latex=row.latex)
+
     def one(x: Any) -> Tensor:
-        return elementwise(row.symbol, row.formula, (x,), dtype=row.dtype, latex=row.latex)
+        return apply(x)
 
     def two(x: Any, y: Any) -> Tensor:
-        if is_index_formula(x) or is_index_formula(y):  # a tensor of rank 0 within the formula of gx.define
-            operands = [as_formula(v) if isinstance(v, Tensor) else v for v in (x, y)]
-            return row.formula.xreplace({read_symbol(k): sympy.sympify(v) for k, v in enumerate(operands)})
-        return elementwise(row.symbol, row.formula, (x, y), dtype=row.dtype, latex=row.latex)
+        return apply(x, y)
 
     def three(condition: Any, x: Any, y: Any) -> Tensor:
-        return elementwise(row.symbol, row.formula, (condition, x, y), dtype=row.dtype, latex=row.latex)
+        return apply(condition, x, y)
 
     function = (one, two, three)[row.arity - 1]
     function.__name__ = function.__qualname__ = row.name

@@ -12,7 +12,7 @@ import sympy
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
-from graphc.expr.graph import substitute, topological
+from graphc.expr.graph import substitute, topological, unalias
 from graphc.expr.operation import Assign, DType, Leaf, Random, Scan
 from graphc.expr.origin import caller
 from graphc.expr.stage import read_symbol
@@ -117,8 +117,8 @@ def _same_shape(before: Tensor, after: Tensor) -> list[Guard]:
 
 
 def _wider(left: DType, right: DType) -> DType:
-    order: tuple[DType, ...] = ("bool", "int", "float")
-    return max(left, right, key=order.index)
+    order: dict[DType, int] = {"bool": 0, "int": 1, "float": 2}
+    return left if order[left] >= order[right] else right
 
 
 def _as(tensor: Tensor, dtype: Any) -> Tensor:
@@ -193,7 +193,13 @@ def _constant(node: Node) -> bool:
 
 def _changes(node: Node, changing: set[Tensor], since: int) -> bool:
     if isinstance(node.op, Assign) and node.serial > since:
-        raise DeclarationError(f"{node.inputs[0].label} is assigned to inside a gx.scan: carry it instead, and assign the last carry")
+        label = unalias(node.inputs[0]).label
+        if node.op.chained:
+            raise DeclarationError(
+                f"{label} is assigned to by a layer inside a gx.scan: call the layer outside, on the whole sequence, "
+                "or let the step carry the value, and assign the last carry"
+            )
+        raise DeclarationError(f"{label} is assigned to inside a gx.scan: carry it instead, and assign the last carry")
     return any(t in changing for t in (*node.inputs, *node.outputs)) or (isinstance(node.op, Random) and node.serial > since)
 
 

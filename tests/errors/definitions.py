@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 
 import graphc as gx
-from tests.errors.common import Mistake, W, v
+from tests.errors.common import Mistake, W, ids, v
 
 i, j, k, u = gx.indices("i j k u")
 
@@ -34,7 +34,23 @@ DEFINED: list[Mistake] = [
     ("a bare index beside a shifted one", lambda: gx.define("Y", (i,), v()[i] * v()[i + 1]), gx.ShapeError, ("v(5,)", "i + 1")),
     ("an access that leaves", lambda: gx.define("Y", (i,), v()[i - 1], extents={i: 5}), gx.ShapeError, ("v(5,)", "outside=0")),
     ("an extent too large", lambda: gx.define("Y", (i,), v()[i], extents={i: 6}), gx.ShapeError, ("v(5,)",)),
-    ("a comparison in Python", lambda: gx.define("Y", (i, j), i == j), gx.DeclarationError, ("False", "sympy.Eq")),
+    ("a comparison in Python", lambda: gx.define("Y", (i, j), i == j), gx.DeclarationError, ("i == j", "sympy.Eq(i, j)")),
+    ("an inequality in Python", lambda: gx.define("Y", (i,), sympy.Piecewise((1, v()[i] != 3), (0, True))), gx.DeclarationError, ("v[i] != 3", "sympy.Ne(v[i], 3)")),
+    ("a comparison with an id", lambda: gx.Sum(sympy.Piecewise((1, ids()[i] == k), (0, True)), k), gx.DeclarationError, ("sympy.Eq(ids[i], k)",)),
+    ("a truth value for a body", lambda: gx.define("Y", (i,), True), gx.DeclarationError, ("True", "sympy.Eq")),
+    ("None for the output indices", lambda: gx.define("Y", None, v()[i]), gx.DeclarationError, ("Y", "gx.indices")),
+    ("the formula before the indices", lambda: gx.define("Y", v()[i], (i,)), gx.DeclarationError, ("Y", "gx.indices")),
+    ("an extent of an index that stands nowhere", lambda: gx.define("Y", (i,), v()[i], extents={j: 5}), gx.DeclarationError, ("j", "Y")),
+    ("gx.sum of an access", lambda: gx.sum(W()[i, j], j), gx.DeclarationError, ("W[i, j]", "gx.Sum")),
+    ("a negative id in a place", lambda: gx.define("Y", (i,), W()[i, -1], outside=0), gx.DeclarationError, ("W(4, 2)", "-1")),
+    ("a place beyond the end", lambda: gx.define("Y", (i,), W()[i, 2]), gx.ShapeError, ("W(4, 2)", "2")),
+    ("a 1 beside a 4", lambda: gx.define("Y", (i,), W()[i, 0] + gx.tensor("z", (1,))[i]), gx.ShapeError, ("z(1,)", "4")),
+    ("windows without an extent", lambda: gx.define("Y", (i,), gx.Sum(v()[i + u], u), outside=0), gx.DeclarationError, ("i, u", "extents")),
+    ("half a place", lambda: gx.define("Y", (i,), v()[i // 2]), gx.DeclarationError, ("v(5,)", "affine")),
+    ("a text in a reducer", lambda: gx.Sum("x[k]", k), gx.DeclarationError, ("x[k]",)),
+    ("a tensor in a reducer", lambda: gx.Sum(v(), k), gx.DeclarationError, ("v(5,)", "v[i")),
+    ("a reducer's arguments in the other order", lambda: gx.Sum(k, v()[k]), gx.DeclarationError, ("gx.Sum",)),
+    ("a fraction for an extent", lambda: gx.define("Y", (i,), v()[i - 1], extents={i: 2.5}, outside=0), gx.DeclarationError, ("2.5",)),
     ("another outside", lambda: gx.define("Y", (i,), v()[i - 1], outside=1), gx.DeclarationError, ("outside",)),
     ("text for a body", lambda: gx.define("Y", (i,), "X[i]"), gx.DeclarationError, ("Y", "X[i]")),
     ("None for a body", lambda: gx.define("Y", (i,), None), gx.DeclarationError, ("Y", "None")),

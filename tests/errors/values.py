@@ -87,6 +87,7 @@ LATER: list[Mistake] = [
     ("a position", guarded(lambda a, b: a[3] + gx.sum(b), 3, 1), gx.ShapeError, ("A(n,)", "3")),
     ("a slice", guarded(lambda a, b: a[2:6] + gx.sum(b), 3, 1), gx.ShapeError, ("A(n,)", "2:6")),
     ("a squeeze", guarded(lambda a, b: gx.squeeze(a, 0) + gx.sum(b), 3, 1), gx.ShapeError, ("A(n,)", "squeeze")),
+    ("a window larger than the array", guarded(lambda a, b: gx.define("Y", (i,), gx.Sum(a[i + j] * b[j], j)), 2, 4), gx.ShapeError, ("A(n,)", "negative", "n = 2")),
     ("an access", guarded(lambda a, b: gx.define("Y", (i,), a[i + 2] * b[i]), 3, 3), gx.ShapeError, ("A(n,)", "i + 2")),
 ]
 

@@ -54,6 +54,7 @@ PLAIN = [
     row("a dimension in a place", (Arg(("n", 2)),), (i, j), lambda x: x[x.shape[0] - 1 - i, j], lambda x: x[::-1]),
     row("the last entry of a name", (Arg(("n", 2)),), (j,), lambda x: x[x.shape[0] - 1, j], lambda x: x[-1]),
     row("SymPy's functions", (Arg((5,), 0.2, 2),), (i,), lambda x: sympy.exp(x[i]) * sympy.log(x[i]) / sympy.sqrt(1 + x[i] ** 2) + sympy.tanh(x[i]) - sympy.atan(x[i]), lambda x: np.exp(x) * np.log(x) / np.sqrt(1 + x**2) + np.tanh(x) - np.arctan(x)),
+    row("graphc's functions", (Arg((5,), 0.2, 2),), (i,), lambda x: gx.exp(x[i]) * gx.maximum(x[i], 1.0) - gx.sigmoid(gx.Sum(gx.log(x[k]), k)), lambda x: np.exp(x) * np.maximum(x, 1) - 1 / (1 + np.exp(-np.log(x).sum()))),
     row("SymPy's Max and Abs", (Arg((5,), apart=0.02),), (i,), lambda x: sympy.Max(x[i], 0) + sympy.Abs(x[i]) + sympy.Min(x[i], 1.0), lambda x: np.maximum(x, 0) + abs(x) + np.minimum(x, 1)),
     row("x over x", (Arg((3,), values=[0.0, 1.0, -2.0]),), (i,), lambda x: x[i] / x[i], lambda x: x / x, smooth=False),
     row("x minus x", (Arg((3,), values=[0.0, np.inf, np.nan]),), (i,), lambda x: x[i] - x[i], lambda x: x - x, smooth=False),
