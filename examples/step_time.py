@@ -40,7 +40,7 @@ def with_graphc() -> Epoch:
     for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
         h = h @ w + b if k == len(weights) - 1 else gx.relu(h @ w + b)
     loss = -gx.mean(gx.sum(y * gx.log_softmax(h), axis=1))
-    step = gx.compile([loss, *gx.optimizers.Adam(1e-3).updates(loss, [*weights, *biases])])
+    step = gx.compile([loss, *gx.optimizers.Adam(1e-3, epsilon_after_correction=True).updates(loss, [*weights, *biases])])
     return lambda order: step.run({x: X, y: Y}, order, BATCH)[0]
 
 
@@ -88,8 +88,8 @@ def with_jax() -> Epoch:
         t = t + 1
         m = [0.9 * a + 0.1 * b for a, b in zip(m, g, strict=True)]
         v = [0.999 * a + 0.001 * b * b for a, b in zip(v, g, strict=True)]
-        rate = 1e-3 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-        p = [a - rate * b / (jnp.sqrt(c) + 1e-7) for a, b, c in zip(p, m, v, strict=True)]
+        rate, correction = 1e-3 / (1 - 0.9**t), jnp.sqrt(1 - 0.999**t)
+        p = [a - rate * b / (jnp.sqrt(c) / correction + 1e-7) for a, b, c in zip(p, m, v, strict=True)]
         return (p, m, v, t), value
 
     run = jax.jit(lambda state, batches: jax.lax.scan(update, state, batches))
