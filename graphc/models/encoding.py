@@ -5,7 +5,7 @@ Formulas are trees of known heads; a head that is not in the table is refused, i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sympy
@@ -15,7 +15,7 @@ from graphc.expr import scalar
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.graph import topological
-from graphc.expr.operation import Alias, Assign, Cell, Leaf, Linalg, Operation, Phase, Random, Reshape
+from graphc.expr.operation import Alias, Assign, Cell, Leaf, Linalg, Operation, Phase, Random, Reshape, Scan
 from graphc.expr.origin import Origin
 from graphc.expr.stage import REDUCERS, Read, Stage
 from graphc.expr.tensor import Call, Guard, Node, Tensor
@@ -52,6 +52,8 @@ def _formula(expr: Any) -> Any:
         return {"float": [int(sign), str(int(mantissa)), int(exponent), int(expr._prec)]}  # pyright: ignore[reportPrivateUsage]
     if isinstance(expr, sympy.Symbol):
         return {"symbol": expr.name}
+    if isinstance(expr, scalar.Abstract):
+        raise DeclarationError(f"a model with the abstract function {expr.label} cannot be saved: give it a formula, gx.function(name, formula)")
     name = type(expr).__name__
     if _HEADS.get(name) is None and isinstance(expr, sympy.core.relational.Relational):
         name = {"Equality": "Eq", "Unequality": "Ne", "StrictLessThan": "Lt", "LessThan": "Le", "StrictGreaterThan": "Gt", "GreaterThan": "Ge"}[name]
@@ -149,6 +151,19 @@ def _read_stage(data: Any) -> Stage:
     )
 
 
+def _with_bodies(roots: Iterable[Tensor]) -> list[Node]:
+    """Every node of the graphs and of the bodies in them, each once: what two bodies have in common stays one."""
+    found: dict[Node, None] = {}
+    waiting = [list(roots)]
+    while waiting:
+        for node in topological(waiting.pop()):
+            if node not in found:
+                found[node] = None
+                if isinstance(node.op, Scan):
+                    waiting.append([*node.op.parameters, *node.op.results])
+    return list(found)
+
+
 class Encoder:
     """Graphs as data: each node once, in the order of creation, so that random nodes keep their numbers.
 
@@ -160,8 +175,8 @@ class Encoder:
     def __init__(self, roots: Sequence[Tensor]) -> None:
         self.arrays: list[Any] = []
         self.layers: list[Any] = []
-        nodes = sorted(topological(roots), key=lambda n: n.serial)
         # An alias may show tensors that nothing computes from: only what is reached is kept.
+        nodes = sorted(_with_bodies(roots), key=lambda n: n.serial)
         self._number = {node: k for k, node in enumerate(nodes)}
         self.nodes = [self._node(n) for n in nodes]
 
@@ -202,6 +217,9 @@ class Encoder:
             return {"op": "layer", "layer": self.layer(op.layer), "given": [self.ref(t) for t in op.inputs if t.node in self._number]}
         if isinstance(op, Random):
             return {"op": "random", "shape": _extents(op.shape), "key": op.key}
+        if isinstance(op, Scan):
+            body = {"parameters": [self.ref(t) for t in op.parameters], "results": [self.ref(t) for t in op.results]}
+            return {"op": "scan", **body, "carries": op.carries, "sequences": op.sequences, "length": _extent(op.length), "reverse": op.reverse}
         if isinstance(op, Linalg):
             return {"op": "linalg", "kind": op.kind, "label": op.label}
         for name, kind in (("alias", Alias), ("assign", Assign), ("phase", Phase)):
@@ -230,6 +248,11 @@ class Decoder:
         for node in self._nodes:
             if isinstance(node.op, LayerOutput):
                 node.op.layer.output = node.outputs[0]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The first output of every node."""
+        return [node.outputs[0] for node in self._nodes]
 
     def tensor(self, ref: Any) -> Tensor:
         """The tensor at a place."""
@@ -267,12 +290,21 @@ class Decoder:
             return LayerOutput(layer=self._layers[data["layer"]], inputs=tuple(self.tensor(r) for r in data["given"]))
         if kind == "random":
             return Random(_read_extents(data["shape"]), data["key"])
+        if kind == "scan":
+            return self._scan(data)
         if kind == "linalg":
             return self._linalg(data)
         known: dict[str, Operation] = {"alias": Alias(), "assign": Assign(), "phase": Phase()}
         if kind not in known:
             raise FileFormatError(f"the operation {kind!r} is unknown")
         return known[kind]
+
+    def _scan(self, data: Any) -> Scan:
+        parameters, results = (tuple(self.tensor(r) for r in data[part]) for part in ("parameters", "results"))
+        carries, sequences = int(data["carries"]), int(data["sequences"])
+        if not 0 <= carries <= len(results) or not 0 <= sequences <= len(parameters) - carries or len(parameters) != len(data["inputs"]):
+            raise FileFormatError("a scan's body does not fit its inputs")
+        return Scan(parameters, results, carries, sequences, _read_extent(data["length"]), bool(data["reverse"]))
 
     def _linalg(self, data: Any) -> Linalg:
         if data["kind"] not in ("inverse", "determinant", "logdet", "cofactor"):

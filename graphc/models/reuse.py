@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from graphc.errors import ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.graph import rebuild, substitute
-from graphc.expr.operation import Random, Reshape
+from graphc.expr.operation import Random, Reshape, Scan
 from graphc.expr.stage import Read, Stage, dimension_symbol
 from graphc.expr.tensor import Call, Guard, Node, Tensor
 
@@ -38,26 +39,46 @@ def apply_again(outputs: Sequence[Tensor], inputs: Sequence[Tensor], given: Sequ
     moved = {name: size for name, size in sizes.items() if size != Dim.named(name)}
     if not moved:
         return substitute(outputs, dict(zip(inputs, given, strict=True)))
-    replaced = dict(zip(inputs, given, strict=True))
+    return _resize(outputs, dict(zip(inputs, given, strict=True)), moved, {})
+
+
+def _resize(outputs: Sequence[Tensor], replaced: dict[Tensor, Tensor], sizes: Sizes, drawn: dict[Node, Sequence[Tensor]]) -> list[Tensor]:
+    """The outputs in other sizes.
+
+    Args:
+        replaced: tensors with what stands in their place.
+        sizes: the new sizes by their old name.
+        drawn: the random nodes made so far: a body and its adjoint have them in common.
+    """
 
     def change(node: Node, arguments: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         if node.outputs[0] in replaced:
             return [replaced[node.outputs[0]]]
-        return _resized(node, arguments, moved)
+        if node in drawn:
+            return drawn[node]
+        made = _resized(node, arguments, sizes, drawn)
+        if made is not None and isinstance(node.op, Random):
+            drawn[node] = made
+        return made
 
     return rebuild(outputs, change)
 
 
-def _resized(node: Node, inputs: tuple[Tensor, ...], sizes: Sizes) -> Sequence[Tensor] | None:
-    if not any(_names(e) & set(sizes) for t in node.outputs for e in t.shape) and inputs == node.inputs:
-        return None
+def _resized(node: Node, inputs: tuple[Tensor, ...], sizes: Sizes, drawn: dict[Node, Sequence[Tensor]]) -> Sequence[Tensor] | None:
     op = node.op
+    extents = [e for t in node.outputs for e in t.shape] + ([*op.extents, *op.dims] if isinstance(op, Stage) else [])
+    if not any(_names(e) & set(sizes) for e in extents) and inputs == node.inputs:
+        return None
     if isinstance(op, Stage):
         op = _stage(op, sizes)
     elif isinstance(op, Reshape):
         op = Reshape(tuple(_extent(e, sizes) for e in op.shape))
     elif isinstance(op, Random):
         op = Random(tuple(_extent(e, sizes) for e in op.shape), op.key)
+    elif isinstance(op, Scan):
+        body = tuple(_resize([*op.parameters, *op.results], {}, sizes, drawn))
+        count = len(op.parameters)
+        op = replace(op, parameters=body[:count], results=body[count:], length=_extent(op.length, sizes))
     guards = [Guard(_extent(g.left, sizes), _extent(g.right, sizes), g.message, g.origin, g.kind) for g in node.guards]
     copy = Node(op, inputs, guards, node.origin)
     shown = dict(zip(node.inputs, inputs, strict=True))

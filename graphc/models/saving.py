@@ -18,6 +18,7 @@ import numpy as np
 from graphc import losses, metrics, optimizers, schedules
 from graphc.errors import FileFormatError, GraphcError
 from graphc.expr.tensor import Tensor
+from graphc.expr.verify import GraphDefectError, verify
 from graphc.metrics.catalogue import RESULTS
 from graphc.models.encoding import Decoder, Encoder
 from graphc.models.model import Model
@@ -194,6 +195,8 @@ def load_model(path: Any) -> Model:
         return _restore(content, arrays)
     except FileFormatError as error:
         raise FileFormatError(f"{path} cannot be read: {error}") from None
+    except GraphDefectError as error:
+        raise FileFormatError(f"{path} is damaged: a formula in it breaks the rules of graphs ({error})") from None
     except (GraphcError, KeyError, ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, RecursionError) as error:
         raise FileFormatError(f"{path} is damaged: {type(error).__name__} while reading it ({error})") from None
 
@@ -233,6 +236,7 @@ def _restore(content: Any, arrays: list[Any]) -> Model:
     compiled = content["compiled"]
     if compiled is not None:
         _restore_training(model, compiled, str(content["dtype"]), at)
+    verify(decoder.tensors)
     if "best" in content:
         monitor, value, places, epochs = content["best"]
         model.best = str(monitor), float(value), ([(at(r), arrays[k]) for r, k in places], int(epochs))
