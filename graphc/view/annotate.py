@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,9 +40,9 @@ def checked_feeds(at: Any, reading: Reading) -> dict[Tensor, Any]:
     return feeds
 
 
-def values(reading: Reading, feeds: dict[Tensor, Any]) -> dict[Tensor, Any]:
-    """The value of every item."""
-    tensors = list(reading.items)
+def values(reading: Reading, feeds: dict[Tensor, Any], shown: Sequence[Tensor] | None = None) -> dict[Tensor, Any]:
+    """The value of every item, or of those that are shown."""
+    tensors = list(reading.items if shown is None else shown)
     return dict(zip(tensors, evaluate(tensors, feeds), strict=True))
 
 
@@ -58,13 +58,14 @@ def scalar_target(reading: Reading) -> Tensor:
     return reading.targets[0]
 
 
-def gradients(reading: Reading, feeds: dict[Tensor, Any]) -> dict[Tensor, Any]:
-    """The gradient of the target by every item that it depends on and that holds floats."""
+def gradients(reading: Reading, feeds: dict[Tensor, Any], shown: Sequence[Tensor] | None = None) -> dict[Tensor, Any]:
+    """The gradient of the target by every item, or every one shown, that it depends on and that holds floats."""
     target = scalar_target(reading)
     found: dict[Tensor, Any] = {}
     reached = {t for node in topological([target]) for t in node.outputs}
     wanted = [t for t, item in reading.items.items() if t.dtype == "float" and item.kind not in ("constant", "random") and t in reached]
-    wanted = [t for t in wanted if t is not target]
+    chosen = None if shown is None else set(shown)
+    wanted = [t for t in wanted if t is not target and (chosen is None or t in chosen)]
     adjoints: list[tuple[Tensor, Tensor]] = []
     try:
         adjoints = list(zip(wanted, grad(target, wanted, unconnected="zero"), strict=True))
@@ -118,11 +119,11 @@ def value_texts(value: Any) -> list[Text]:
 
 def write_values(reading: Reading, drawn: Drawn, found: dict[Tensor, Any]) -> None:
     """Values above the nodes that carry them."""
-    for tensor, item in reading.items.items():
-        vertex = drawn.carrier[tensor]
+    for tensor, value in found.items():
+        item, vertex = reading.items[tensor], drawn.carrier[tensor]
         if item.kind == "constant" and not item.name and (item.tensor.ndim == 0 or vertex.label.latex.startswith(r"\begin")):
             continue
-        vertex.above = value_texts(found[tensor])
+        vertex.above = value_texts(value)
         vertex.title += f", value {'; '.join(t.plain for t in vertex.above)}"
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.errors import DeclarationError, GraphcError
+from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
 from graphc.view.annotate import checked_feeds, gradients, scalar_target, values, write_gradients, write_locals, write_values
 from graphc.view.backward_view import backward_outline
 from graphc.view.compose import compose
-from graphc.view.fold import fold
+from graphc.view.condense import BOXES, checked_folding, condensed
 from graphc.view.layer_view import layer_outline
 from graphc.view.neuron_view import neuron_outline, neuron_scene
 from graphc.view.op_view import op_outline
@@ -21,7 +21,7 @@ from graphc.view.styles import choose, style_named
 __all__ = ["REFUSE_FRAMES", "VIEWS", "draw", "targets_of"]
 
 VIEWS = ("op", "layer", "neuron")
-FOLD, REFUSE, REFUSE_FRAMES = 60, 2000, 120
+REFUSE_FRAMES = 120
 
 
 def targets_of(target: Any) -> list[Tensor]:
@@ -44,13 +44,17 @@ def targets_of(target: Any) -> list[Tensor]:
     raise DeclarationError(f"{target!r} cannot be drawn: give a tensor, a list of tensors, or a model")
 
 
-def draw(target: Any, backward: bool = False, at: Any = None, view: str = "op", style: str = "default") -> Picture:
+def draw(
+    target: Any, backward: bool = False, at: Any = None, view: str = "op", style: str = "default", *, fold: bool = True, depth: int | None = None
+) -> Picture:
     """A picture of the graph that computes ``target``.
 
     Without values a recurrence (``gx.scan``) is a frame around one iteration, with dashed arrows for what is carried
     on; with values, and in the backward graph, it is one node. The backward graph shows named tensors, sums of products
     that go into an activation (``z``) and what draws random numbers; other unnamed steps stand in the formulas that use them.
-    A forward graph of more than 60 nodes is folded by its scopes.
+
+    A graph of more than 60 nodes is folded: its scopes become one node each, then a repetition of blocks that are wired
+    alike is drawn once, then, above 150 nodes, stretches of it become one node. The caption says what was folded.
 
     Args:
         target: a tensor, a list of tensors, or a model.
@@ -59,6 +63,8 @@ def draw(target: Any, backward: bool = False, at: Any = None, view: str = "op", 
         at: ``{x: array, ...}``: values to write on the nodes; parameters and states stand at their current value.
         view: ``"op"`` for every operation, ``"layer"`` for one box a scope, ``"neuron"`` for circles and lines.
         style: ``"default"`` (light or dark as the reader's page), ``"light"``, ``"dark"``, ``"paper"``, ``"contrast"``.
+        fold: ``False`` draws every node of a large graph, up to 1000.
+        depth: how many scopes deep to look: 1 folds every outermost scope, 2 those inside them.
 
     Raises:
         DeclarationError: for an unknown view or style, or a target that is none.
@@ -73,33 +79,35 @@ def draw(target: Any, backward: bool = False, at: Any = None, view: str = "op", 
     """
     chosen = style_named(style)
     choose("the view", view, VIEWS)
+    checked_folding(fold, depth)
     reading = read(targets_of(target))
     if view == "neuron":
         return Picture(neuron_scene(reading, at), chosen, neuron_outline(reading))
-    outline = _outline(reading, backward, at, view)
+    if view == "layer":
+        outline = condensed(layer_outline(reading), reading, fold, most=BOXES)
+    elif backward and at is None:
+        scalar_target(reading)
+        outline = backward_outline(reading)
+    else:
+        outline = _operations(reading, backward, at, fold, depth)
     return Picture(compose(outline), chosen, outline)
 
 
-def _outline(reading: Reading, backward: bool, at: Any, view: str) -> Outline:
-    if len(reading.items) > REFUSE and view != "layer":
-        raise GraphcError(
-            f"the graph of {reading.items[reading.targets[0]].called} has {len(reading.items)} nodes, more than {REFUSE} cannot be read: "
-            "draw it with view='layer', or draw an intermediate tensor"
-        )
-    if view == "layer":
-        return layer_outline(reading)
+def _operations(reading: Reading, backward: bool, at: Any, fold: bool, depth: int | None) -> Outline:
+    """The graph by operations, with values and gradients where they are asked for, folded where it is large."""
     if backward:
         scalar_target(reading)
-    if backward and at is None:
-        return backward_outline(reading)
-    outline, drawn = op_outline(reading, rolled=at is None)
-    if at is not None:
-        feeds = checked_feeds(at, reading)
-        found = values(reading, feeds)
-        write_values(reading, drawn, found)
-        if backward:
-            write_gradients(reading, drawn, gradients(reading, feeds))
+    whole, drawn = op_outline(reading, rolled=at is None)
+    outline = condensed(whole, reading, fold, depth)
+    if at is None:
+        return outline
+    feeds = checked_feeds(at, reading)
+    seen = {v.id for v in outline.vertices if not v.inner}
+    shown = [t for t in reading.items if drawn.carrier[t].id in seen]
+    found = values(reading, feeds, shown)
+    write_values(reading, drawn, found)
+    if backward:
+        write_gradients(reading, drawn, gradients(reading, feeds, shown))
+        if outline is whole:
             write_locals(outline, reading, drawn, found)
-    if len(outline.vertices) > FOLD:
-        return fold(outline, reading)
     return outline

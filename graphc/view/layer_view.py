@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from graphc.errors import GraphcError
 from graphc.expr.dims import Extent, product
 from graphc.expr.tensor import Tensor
 from graphc.view.fold import count_text
@@ -13,15 +12,9 @@ from graphc.view.reading import Item, Reading
 
 __all__ = ["layer_outline"]
 
-MOST = 400
-
 
 def layer_outline(reading: Reading) -> Outline:
-    """The outline by layers, from top to bottom.
-
-    Raises:
-        GraphcError: where there are too many layers to be read.
-    """
+    """The outline by layers, from left to right."""
     groups = _groups(reading)
     ids = Identifiers()
     vertices: dict[object, Vertex] = {}
@@ -29,8 +22,6 @@ def layer_outline(reading: Reading) -> Outline:
     for key, members in groups.items():
         vertices[key] = _vertex(reading, key, members, ids)
         total = total + sum((product(i.tensor.shape) for i in members if i.kind == "parameter"), 0)
-    if len(vertices) > MOST:
-        raise GraphcError(f"the graph has {len(vertices)} layers, more than {MOST} cannot be read: group them with gx.scope, or draw a part")
     where = {item.tensor: vertices[key] for key, members in groups.items() for item in members}
     arrows: dict[tuple[str, str], Arrow] = {}
     for item in reading.items.values():

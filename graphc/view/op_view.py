@@ -96,7 +96,7 @@ def scopes_of(reading: Reading) -> dict[Tensor, tuple[str, ...]]:
             found[tensor] = _common([found[u] for u in users[tensor]])
             open_.append(tensor)
     for tensor in reversed(open_):  # what only passes on, such as an activation, stays with what it is made of
-        made_of = [found[t] for t in reading.items[tensor].inputs if reading.items[t].kind == "value"]
+        made_of = [found[t] for t in reading.items[tensor].inputs if reading.items[t].kind in ("value", "input")]
         if made_of and (found[tensor] or not users[tensor]):
             found[tensor] = _common(made_of) or found[tensor]
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.view.names import Text
 
@@ -30,6 +30,7 @@ class Vertex:
     shape: str = ""
     small: bool = False
     rank: str = ""
+    inner: tuple[object, ...] = ()  # what is folded in it, where that tells it from others
 
 
 @dataclass(slots=True)
@@ -60,6 +61,10 @@ class Outline:
     roomy: bool = False
     top: str = ""
     notes: list[Note] = field(default_factory=list[Note])
+
+    def replaced(self, vertices: list[Vertex], arrows: list[Arrow]) -> Outline:
+        """The same outline with other nodes and arrows."""
+        return replace(self, vertices=vertices, arrows=arrows)
 
 
 class Identifiers:

@@ -13,10 +13,12 @@ from graphc.expr.operation import Alias, Leaf, Phase, Reshape
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.view.names import Text, filled, name_text, operator_text, split_scope
-from graphc.view.stage_latex import is_part, plain_latex, stage_latex
+from graphc.view.stage_latex import alike_latex, is_part, plain_latex, stage_latex
 
 __all__ = ["Item", "Reading", "read", "source_of"]
 
+MANY = 1000  # items above which stages of one form share one formula
+Forms = dict[tuple[Stage, tuple[str, ...]], str] | None
 _INFIX = frozenset("+−-⊙×÷@·⊗<>≤≥=≠∧∨")
 
 
@@ -87,8 +89,10 @@ def read(targets: Sequence[Tensor], within: bool = False) -> Reading:
     wanted = tuple(dict.fromkeys(sources[t] for t in targets))
     scopes = {split_scope(name)[0][:depth] for name in names.values() for depth in range(1, name.count("/") + 1)}
     items: dict[Tensor, Item] = {}
-    for tensor in _ordered(wanted, sources):
-        item = _item(tensor, names.get(tensor, ""), sources)
+    order = _ordered(wanted, sources)
+    forms: Forms = {} if len(order) > MANY else None
+    for tensor in order:
+        item = _item(tensor, names.get(tensor, ""), sources, forms)
         if tensor in layers:  # a layer's result bears the name of the layer: it belongs in there, and needs no box of that name
             inside = tuple(layers[tensor].split("/"))
             item = replace(item, name=item.name if tensor in wanted else "", group=inside if inside in scopes else inside[:-1])
@@ -197,7 +201,7 @@ def _number(tensor: Tensor) -> str:
     return f"{np.asarray(tensor.value).item():.4g}" if tensor.dtype != "bool" else str(bool(tensor.value))
 
 
-def _item(tensor: Tensor, name: str, sources: dict[Tensor, Tensor]) -> Item:
+def _item(tensor: Tensor, name: str, sources: dict[Tensor, Tensor], forms: Forms) -> Item:
     if isinstance(tensor.op, Leaf) and (name or tensor.kind != "constant"):
         return Item(tensor, name, tensor.kind, (), (), name_text(name), "")
     if isinstance(tensor.op, Leaf):
@@ -205,7 +209,7 @@ def _item(tensor: Tensor, name: str, sources: dict[Tensor, Tensor]) -> Item:
     given = _arguments(tensor)
     arguments = tuple(_number(t) if _is_number(t) else sources[t] for t in given)
     inputs = tuple(a for a in arguments if isinstance(a, Tensor))
-    operator, pattern = _operator(tensor, arguments)
+    operator, pattern = _operator(tensor, arguments, forms)
     drawn = tensor.call is not None and not given and tensor.call.latex != ""
     return Item(tensor, name, "random" if drawn else "value", arguments, inputs, operator, pattern)
 
@@ -222,7 +226,7 @@ def _constant_text(tensor: Tensor) -> Text:
     return Text("constant", r"\mathrm{const}")
 
 
-def _operator(tensor: Tensor, arguments: tuple[Tensor | str, ...]) -> tuple[Text, str]:
+def _operator(tensor: Tensor, arguments: tuple[Tensor | str, ...], forms: Forms) -> tuple[Text, str]:
     call, op = tensor.call, tensor.op
     if isinstance(op, Alias):
         layer = getattr(op, "layer", None)
@@ -230,7 +234,7 @@ def _operator(tensor: Tensor, arguments: tuple[Tensor | str, ...]) -> tuple[Text
     if call is not None and call.symbol:
         return _called(call.symbol, call.latex, tensor, arguments)
     if isinstance(op, Stage):
-        formula = stage_latex(tensor) if call is not None else plain_latex(tensor)
+        formula = stage_latex(tensor) if call is not None else plain_latex(tensor) if forms is None else alike_latex(tensor, forms)
         if not op.reads and not op.extents and op.body.is_number:
             return Text(str(op.body), formula), formula
         return Text(_spoken_stage(tensor), formula), formula

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
+from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.formula import stage_form
 from graphc.formula.stage_form import Labels, body_latex, is_part
 from graphc.view.names import name_text
 
-__all__ = ["body_latex", "is_part", "plain_latex", "stage_latex"]
+__all__ = ["alike_latex", "body_latex", "is_part", "plain_latex", "stage_latex"]
+
+_NUMBER = re.compile(r"_\{\d+\}$")
 
 
 def _label(tensor: Tensor) -> str:
@@ -15,10 +20,22 @@ def _label(tensor: Tensor) -> str:
 
 
 def stage_latex(tensor: Tensor, label: Labels = _label) -> str:
-    """The formula of a stage's entry, such as ``\\sum_{k} X_{ik} W_{kj}``."""
+    r"""The formula of a stage's entry, such as ``\sum_{k} X_{ik} W_{kj}``."""
     return stage_form.stage_latex(tensor, label)
 
 
 def plain_latex(tensor: Tensor, label: Labels = _label) -> str:
     """An element-wise stage over whole tensors, ``2 z``, and anything else as :func:`stage_latex` has it."""
     return stage_form.plain_latex(tensor, label)
+
+
+def alike_latex(tensor: Tensor, known: dict[tuple[Stage, tuple[str, ...]], str]) -> str:
+    """As :func:`plain_latex`, with the names of operands less their numbers, so that stages of one form have one formula, made once."""
+    assert isinstance(tensor.op, Stage)
+    names = {t: _NUMBER.sub("", _label(t)) for t in tensor.inputs}
+    if any(is_part(t) for t in tensor.inputs):
+        return plain_latex(tensor)
+    key = tensor.op, tuple(names[t] for t in tensor.inputs)
+    if key not in known:
+        known[key] = plain_latex(tensor, lambda t: names[t])
+    return known[key]

@@ -240,15 +240,6 @@ def test_large_graphs_fold_by_scope_and_say_so() -> None:
     assert draw(loss, at=at).svg != picture.svg
 
 
-def test_too_large_a_graph_is_refused_with_a_hint() -> None:
-    x = gx.scalar("x")
-    y = x
-    for _ in range(2100):
-        y = y + x
-    with pytest.raises(gx.GraphcError, match="view='layer'"):
-        draw(y)
-
-
 def test_layers_have_shapes_and_parameter_counts() -> None:
     loss, _ = deep(3)
     found = titles(draw(loss, view="layer"))
