@@ -11,7 +11,7 @@ from graphc.autodiff.sweep import grad, vjp
 from graphc.errors import ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
-from graphc.expr.operation import Leaf
+from graphc.expr.operation import Alias, Leaf
 from graphc.expr.scalar import Select
 from graphc.expr.stage import index_symbol, read_symbol
 from graphc.expr.tensor import Tensor, make
@@ -37,7 +37,13 @@ def jacobian(y: Tensor, wrt: Any, *, unconnected: str = "raise") -> Any:
     row = make(Leaf("input"), (), y.shape, "float", name="row")
     rows = vjp(y, wrt, row, unconnected=unconnected)
     identity = _identity(y)
-    return [vectorise(r, row, identity) for r in rows] if isinstance(rows, list) else vectorise(rows, row, identity)
+    made = [_of(vectorise(r, row, identity), y) for r in (rows if isinstance(rows, list) else [rows])]
+    return made if isinstance(rows, list) else made[0]
+
+
+def _of(derivatives: Tensor, y: Tensor) -> Tensor:
+    """Derivatives with what they are the derivatives of: they see its random numbers, and carry out what it carries."""
+    return make(Alias(), (derivatives, y), derivatives.shape, "float")
 
 
 def _identity(y: Tensor) -> Tensor:

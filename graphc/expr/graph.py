@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Dim
-from graphc.expr.operation import Alias, Assign, Leaf, Phase, Random, Scan
+from graphc.expr.operation import Alias, Assign, Carry, Current, Leaf, Phase, Random, Scan
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Call, Guard, Node, Tensor
 
@@ -18,10 +18,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-def topological(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[Node]:
+def topological(outputs: Iterable[Tensor], stop: Iterable[Tensor] = (), also: Mapping[Node, Tensor] | None = None) -> list[Node]:
     """Every node that the outputs reach, inputs before their users, in an order that depends on the graph alone.
 
-    Tensors in ``stop`` are taken as given: what computes them is left out unless reached otherwise.
+    Tensors in ``stop`` are taken as given: what computes them is left out unless reached otherwise. ``also`` gives nodes
+    one more tensor each that comes before them.
     """
     stopped = set(stop)
     order: list[Node] = []
@@ -36,6 +37,8 @@ def topological(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[
             stack.append((node, True))
             if not any(t in stopped for t in node.outputs):
                 stack.extend((t.node, False) for t in reversed(node.inputs))
+                if also and node in also:
+                    stack.append((also[node].node, False))
     return order
 
 
@@ -117,12 +120,17 @@ def substitute(outputs: Sequence[Tensor], replacements: dict[Tensor, Tensor]) ->
 
 
 def resolve_phase(outputs: Sequence[Tensor], branch: int) -> list[Tensor]:
-    """The outputs with every ``by_phase`` replaced by one of its branches: 0 training, 1 inference."""
+    """The outputs with every ``by_phase`` replaced by one of its branches: 0 training, 1 inference.
+
+    In inference nothing is carried out beside a value, and every state is as it was.
+    """
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         if isinstance(node.op, Scan):
             return with_body(node, inputs, resolve_phase(node.op.results, branch))
-        return [inputs[branch]] if isinstance(node.op, Phase) else None
+        if isinstance(node.op, Carry | Current):
+            return [inputs[0]] if branch else None
+        return [inputs[1 if node.op.frozen else branch]] if isinstance(node.op, Phase) else None
 
     return rebuild(outputs, change)
 

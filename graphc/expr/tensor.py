@@ -20,9 +20,14 @@ from graphc.expr.operation import Cell, DType, Leaf, Operation, Scan
 from graphc.expr.origin import Origin, caller
 from graphc.expr.stage import Stage
 
-__all__ = ["METHODS", "Call", "Guard", "Node", "Tensor", "make", "make_scan"]
+__all__ = ["METHODS", "Call", "Guard", "Node", "Tensor", "make", "make_scan", "next_serial"]
 
 _serial = itertools.count()
+
+
+def next_serial() -> int:
+    """A number between those of the nodes made so far and those made from now on."""
+    return next(_serial)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ from typing import Any
 from graphc import initializers, regularizers
 from graphc.errors import DeclarationError
 from graphc.expr.build import operand
+from graphc.expr.carry import collecting
 from graphc.expr.dims import Extent
 from graphc.expr.graph import topological
-from graphc.expr.operation import Alias
+from graphc.expr.operation import Alias, Phase
 from graphc.expr.tensor import Tensor, make
 from graphc.ops.reduction import mean
 from graphc.ops.state import parameter, shape_of, state
 
-__all__ = ["Layer", "LayerOutput", "check_names", "layers_of", "snake_case"]
+__all__ = ["Layer", "LayerOutput", "LayerPhase", "check_names", "collected", "layers_of", "snake_case"]
 
 Shape = tuple[Extent, ...]
 
@@ -31,6 +32,32 @@ class LayerOutput(Alias):
 
     layer: Any = None
     inputs: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerPhase(Phase):
+    """A choice that a layer freezes: where it is not trainable, training too takes the inference branch."""
+
+    layer: Any = None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the layer is frozen at this moment."""
+        return not self.layer.trainable
+
+
+def collected(call: Callable[[], Any], others: Callable[[], Sequence[Tensor]] = list) -> Any:
+    """What ``call`` gives, with the assignments that it makes: what it gives in training carries them.
+
+    Args:
+        call: gives a tensor, or a list or tuple of tensors.
+        others: gives the tensors that the call made beside.
+    """
+    with collecting() as calls:
+        result = call()
+        several = isinstance(result, list | tuple)
+        made = calls.close([operand(t) for t in (result if several else [result])], others())
+    return type(result)(made) if several else made[0]
 
 
 class Layer:
@@ -55,7 +82,7 @@ class Layer:
 
     _name: str | None
     _path: str
-    trainable: bool
+    _trainable: bool
     built: bool
     output: Tensor | None
     sample_shape: tuple[Any, ...] | None
@@ -66,7 +93,7 @@ class Layer:
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG004, D102
         # A subclass that sets attributes before super().__init__() still finds what a layer needs.
         self = super().__new__(cls)
-        self._name, self._path, self.trainable, self.built, self.output = None, "", True, False, None
+        self._name, self._path, self._trainable, self.built, self.output = None, "", True, False, None
         self.sample_shape, self._own, self._penalties, self._losses = None, [], [], []
         return self
 
@@ -80,7 +107,7 @@ class Layer:
     ) -> None:
         if name is not None and (not isinstance(name, str) or not name):
             raise DeclarationError(f"name={name!r} of a layer: it is a text that is not empty")
-        self._name, self._path, self.trainable = name, name or "", trainable
+        self._name, self._path, self._trainable = name, name or "", bool(trainable)
         shape = (input_dim,) if input_dim is not None else input_shape
         self.sample_shape = None if shape is None else tuple(shape)
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -109,11 +136,12 @@ class Layer:
         if not self._path:
             self._path = _free_name(self.name, flat)
         self._ensure_built(given)
-        result = self.call(*given, **options)
+        before = len(self._losses)
+        result = collected(lambda: self.call(*given, **options), lambda: self._losses[before:])
         regularizer = getattr(self, "activity_regularizer", None)
         if isinstance(result, list | tuple):
-            return type(result)(self._mark(operand(t), flat) for t in result)
-        marked = self._mark(operand(result), flat)
+            return type(result)(self._mark(t, flat) for t in result)
+        marked = self._mark(result, flat)
         if regularizer is not None:
             self._losses.append(regularizer(marked) / marked.shape[0])
         return marked
@@ -163,6 +191,16 @@ class Layer:
         self._losses.append(mean(term) if term.ndim else term)
 
     @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights. Setting it sets it in all layers within, too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: Any) -> None:
+        for layer in self.nested:
+            layer._trainable = bool(value)
+
+    @property
     def sublayers(self) -> list[Layer]:
         """The layers that are attributes of this one, or stand in its lists."""
         found: dict[Layer, None] = {}
@@ -180,8 +218,9 @@ class Layer:
 
     @property
     def weights(self) -> list[Tensor]:
-        """All weights: the layer's own in the order of their making, then those of its sublayers."""
-        return list(dict.fromkeys([*(w for _, w in self._own), *(w for layer in self.sublayers for w in layer.weights)]))
+        """All weights: the layer's own, first those that are trained, in the order of their making; then those of its sublayers."""
+        own = [w for kind in ("parameter", "state") for _, w in self._own if w.kind == kind]
+        return list(dict.fromkeys([*own, *(w for layer in self.sublayers for w in layer.weights)]))
 
     @property
     def own_weights(self) -> list[tuple[str, Tensor]]:

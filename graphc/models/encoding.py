@@ -15,11 +15,11 @@ from graphc.expr import scalar
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.graph import topological
-from graphc.expr.operation import Alias, Assign, Cell, Leaf, Linalg, Operation, Phase, Random, Reshape, Scan
+from graphc.expr.operation import Alias, Assign, Carry, Cell, Current, Leaf, Linalg, Operation, Phase, Random, Reshape, Scan, next_number
 from graphc.expr.origin import Origin
 from graphc.expr.stage import REDUCERS, Read, Stage
 from graphc.expr.tensor import Call, Guard, Node, Tensor
-from graphc.layers.base import LayerOutput
+from graphc.layers.base import LayerOutput, LayerPhase
 from graphc.layers.core import AutomaticInput
 
 __all__ = ["Decoder", "Encoder"]
@@ -222,7 +222,13 @@ class Encoder:
             return {"op": "scan", **body, "carries": op.carries, "sequences": op.sequences, "length": _extent(op.length), "reverse": op.reverse}
         if isinstance(op, Linalg):
             return {"op": "linalg", "kind": op.kind, "label": op.label}
-        for name, kind in (("alias", Alias), ("assign", Assign), ("phase", Phase)):
+        if isinstance(op, Assign):
+            return {"op": "assign", "number": op.number, "chained": op.chained}
+        if isinstance(op, Current):
+            return {"op": "current", "number": op.number}
+        if isinstance(op, LayerPhase):
+            return {"op": "layer phase", "layer": self.layer(op.layer)}
+        for name, kind in (("carry", Carry), ("alias", Alias), ("phase", Phase)):
             if isinstance(op, kind):
                 return {"op": name}
         raise DeclarationError(f"{node.outputs[0].describe()} cannot be saved: files hold no {type(op).__name__.lower()} yet")
@@ -239,6 +245,8 @@ class Decoder:
 
     def __init__(self, nodes: Sequence[Any], arrays: Sequence[Any], layers: Sequence[Any]) -> None:
         self._arrays, self._layers = arrays, layers
+        numbers = sorted({int(data["number"]) for data in nodes if data["op"] in ("assign", "current")})
+        self._numbers = {number: next_number() for number in numbers}  # in their order, after all there are
         self._nodes: list[Node] = []
         for data in nodes:
             self._nodes.append(self._node(data))
@@ -294,7 +302,13 @@ class Decoder:
             return self._scan(data)
         if kind == "linalg":
             return self._linalg(data)
-        known: dict[str, Operation] = {"alias": Alias(), "assign": Assign(), "phase": Phase()}
+        if kind == "assign":
+            return Assign(self._numbers[int(data["number"])], bool(data["chained"]))
+        if kind == "current":
+            return Current(self._numbers[int(data["number"])])
+        if kind == "layer phase":
+            return LayerPhase(self._layers[data["layer"]])
+        known: dict[str, Operation] = {"alias": Alias(), "carry": Carry(), "phase": Phase()}
         if kind not in known:
             raise FileFormatError(f"the operation {kind!r} is unknown")
         return known[kind]

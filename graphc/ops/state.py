@@ -9,13 +9,14 @@ import numpy as np
 
 from graphc.errors import DeclarationError
 from graphc.expr.build import constant, operand, same_extent
+from graphc.expr.carry import carry, in_a_call, note, take_turn
 from graphc.expr.dims import Dim, Extent, as_extent
-from graphc.expr.operation import Alias, Assign, Cell, DType, Leaf, Phase
+from graphc.expr.operation import Alias, Assign, Cell, DType, Leaf, Phase, next_number
 from graphc.expr.scope import scoped
 from graphc.expr.tensor import METHODS, Call, Guard, Tensor, make
 from graphc.ops.layout import broadcast_to
 
-__all__ = ["as_value", "assign", "by_phase", "constant", "named", "parameter", "scalar", "scalars", "shape_of", "state", "tensor"]
+__all__ = ["as_value", "assign", "by_phase", "choice", "constant", "named", "parameter", "scalar", "scalars", "shape_of", "state", "tensor"]
 
 
 def shape_of(shape: Any, name: str) -> tuple[Extent, ...]:
@@ -147,7 +148,9 @@ def named(x: Any, name: str) -> Tensor:
 def assign(target: Tensor, value: Any) -> Tensor:
     """The next value of a state or a parameter, as an expression whose value is the new value.
 
-    It is carried out where a compiled function has it among its outputs or computes one from it.
+    It is carried out where a compiled function has it among its outputs or computes one from it. One that nothing uses
+    can be carried by a value: see ``updates`` of :func:`by_phase`; those made in a layer's ``call`` are carried by what
+    the layer gives in training, and take turns where the layer is used more than once.
 
     Raises:
         DeclarationError: for a target that is no state or parameter, a value of another shape, or floats for whole numbers.
@@ -164,14 +167,36 @@ def assign(target: Tensor, value: Any) -> Tensor:
         raise DeclarationError(f"{target.describe()} cannot get the value {value.describe()}: the shapes must agree")
     if value.ndim != target.ndim:
         value = broadcast_to(value, target.shape)
-    return make(Assign(), (target, value), target.shape, target.dtype, call=Call("←", (target, value), r"{0} \leftarrow {1}"))
+    op = Assign(next_number(), in_a_call())
+    return note(make(op, (target, value), target.shape, target.dtype, call=Call("←", (target, value), r"{0} \leftarrow {1}")))
 
 
-def by_phase(*, training: Any, inference: Any) -> Tensor:
+def by_phase(*, training: Any, inference: Any, updates: Any = ()) -> Tensor:
     """Different in training and in inference.
 
     ``gx.evaluate``, ``gx.grad`` and ``gx.compile`` take the training branch; :func:`inference` gives the other.
+
+    Args:
+        training, inference: the two branches, of one shape.
+        updates: assignments, made by :func:`assign`, that a compiled function carries out where it computes the training
+            branch. Several such values may update one state: each in its turn, in the order of their declaration.
+
+    Raises:
+        DeclarationError: for branches of different shapes, and for updates that are no assignments, or two of one state.
+
+    Example:
+        >>> import graphc as gx
+        >>> x, seen = gx.tensor("x", ("n",)), gx.state("seen", (), init=0.0)
+        >>> y = gx.by_phase(training=x - gx.mean(x), inference=x - seen, updates=[gx.assign(seen, gx.mean(x))])
+        >>> f = gx.compile(y)
+        >>> float(f([1.0, 3.0])[0]), float(seen.value)
+        (-1.0, 2.0)
     """
+    return choice(Phase(), training, inference, updates)
+
+
+def choice(op: Phase, training: Any, inference: Any, updates: Any = ()) -> Tensor:
+    """What :func:`by_phase` gives, under a phase that a layer may freeze."""
     a, b = operand(training), operand(inference)
     if a.ndim != b.ndim:
         raise DeclarationError(f"the branches {a.describe()} and {b.describe()} of gx.by_phase differ in shape")
@@ -180,4 +205,15 @@ def by_phase(*, training: Any, inference: Any) -> Tensor:
         guard = same_extent(left, right, f"the branches {a.describe()} and {b.describe()} of gx.by_phase differ on axis {axis}")
         guards += [guard] if guard else []
     dtype: DType = a.dtype if a.dtype == b.dtype else "float"
-    return make(Phase(), (a, b), a.shape, dtype, call=Call("phase", (a, b)), guards=guards)
+    assigned = _assignments(updates)
+    carrying = carry(a, take_turn(assigned, a)) if assigned else a
+    return make(op, (carrying, b), a.shape, dtype, call=Call("phase", (a, b)), guards=guards)
+
+
+def _assignments(updates: Any) -> list[Tensor]:
+    given = [updates] if isinstance(updates, Tensor) else list(updates)
+    for entry in given:
+        if not isinstance(entry, Tensor) or not isinstance(entry.op, Assign):
+            label = entry.describe() if isinstance(entry, Tensor) else repr(entry)
+            raise DeclarationError(f"updates of gx.by_phase are assignments, not {label}: give gx.assign(state, next value)")
+    return given

@@ -14,6 +14,7 @@ import numpy as np
 from graphc.errors import DataError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand
+from graphc.expr.carry import carried
 from graphc.expr.dims import evaluate_extent
 from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, numpy_dtype
 from graphc.expr.graph import drop_aliases, guards, leaves, random_numbers, substitute, topological, training
@@ -108,7 +109,7 @@ class Prepared:
         self._numbers = random_numbers(training(outputs))
         # Intermediate tensors that are given a value become inputs, before a choice of phase makes them others.
         self._inputs = {t: make(Leaf("input"), (), t.shape, t.dtype, name=t.label, origin=t.origin) for t in fed if t.kind == "computed"}
-        self._outputs = drop_aliases(prepare(training(substitute(outputs, self._inputs) if self._inputs else outputs)))
+        self._outputs = drop_aliases(prepare(carried(training(substitute(outputs, self._inputs) if self._inputs else outputs))[0]))
         self._nodes = topological(self._outputs)
         self._guards = guards(self._outputs)
 

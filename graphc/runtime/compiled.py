@@ -112,7 +112,7 @@ class Compiled:
         self._constants: dict[Tensor, Any] = {}
         self._bound: dict[Any, tuple[Bound, Any]] = {}
         self._by_name = {t.name: k for k, t in enumerate(self.inputs)}
-        self.scalars = [k for k, t in enumerate(self.program.outputs) if t.ndim == 0 and t.dtype == "float"]
+        self.scalars = [k for k, t in enumerate(self.program.outputs[: self.prepared.count]) if t.ndim == 0 and t.dtype == "float"]
         self.plans: list[epoch.Plan] = []  # of the last runs over batches
 
     def _compile(self, program: Program) -> list[int]:
@@ -159,7 +159,7 @@ class Compiled:
             self.raise_error(bound)
             for mirror in bound.written:
                 mirror.written()
-            results = [view.copy() for view in bound.outputs]
+            results = [view.copy() for view in bound.outputs[: self.prepared.count]]
         return results if self._many else results[0]
 
     def _draw(self, seed: Any, step: Any, named: dict[str, Any]) -> tuple[int, int | None]:

@@ -132,7 +132,7 @@ def run(
     order = np.ascontiguousarray(order, np.int64).reshape(-1)
     scalar = program.scalars
     plan = _plan(program, batched, len(order), batch_size, fixed)
-    outputs = len(program.program.outputs)
+    outputs = program.prepared.count
 
     def spread(values: Any) -> list[float]:
         result = [float("nan")] * outputs
@@ -169,7 +169,7 @@ def map_rows(program: Compiled, batched: dict[Tensor, Any], batch_size: int, see
     plan = Plan(program, batched, samples, batch_size, fixed)
     results: list[Any] = []
     copies: list[tuple[int, int, int]] = []
-    for tensor, view in zip(program.program.outputs, plan.bound.outputs, strict=True):
+    for tensor, view in zip(program.program.outputs[: program.prepared.count], plan.bound.outputs, strict=False):
         if not tensor.ndim or not isinstance(tensor.shape[0], Dim):
             raise DataError(f"{tensor.describe()} has no row for each sample, so it cannot be computed batch by batch")
         results.append(np.empty((samples, *view.shape[1:]), view.dtype))

@@ -48,8 +48,8 @@ class NumpyCompiled(Compiled):
             results = [r.copy() for r in self._function(**values, **options)]
         except (IndexError, np.linalg.LinAlgError) as error:
             raise DataError(str(error)) from None
-        count = len(self._stable)
-        for assigned, value in zip(self._assigned, results[count:], strict=True):
+        count = self.prepared.count
+        for assigned, value in zip(self._assigned, results[len(self._stable) :], strict=True):
             state = root_of(assigned.inputs[0])
             assert isinstance(state.op, Leaf)
             state.value = value
@@ -66,12 +66,13 @@ class NumpyCompiled(Compiled):
         bad = order[(order < 0) | (order >= length)]
         if len(bad):
             raise DataError(f"the position {bad[0]} in the order of the samples is out of range")
-        sums = np.zeros(len(self._stable))
+        wanted = self._stable[: self.prepared.count]
+        sums = np.zeros(len(wanted))
         batches = -(-len(order) // batch_size)
         for batch in range(batches):
             rows = order[batch * batch_size : (batch + 1) * batch_size]
             values = self._batch({t: a[rows] for t, a in arrays.items()}, fixed, seed, first_step + batch)
-            sums += [float(v) * len(rows) if t.ndim == 0 and t.dtype == "float" else np.nan for t, v in zip(self._stable, values, strict=True)]
+            sums += [float(v) * len(rows) if t.ndim == 0 and t.dtype == "float" else np.nan for t, v in zip(wanted, values, strict=True)]
             if on_slice is not None:
                 on_slice(batch + 1, batches, list(sums / min((batch + 1) * batch_size, len(order))))
         return [float(s) for s in sums / max(len(order), 1)]

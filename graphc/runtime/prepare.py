@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import CompileError, DeclarationError
+from graphc.expr.carry import carried
 from graphc.expr.graph import assigns, drop_aliases, guards, leaves, random_numbers, substitute, training, unalias
 from graphc.expr.operation import Assign, Leaf
 from graphc.expr.tensor import Guard, Node, Tensor, make
@@ -23,8 +24,9 @@ class Prepared:
     """A graph ready to be lowered.
 
     Attributes:
-        outputs: after the passes.
-        named: before them, with the user's names, in the training reading.
+        outputs: after the passes; what was asked for, then the assignments that are carried out beside it.
+        named: the same before the passes, with the user's names, in the training reading.
+        count: how many outputs were asked for.
         inputs: what a call takes, in order.
         placed: the tensors that stand for inputs in the graph.
         numbers: of the random nodes.
@@ -33,6 +35,7 @@ class Prepared:
 
     outputs: list[Tensor]
     named: list[Tensor]
+    count: int
     inputs: list[Tensor]
     placed: list[Tensor]
     numbers: dict[Node, int]
@@ -63,8 +66,10 @@ def prepare(outputs: Sequence[Tensor], inputs: Any) -> Prepared:
         if missing:
             raise CompileError(f"{missing[0].describe()} is an input of the graph and is not among inputs: add it")
     checks = guards(read)
+    wanted, beside = carried(read)
+    read = [*wanted, *beside]
     plain = _separate(drop_aliases(stabilise(read)))
-    return Prepared(rewrite(plain, numbers), read, list(given), placed, numbers, checks)
+    return Prepared(rewrite(plain, numbers), read, len(wanted), list(given), placed, numbers, checks)
 
 
 def _chosen(inputs: Any, known: dict[str, Tensor]) -> list[Tensor]:
@@ -90,7 +95,7 @@ def _separate(outputs: list[Tensor]) -> list[Tensor]:
         value = assigned.inputs[1]
         if isinstance(root_of(value).op, Leaf):
             copies[assigned] = make(
-                Assign(), (assigned.inputs[0], copy_of(value)), assigned.shape, assigned.dtype, name=assigned.name, call=assigned.call
+                assigned.op, (assigned.inputs[0], copy_of(value)), assigned.shape, assigned.dtype, name=assigned.name, call=assigned.call
             )
     outputs = substitute(outputs, copies) if copies else outputs
     return [copy_of(t) if root_of(t) in changed and _of_leaf(t) else t for t in outputs]

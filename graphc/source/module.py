@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import CompileError
+from graphc.expr.carry import carried
 from graphc.expr.dims import Dim, Extent
 from graphc.expr.graph import random_numbers, topological, training, unalias
 from graphc.expr.operation import Alias, Assign, DType, Leaf, Linalg, Random, Reshape, Scan
@@ -64,8 +65,9 @@ def numpy_source(
         f(*, a):
     """
     many = not isinstance(outputs, Tensor)
-    wanted = training([outputs] if isinstance(outputs, Tensor) else list(outputs))
-    return _Module(wanted, list(inputs or ()), name, floats, random_numbers(wanted) if numbers is None else numbers).text(many)
+    read = training([outputs] if isinstance(outputs, Tensor) else list(outputs))
+    wanted, _ = carried(read)
+    return _Module(wanted, list(inputs or ()), name, floats, random_numbers(read) if numbers is None else numbers).text(many)
 
 
 def _all_nodes(nodes: Sequence[Node]) -> list[Node]:

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from graphc.expr.graph import topological
-from graphc.expr.operation import Alias, Reshape
+from graphc.expr.operation import Alias, Carry, Current, Reshape
 from graphc.expr.scalar import Expm1, Floor, IsFinite, Minimum, Power, Select, Sigmoid
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Node, Tensor
@@ -62,6 +62,12 @@ def lookup_of(node: Node) -> Lookup:
     return lambda symbol: table.get(symbol.name)
 
 
+def _transparent(tensor: Tensor) -> bool:
+    """Whether a tensor is another one under a name; a state as of its turn may be more than that."""
+    op = tensor.op
+    return isinstance(op, Carry) or (isinstance(op, Alias) and not isinstance(op, Current) and len(tensor.inputs) == 1)
+
+
 class Reach:
     """The facts of every tensor of a graph, and one representative for tensors of equal formula."""
 
@@ -88,7 +94,7 @@ class Reach:
 
     def canonical(self, tensor: Tensor) -> Tensor:
         """The first tensor of the same formula; names are looked through."""
-        while isinstance(tensor.op, Alias) and len(tensor.inputs) == 1 and tensor not in self.kept:
+        while _transparent(tensor) and tensor not in self.kept:
             tensor = tensor.inputs[0]
         return self._canonical.get(tensor, tensor)
 
@@ -98,7 +104,7 @@ class Reach:
 
     def _tensor(self, node: Node) -> Facts:
         op = node.op
-        if isinstance(op, Reshape) or (isinstance(op, Alias) and len(node.inputs) == 1):
+        if isinstance(op, Reshape) or _transparent(node.outputs[0]):
             return self.tensor(node.inputs[0])
         if not isinstance(op, Stage) or op.free is None or op.guarded:
             return _NONE
