@@ -15,12 +15,14 @@ import sympy
 
 from graphc.errors import DerivationError
 from graphc.expr.scalar import Select, derivative
-from graphc.formula.algebra import ONE, ZERO, extent_formula, outright, total
-from graphc.formula.atoms import Entry, Letter, Reduced, Source, fresh_letters, letter, opened, outer_atoms
+from graphc.formula.algebra import ONE, ZERO, outright
+from graphc.formula.atoms import Entry, Letter, Reduced, Source, extent_formula, fresh_letters, letter, opened, outer_atoms
 from graphc.formula.fold import fold_rules, folded
 from graphc.formula.forward import Definition
 from graphc.formula.radix import joined_letters, split_letters
+from graphc.formula.ranges import decided, inside, solution
 from graphc.formula.shares import Shares
+from graphc.formula.sums import total
 
 __all__ = ["contributions", "kinks"]
 
@@ -121,8 +123,9 @@ def _product(body: Any, letters: Sequence[Letter]) -> Any:
 def _gathered(entry: Entry, value: Any, letters: Sequence[Letter]) -> Any:
     """The sum of ``value`` over ``letters``, as a formula of the indices of the entry's own axes."""
     own = tuple(letter(k, e) for k, e in enumerate(entry.source.tensor.shape))
-    left = list(letters)
-    places = list(entry.places)
+    single = {x: ZERO for x in letters if x.extent == 1}
+    value, places = value.xreplace(single), [p.xreplace(single) for p in entry.places]
+    left = [x for x in letters if x not in single]
     known, digits = joined_letters(places, own, left)
     if digits:
         value, places = value.xreplace(known).xreplace(digits), [known.get(p, p).xreplace(digits) for p in places]
@@ -134,23 +137,22 @@ def _gathered(entry: Entry, value: Any, letters: Sequence[Letter]) -> Any:
             value, places = value.xreplace(digits), [p.xreplace(digits) for p in places]
             left = [x for x in left if x not in digits]
             continue
-        value, rest = _solved(target, place, value, left)
-        if len(rest) < len(left):
-            # A place solved for an index may stand in the places after it.
-            places = [p.xreplace({place: target}) for p in places]
-        left = rest
-    return total(outright(value), left)
+        value, fixed = _solved(target, place, value, left)
+        # An index that a place fixes may stand in the places after it.
+        places = [p.xreplace(fixed) for p in places]
+        left = [x for x in left if x not in fixed]
+    return total(outright(decided(value)), left)
 
 
-def _solved(target: Letter, place: Any, value: Any, letters: list[Letter]) -> tuple[Any, list[Letter]]:
-    """``value`` where ``place`` is ``target``: an index of the place expressed by it, or a condition."""
-    if place == target:
-        return value, letters
-    if isinstance(place, Letter) and place in letters and place.extent == target.extent:
-        return value.xreplace({place: target}), [x for x in letters if x is not place]
-    if place == 0 and target.extent == 1:
-        return value, letters
-    return value * Select(sympy.Eq(target, place), ONE, ZERO), letters
+def _solved(target: Letter, place: Any, value: Any, letters: list[Letter]) -> tuple[Any, dict[Any, Any]]:
+    """``value`` where ``place`` is ``target``: with an index of the place expressed by it, or with a condition."""
+    if place == target or (place == 0 and target.extent == 1):
+        return value, {}
+    found = None if place.has(Entry) else solution(place, target, letters)
+    if found is None:
+        return value * Select(sympy.Eq(target, place), ONE, ZERO), {}
+    chosen, at = found
+    return value.xreplace({chosen: at}) * Select(inside(at, chosen.extent), ONE, ZERO), {chosen: at}
 
 
 def kinks(expr: Any) -> list[str]:

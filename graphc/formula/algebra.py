@@ -1,4 +1,4 @@
-"""Exact real algebra on formulas of entries: sums over indices, powers of e, and choosing the shortest spelling."""
+"""Exact real algebra on formulas of entries: powers of e, and choosing the shortest spelling."""
 
 from __future__ import annotations
 
@@ -7,76 +7,17 @@ from typing import Any
 
 import sympy
 
-from graphc.expr.dims import Dim, dim_symbol
 from graphc.expr.operation import Leaf
 from graphc.expr.scalar import Select, Sigmoid
-from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of, opened, reduced
+from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of, opened
+from graphc.formula.sums import total
 
-__all__ = ["bare_logs", "extent_formula", "has_sum_of_products", "shortest", "size_of", "tidy", "total"]
+__all__ = ["bare_logs", "has_sum_of_products", "shortest", "size_of", "tidy"]
 
 # SymPy annotates these more narrowly than it accepts.
 _add: Any = sympy.Add
 _mul: Any = sympy.Mul
 ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
-
-
-def extent_formula(extent: Any) -> Any:
-    """An extent as a SymPy number or symbol."""
-    if not isinstance(extent, Dim):
-        return sympy.Integer(extent)
-    parts = [sympy.Mul(c, *(dim_symbol(Dim((((a,), 1),))) for a in monomial)) for monomial, c in extent.terms]
-    return _add(*parts)
-
-
-def total(body: Any, letters: Sequence[Any]) -> Any:
-    """The sum of ``body`` over ``letters``: what does not depend on them is outside, a condition ``k = p`` is solved."""
-    left = list(letters)
-    if isinstance(body, Reduced) and body.reducer == "sum":
-        inner, more = opened(body)
-        return total(inner, [*left, *more])
-    for x in left:
-        solved = _solved(body, x)
-        if solved is not None:
-            return total(solved, [k for k in left if k is not x])
-    outside, inside = ONE, ONE
-    for factor in _mul.make_args(body):
-        out, rest = _split(factor, set(left))
-        outside, inside = outside * out, inside * rest
-    if isinstance(inside, Reduced) and inside.reducer == "sum":
-        return outside * total(inside, left)
-    used = [x for x in left if x in inside.free_symbols]
-    for x in left:
-        if x not in used:
-            outside = outside * extent_formula(x.extent)
-    return outside * reduced("sum", inside, used) if inside != ZERO else ZERO
-
-
-def _split(factor: Any, letters: set[Any]) -> tuple[Any, Any]:
-    """A factor as one without the letters times one with them; exp(a + b) is split too."""
-    if not (factor.free_symbols & letters):
-        return factor, ONE
-    if isinstance(factor, sympy.exp):
-        terms = _add.make_args(factor.args[0])
-        free = [t for t in terms if not (t.free_symbols & letters)]
-        if free:
-            return sympy.exp(_add(*free)), sympy.exp(_add(*(t for t in terms if t not in free)))
-    if isinstance(factor, sympy.Pow) and factor.exp.is_Integer and isinstance(factor.base, sympy.Mul):
-        parts = [_split(b, letters) for b in factor.base.args]
-        return _mul(*(p[0] for p in parts)) ** factor.exp, _mul(*(p[1] for p in parts)) ** factor.exp
-    return ONE, factor
-
-
-def _solved(body: Any, x: Any) -> Any:
-    """``body`` with ``x`` fixed by a factor that is 0 unless ``x`` equals another letter of its range."""
-    for factor in _mul.make_args(body):
-        if isinstance(factor, Select) and factor.args[2] == ZERO and isinstance(factor.args[0], sympy.Eq):
-            left, right = factor.args[0].args
-            other = right if left is x else left if right is x else None
-            # An id picks its own class: ids outside their range are an error of the data.
-            picked = isinstance(other, Entry) and other.source.tensor.dtype == "int" and x not in other.free_symbols
-            if picked or (isinstance(other, Letter) and other.extent == x.extent):
-                return body.xreplace({factor: factor.args[1]}).xreplace({x: other})
-    return None
 
 
 def bare_logs(expr: Any) -> Any:

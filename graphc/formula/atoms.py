@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy
 
-from graphc.expr.dims import Extent
+from graphc.expr.dims import Dim, Extent, dim_symbol
 from graphc.expr.tensor import Tensor
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Source",
     "bound_letter",
     "entries",
+    "extent_formula",
     "fresh_letters",
     "letter",
     "letters_of",
@@ -182,3 +183,11 @@ def outer_atoms(expr: Any) -> list[Any]:
 def entries(expr: Any) -> list[Any]:
     """Every entry in a formula, inside reductions and places too."""
     return sorted((p for p in set(sympy.preorder_traversal(expr)) if isinstance(p, Entry)), key=str)
+
+
+def extent_formula(extent: Any) -> Any:
+    """An extent as a SymPy number or symbol."""
+    if not isinstance(extent, Dim):
+        return sympy.Integer(extent)
+    parts: list[Any] = [sympy.Mul(c, *(dim_symbol(Dim((((a,), 1),))) for a in monomial)) for monomial, c in extent.terms]
+    return sympy.Add(*parts)

@@ -18,6 +18,7 @@ _BINDING = {
     "atom": ATOM, "add": ADD, "negative": ADD, "scale": HADAMARD, "hadamard": HADAMARD, "product": PRODUCT, "fraction": PRODUCT,
     "power": POWER, "elementpower": POWER, "transpose": POWER, "root": ATOM, "length": ATOM, "call": ATOM, "total": TOTAL, "norm": ATOM,
     "bracket": ATOM, "cases": ATOM, "compare": ADD, "and": ADD, "or": ADD, "not": ATOM, "quotient": ATOM, "remainder": ADD,
+    "tuple": ATOM, "between": ADD,
 }  # fmt: skip
 _RAISED = (r"\sin", r"\cos", r"\tan", r"\tanh", r"\sinh", r"\cosh")  # whose powers are written as in sin² x
 _SUPERSCRIPTS = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
@@ -219,6 +220,8 @@ _TEXT: dict[str, Callable[[Show], str]] = {
     "total": _total_text,
     "norm": lambda s: f"‖{text(s.parts[0])}‖²",
     "bracket": lambda s: f"𝟏[{text(s.parts[0])}]",
+    "tuple": lambda s: f"({', '.join(map(text, s.parts))})",
+    "between": lambda s: f"{text(s.parts[0])} ≤ {text(s.parts[1])} < {text(s.parts[2])}",
     "cases": lambda s: f"({text(s.parts[1])} if {text(s.parts[0])} else {text(s.parts[2])})",
     "compare": lambda s: f"{_t(s.parts[0], ADD)} {s.plain} {_t(s.parts[1], ADD)}",
     "and": lambda s: " and ".join(map(text, s.parts)),
@@ -244,6 +247,8 @@ _LATEX: dict[str, Callable[[Show], str]] = {
     "total": lambda s: f"{s.tex} {_l(s.parts[0], TOTAL)}",
     "norm": lambda s: rf"\lVert {latex(s.parts[0])} \rVert^{{2}}",
     "bracket": lambda s: rf"\mathbf{{1}}\left[{latex(s.parts[0])}\right]",
+    "tuple": lambda s: rf"\left({', '.join(map(latex, s.parts))}\right)",
+    "between": lambda s: rf"{latex(s.parts[0])} \le {latex(s.parts[1])} < {latex(s.parts[2])}",
     "cases": _cases_latex,
     "compare": lambda s: f"{_l(s.parts[0], ADD)} {s.tex} {_l(s.parts[1], ADD)}",
     "and": lambda s: r" \wedge ".join(map(latex, s.parts)),

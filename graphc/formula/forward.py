@@ -5,6 +5,7 @@ What has no name is put into its users, in exact algebra, so that the same netwo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,15 +15,18 @@ import sympy
 
 from graphc.errors import DerivationError
 from graphc.expr.affine import Affine
+from graphc.expr.carry import carried
 from graphc.expr.graph import topological, training, unalias
 from graphc.expr.operation import Alias, Assign, Leaf, Random, Reshape
 from graphc.expr.scalar import Select
 from graphc.expr.stage import Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
-from graphc.formula.algebra import ONE, ZERO, extent_formula, size_of, tidy, total
-from graphc.formula.atoms import Entry, Letter, Reduced, Source, fresh_letters, letter, reduced
-from graphc.formula.radix import reshaped_places
+from graphc.formula.algebra import ONE, ZERO, size_of, tidy
+from graphc.formula.atoms import Entry, Letter, Reduced, Source, extent_formula, fresh_letters, letter, reduced
+from graphc.formula.radix import Remainder, reshaped_places, whole_positions
+from graphc.formula.ranges import decided, inside
 from graphc.formula.structure import automatic_names, random_only
+from graphc.formula.sums import total
 
 __all__ = ["Definition", "Forward", "Reader", "axes", "exact", "stage_formula"]
 
@@ -72,12 +76,13 @@ class Forward:
     Attributes:
         definitions: by tensor, inputs before their users.
         outputs: the tensors asked for, as they stand in ``definitions``.
+        asked: the training reading of the tensors asked for.
     """
 
     def __init__(self, outputs: Sequence[Tensor], *, automatic: bool = True, resolved: bool = False) -> None:
-        resolved_ = list(outputs) if resolved else training(outputs)
-        order = topological(resolved_)
-        self.outputs = [unalias(t) for t in resolved_]
+        self.asked = list(outputs) if resolved else carried(training(outputs))[0]
+        order = topological(self.asked)
+        self.outputs = [unalias(t) for t in self.asked]
         self.positions = {node: k for k, node in enumerate(order)}
         self.names = _names(order)
         self.automatic = automatic_names(order, self.names) if automatic else {}
@@ -125,7 +130,7 @@ class Forward:
         known = self.definitions.get(tensor)
         if known is not None:
             return Entry(known.source, *places)
-        return self._inlined[tensor].xreplace(dict(zip(axes(tensor), places, strict=True)))
+        return decided(self._inlined[tensor].xreplace(dict(zip(axes(tensor), places, strict=True))))
 
     def _formula(self, node: Node, output: Tensor) -> Any:
         op = node.op
@@ -137,7 +142,7 @@ class Forward:
             raise DerivationError(
                 f"{output.describe()} is computed by {type(op).__name__.lower()}, for which no closed form is known: derive up to it"
             )
-        return self.read(node.inputs[0], reshaped_places(node.inputs[0], output))
+        return exact(self.read(node.inputs[0], reshaped_places(node.inputs[0], output)))
 
 
 def _names(order: Iterable[Node]) -> dict[Tensor, str]:
@@ -170,7 +175,8 @@ def _number(tensor: Tensor) -> Any:
 def exact(expr: Any) -> Any:
     """Decimal numbers as the fractions that they mean."""
     floats = {f: _fraction(float(f)) for f in expr.atoms(sympy.Float)}
-    return tidy(expr.xreplace(floats) if floats else expr)
+    expr = expr.xreplace(floats) if floats else expr
+    return tidy(whole_positions(expr) if expr.has(Remainder) else expr)
 
 
 def _fraction(value: float) -> Any:
@@ -185,6 +191,9 @@ def stage_formula(forward: Reader, node: Node, op: Stage, output: Tensor) -> Any
     own = axes(output)
     fresh = fresh_letters(op.extents)
     letters: list[Any] = list(fresh)
+    for index in op.reduced:
+        # An index of one value is that value.
+        letters[index] = ZERO if op.extents[index] == 1 and free is not None else letters[index]
     for axis, index in enumerate(free or ()):
         letters[index] = own[axis]
     values: dict[Any, Any] = {index_symbol(k): x for k, x in enumerate(letters)}
@@ -195,8 +204,8 @@ def stage_formula(forward: Reader, node: Node, op: Stage, output: Tensor) -> Any
         tensor = node.inputs[read.operand]
         value = forward.read(tensor, places)
         if read.outside is not None:
-            inside = [c for p, e in zip(places, tensor.shape, strict=True) for c in (sympy.Ge(p, 0), sympy.Lt(p, extent_formula(e)))]
-            value = Select(sympy.And(*inside), value, sympy.Rational(repr(float(read.outside))))
+            held = sympy.And(*(inside(p, e) for p, e in zip(places, tensor.shape, strict=True)))
+            value = Select(held, value, _outside(float(read.outside)))
         reads.append(value)
         values[read_symbol(k)] = value
     body = op.body.xreplace(values)
@@ -206,10 +215,14 @@ def stage_formula(forward: Reader, node: Node, op: Stage, output: Tensor) -> Any
             at = _place(place, letters, reads)
             body = Select(sympy.Eq(own[axis], at), ONE, ZERO) * body
         return total(body, fresh)
-    over = [letters[k] for k in op.reduced]
+    over = [letters[k] for k in op.reduced if letters[k] != ZERO]
     if op.reducer is None or op.reducer == "sum":
         return total(body, over)
     return reduced(f"arg{op.reducer}" if output.output else op.reducer, body, over)
+
+
+def _outside(value: float) -> Any:
+    return sympy.Rational(repr(value)) if math.isfinite(value) else sympy.S.Infinity if value > 0 else sympy.S.NegativeInfinity
 
 
 def _as_number(body: Any) -> Any:

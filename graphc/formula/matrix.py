@@ -20,6 +20,7 @@ from graphc.formula.arrays import ONES, NoMatrixFormError, assemble, collected, 
 from graphc.formula.atoms import Entry, Letter, Reduced, entries, letters_of, opened
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, negative, product, scale, transpose
 from graphc.formula.network import Network
+from graphc.formula.ranges import slice_of
 from graphc.formula.spell import (
     ONE,
     ZERO,
@@ -146,30 +147,29 @@ class MatrixSpeller:
         name = self.words.name(expr.source)
         places = expr.places
         shape = expr.source.tensor.shape
-        if any(p.extent != e if isinstance(p, Letter) else not p.is_Integer for p, e in zip(places, shape, strict=True)):
+        marks = [slice_of(p, e) for p, e in zip(places, shape, strict=True)]
+        if None in marks:
             raise NoMatrixFormError
-        if all(isinstance(p, Letter) for p in places):
+        if all(mark == ":" for mark in marks):
             if not places or places == free or (places == free[:1] and len(free) == 1):
                 return name
             if len(places) == 2 and places == free[::-1]:
                 return name if is_symmetric(expr.source) else transpose(name)
             if len(places) == 2 and places[0] is places[1] and free == places[:1]:
                 return call("diag", r"\operatorname{diag}", [name])
-        letters = [p for p in places if isinstance(p, Letter)]
+        letters = [x for p in places for x in letters_of(p)]
         if len(set(letters)) == len(letters):
-            return self._broadcast(self._sliced(expr, letters), letters, free)
+            return self._broadcast(self._sliced(expr, letters, marks), letters, free)
         raise NoMatrixFormError
 
-    def _sliced(self, expr: Entry, letters: Sequence[Any]) -> Show:
-        """A tensor at fixed places; a fixed place on an axis of size 1 needs no mention."""
+    def _sliced(self, expr: Entry, letters: Sequence[Any], marks: Sequence[Any]) -> Show:
+        """A block of a tensor; a fixed place on an axis of size 1 needs no mention."""
         name = self.words.name(expr.source)
         shape = expr.source.tensor.shape
-        fixed = [k for k, p in enumerate(expr.places) if not isinstance(p, Letter) and shape[k] != 1]
-        if not fixed:
+        if all(mark == ":" or (mark == "0" and e == 1) for mark, e in zip(marks, shape, strict=True)):
             if len(expr.places) == 2 and len(letters) == 1 and isinstance(expr.places[1], Letter):
                 return transpose(name)
             return name
-        marks = [":" if isinstance(p, Letter) else str(p) for p in expr.places]
         return atom(f"{name.plain}[{', '.join(marks)}]", rf"{{{name.tex}}}_{{{','.join(marks)}}}")
 
     def _broadcast(self, shown: Show, letters: Sequence[Any], free: tuple[Any, ...]) -> Show:

@@ -14,6 +14,7 @@ from graphc.expr.dims import DimSymbol
 from graphc.formula.algebra import bare_logs
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, letters_of, opened, reduced
 from graphc.formula.radix import Quotient, Remainder
+from graphc.formula.ranges import slice_of
 
 __all__ = ["CALLS", "Array", "Program", "Value", "stable"]
 
@@ -129,14 +130,12 @@ class Program:
         base = self._names(expr.source)
         places = expr.places
         shape = expr.source.tensor.shape
-        whole = all(not isinstance(p, Letter) or p.extent == e for p, e in zip(places, shape, strict=True))
-        if whole and all(isinstance(p, Letter) for p in places) and len(set(places)) == len(places):
-            return Value(base.array, places)  # type: ignore[arg-type]
-        letters = tuple(dict.fromkeys(p for p in places if isinstance(p, Letter)))
-        bare = [p for p in places if isinstance(p, Letter)]
-        if whole and len(bare) == len(letters) and all(isinstance(p, Letter) or p.is_Integer for p in places):
-            marks = ", ".join(":" if isinstance(p, Letter) else str(p) for p in places)
-            return self.make("view", f"{{}}[{marks}]", (base,), letters)
+        marks = [slice_of(p, e) for p, e in zip(places, shape, strict=True)]
+        letters = tuple(x for p in places for x in letters_of(p))
+        if None not in marks and len(set(letters)) == len(letters) and not any(isinstance(p, Entry) for q in places for p in q.args):
+            if all(m == ":" for m in marks):
+                return Value(base.array, letters)
+            return self.make("view", f"{{}}[{', '.join(map(str, marks))}]", (base,), letters)
         at = [self(p) for p in places]
         union = _union(*(a.letters for a in at))
         return self.make("read", "_read", [base, *(self.aligned(a, union) for a in at)], union)
@@ -309,6 +308,8 @@ def _union(*groups: Sequence[Letter]) -> tuple[Letter, ...]:
 
 
 def _number(value: Any) -> str:
+    if value in (sympy.oo, -sympy.oo):
+        return "np.inf" if value is sympy.oo else "-np.inf"
     if value.is_Integer:
         return str(int(value))
     return repr(float(value))

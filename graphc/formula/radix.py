@@ -10,12 +10,12 @@ import sympy
 
 from graphc.expr.dims import Extent, product
 from graphc.expr.tensor import Tensor
-from graphc.formula.algebra import ZERO, extent_formula
-from graphc.formula.atoms import Letter, letter
+from graphc.formula.atoms import Letter, extent_formula, letter
 
-__all__ = ["Quotient", "Remainder", "joined_letters", "reshaped_places", "split_letters"]
+__all__ = ["Quotient", "Remainder", "joined_letters", "reshaped_places", "split_letters", "split_position", "whole_positions"]
 
 _add: Any = sympy.Add
+ZERO = sympy.Integer(0)
 
 
 def _parts(value: Any, divisor: Any) -> tuple[Any, Any] | None:
@@ -36,6 +36,20 @@ def _parts(value: Any, divisor: Any) -> tuple[Any, Any] | None:
             return None
         top = top + coefficient * (factor.extent - 1)
     return (whole, rest) if (divisor - top).is_positive else None
+
+
+def split_position(flat: Any, size: Any) -> tuple[Any, Any] | None:
+    """A flat position as the position of its block of ``size`` and the place in it, as far as that can be read off."""
+    whole, rest = ZERO, ZERO
+    for term in _add.make_args(sympy.expand(flat)):
+        quotient = term / size
+        if term.is_Integer and size.is_Integer:
+            whole, rest = whole + term // size, rest + term % size
+        elif sympy.fraction(quotient)[1] == 1 and term.as_coeff_Mul()[0] != 1:
+            whole = whole + quotient
+        else:
+            rest = rest + term
+    return None if whole == ZERO else (whole, rest)
 
 
 class Quotient(sympy.Function):
@@ -63,6 +77,18 @@ class Remainder(sympy.Function):
         """The remainder, where the ranges of the letters decide it."""
         parts = _parts(*args)
         return None if parts is None else parts[1]
+
+
+def whole_positions(expr: Any) -> Any:
+    """``b (a // b) + a mod b`` as ``a``, wherever it stands."""
+    found: dict[Any, Any] = {}
+    for part in expr.atoms(_add):
+        for rest in part.atoms(Remainder):
+            value, divisor = rest.args
+            quotient = Quotient(value, divisor)
+            if part.coeff(rest) == 1 and part.coeff(quotient) == divisor:
+                found[part] = sympy.expand(part - rest - divisor * quotient + value)
+    return expr.xreplace(found) if found else expr
 
 
 def _digits(value: Any, extents: Sequence[Extent]) -> list[Any]:

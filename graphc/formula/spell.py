@@ -10,11 +10,13 @@ import sympy
 from sympy.core import relational
 
 from graphc.expr import scalar
-from graphc.expr.dims import DimSymbol
+from graphc.expr.dims import Dim, DimSymbol
 from graphc.formula.algebra import size_of
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of
-from graphc.formula.display import Show, add, atom, call, fraction, indexed, negative, power, product, scale
+from graphc.formula.conditions import Between, balanced, held_apart, ranges_of, winner_places
+from graphc.formula.display import Show, add, atom, call, fraction, indexed, latex, negative, power, product, scale, text
 from graphc.formula.names import latex_name, text_name, to_subscript
+from graphc.formula.numbers import number
 from graphc.formula.radix import Quotient, Remainder
 
 __all__ = ["FUNCTIONS", "IndexSpeller", "Vocabulary", "number", "ordered_factors", "ordered_terms", "plain_terms"]
@@ -47,38 +49,14 @@ class Vocabulary:
     names: dict[Source, Show] = field(default_factory=dict)
     late: dict[Source, float] = field(default_factory=dict)
 
+    @property
+    def sizes(self) -> set[str]:
+        """The names of sizes, which no index may have."""
+        return {n for s in self.names for e in s.tensor.shape if isinstance(e, Dim) for n in e.names}
+
     def name(self, source: Source) -> Show:
         """What a source is called."""
         return self.names[source]
-
-
-def number(value: Any) -> Show:
-    """A number without its sign."""
-    value = abs(value)
-    if value == sympy.Rational(1, 2):
-        return atom("½", r"\frac{1}{2}")
-    if value.is_Integer:
-        return atom(str(value), str(value))
-    if value.is_Rational:
-        if all(p in (2, 5) for p in sympy.factorint(value.q)) and value.q != 1:
-            return _decimal(value)
-        if value.q > 1000 or value.p > 10**6:
-            return _decimal(value)
-        return fraction(atom(str(value.p), str(value.p)), atom(str(value.q), str(value.q)))
-    if value is sympy.pi:
-        return atom("π", r"\pi")
-    if value is sympy.E:
-        return atom("e", "e")
-    return _decimal(value)
-
-
-def _decimal(value: Any) -> Show:
-    """A number in six digits, with a power of ten where it is far from 1."""
-    digits, _, exponent = f"{float(value):g}".partition("e")
-    if not exponent:
-        return atom(digits, digits)
-    power_of_ten = rf"10^{{{int(exponent)}}}"
-    return atom(f"{digits}e{int(exponent)}", power_of_ten if digits == "1" else rf"{digits} \cdot {power_of_ten}")
 
 
 def symbol(name: str) -> Show:
@@ -177,7 +155,7 @@ class IndexSpeller:
         return other
 
     def _next(self) -> Show:
-        taken = {s.plain for s in self.letters.values()} | {s.plain for s in self.words.names.values()}
+        taken = {s.plain for s in self.letters.values()} | {s.plain for s in self.words.names.values()} | self.words.sizes
         for c in _LETTERS:
             if c not in taken:
                 return atom(c, c)
@@ -214,9 +192,12 @@ class IndexSpeller:
             inner.letters[x] = inner._next()
         names = [inner.letters[x] for x in expr.bound]
         plain, tex = _REDUCERS[expr.reducer]
-        below = "".join(n.plain for n in names)
-
-        return Show("total", (inner.chained(expr.body),), f"{plain}{to_subscript(below)}", f"{tex}_{{{','.join(n.tex for n in names)}}}")
+        conditions, body = held_apart(expr)
+        below, under = "".join(n.plain for n in names), ",".join(n.tex for n in names)
+        if conditions:
+            shown = [inner(c) for c in conditions]
+            below, under = f"{below}: {', '.join(map(text, shown))}", rf"{under}:\, {', '.join(map(latex, shown))}"
+        return Show("total", (inner.chained(body),), f"{plain}{to_subscript(below)}", f"{tex}_{{{under}}}")
 
 
 def spelled(expr: Any, again: Callable[[Any], Show], words: Vocabulary) -> Show:
@@ -305,8 +286,14 @@ def function(expr: Any, again: Callable[[Any], Show]) -> Show:
         plain, tex = FUNCTIONS[head]
         return call(plain, tex, [again(a) for a in expr.args])
     if head in _COMPARED:
-        if expr.args[0].is_number and not expr.args[1].is_number:
+        if (expr.args[0].is_number and not expr.args[1].is_number) or (isinstance(expr, sympy.Eq) and isinstance(expr.args[0], Letter)):
             expr = expr.reversed
+        digits = winner_places(expr)
+        if digits:
+            expr = sympy.Eq(expr.args[0], expr.args[1], evaluate=False)
+            winner = next(a for a in expr.args if isinstance(a, Reduced))
+            return Show("compare", (Show("tuple", tuple(again(d) for d in digits)), again(winner)), "=", "=")
+        expr = balanced(expr)
         plain, tex = _COMPARED[type(expr)]
         return Show("compare", (again(expr.args[0]), again(expr.args[1])), plain, tex)
     if isinstance(expr, scalar.Select):
@@ -316,9 +303,13 @@ def function(expr: Any, again: Callable[[Any], Show]) -> Show:
     if isinstance(expr, scalar.RootOfSquares):
         inner = again(expr.args[0])
         return Show("length", inner.parts) if inner.kind == "norm" else Show("root", (inner,))
+    if head is Between:
+        return Show("between", tuple(again(a) for a in expr.args))
     kind = {sympy.And: "and", sympy.Or: "or", sympy.Not: "not"}.get(head)
     if kind:
-        parts = sorted(expr.args, key=str)
+        parts = sorted(ranges_of(expr) if kind == "and" else expr.args, key=str)
+        if len(parts) == 1:
+            return again(parts[0])
         return Show(kind, tuple(again(a) for a in parts))
     if expr in (sympy.true, sympy.false):
         return atom(str(expr), rf"\text{{{expr}}}")

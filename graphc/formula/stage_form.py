@@ -8,8 +8,7 @@ from typing import Any
 from graphc.expr.operation import Leaf
 from graphc.expr.stage import Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Tensor, make
-from graphc.formula.algebra import extent_formula
-from graphc.formula.atoms import Entry, Source
+from graphc.formula.atoms import Entry, Source, extent_formula
 from graphc.formula.display import atom, latex
 from graphc.formula.forward import axes, exact, stage_formula
 from graphc.formula.spell import IndexSpeller, Vocabulary
@@ -34,7 +33,7 @@ class _Reader:
 
     def read(self, tensor: Tensor, places: Sequence[Any]) -> Any:
         """An entry of a tensor, or the formula of an inner reducer there."""
-        if is_part(tensor):
+        if is_part(tensor) and isinstance(tensor.op, Stage):
             inner = stage_formula(self, tensor.node, tensor.op, tensor)
             return inner.xreplace(dict(zip(axes(tensor), places, strict=True)))
         if tensor not in self._sources:

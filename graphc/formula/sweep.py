@@ -54,7 +54,7 @@ class Sweep:
         self.forward = Forward([y, wrt])
         more = missing_shares(self.forward)
         if more:
-            self.forward = Forward([*training([y, wrt]), *more], resolved=True)
+            self.forward = Forward([*self.forward.asked, *more], resolved=True)
         self.numbers = random_numbers(training([y]))
         self.y, self.wrt = (self.forward.definitions[t] for t in self.forward.outputs[:2])
         self.shares = Shares(list(self.forward.definitions.values()))

@@ -18,7 +18,7 @@ ROWS = [
     (gx.relu(x), r"\max\left(0, x_{ij}\right)", r"\max\left(0, x\right)"),
     (gx.tanh(x) ** 2, r"T_{ij}^{2}", "T^{2}"),
     (x * X.shape[0], r"n \, x_{ij}", r"n \, x"),
-    (gx.grad(gx.sum(gx.take(W, ids)), W), r"\sum_{k} \mathbf{1}\left[i = \mathrm{ids}_{k}\right]", ""),
+    (gx.grad(gx.sum(gx.take(W, ids)), W), r"\sum_{k:\, \mathrm{ids}_{k} = i} 1", ""),
 ]
 
 
