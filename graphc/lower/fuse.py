@@ -10,6 +10,7 @@ from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.stage import Read, Stage
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
+from graphc.lower.parts import Parts, parts_of
 from graphc.lower.scalars import weight
 
 __all__ = ["Fusion", "Group", "root_of"]
@@ -68,6 +69,7 @@ class Fusion:
                 kept[root_of(node.outputs[0])] = None
             elif isinstance(node.op, Scan | Linalg):
                 kept.update({root_of(t): None for t in node.inputs})
+        self.parts = self._put_together(kept)
         self._decide(kept)
         self.groups = self._group(outputs)
 
@@ -77,8 +79,24 @@ class Fusion:
         """Whether a tensor is in memory."""
         return root_of(tensor) in self.kept
 
+    def _put_together(self, forced: dict[Tensor, None]) -> dict[Tensor, Parts]:
+        """The tensors that are written in parts; the parts themselves have no memory of their own."""
+        found: dict[Tensor, Parts] = {}
+        self._inside: set[Tensor] = set()
+        for node in reversed(self.nodes):
+            tensor = node.outputs[0]
+            if tensor in self._inside or root_of(tensor) is not tensor:
+                continue
+            parts = parts_of(tensor, lambda t: t not in forced and len(self._uses.get(t, [])) == 1)
+            if parts is not None:
+                found[tensor] = parts
+                self._inside.update(t for t in parts.stages if t is not tensor)
+        return found
+
     def _decide(self, forced: dict[Tensor, None]) -> None:
         for node in self.nodes:
+            if node.outputs[0] in self._inside:
+                continue
             for tensor in node.outputs:
                 if root_of(tensor) is not tensor:
                     continue
@@ -92,7 +110,7 @@ class Fusion:
     def _inlined(self, tensor: Tensor, uses: list[_Use]) -> bool:
         """Whether every use computes the tensor on the spot."""
         op = tensor.op
-        if not isinstance(op, Stage) or not op.elementwise or _checked(op):
+        if not isinstance(op, Stage) or not op.elementwise or _checked(op) or tensor in self.parts:
             return False
         total = self._total(tensor)
         cheap = weight(op.body) <= _CHEAP and len(op.reads) <= 2 and total <= 3 * _CHEAP
@@ -118,7 +136,7 @@ class Fusion:
             tensor = node.outputs[0]
             if isinstance(node.op, Leaf) or root_of(tensor) is not tensor or not any(t in self.kept for t in node.outputs):
                 continue
-            joins = isinstance(node.op, Stage) and node.op.elementwise
+            joins = isinstance(node.op, Stage) and node.op.elementwise and tensor not in self.parts
             last = tensor in terminal
             reads = self.memory(tensor)
             chosen = self._fitting(tensor, reads, groups, shapes.get((tensor.shape, last), []), place) if joins else None
@@ -200,7 +218,7 @@ class Fusion:
                     readers.setdefault(t, []).append(node.outputs[0])
         for node in reversed(self.nodes):
             tensor = node.outputs[0]
-            if not isinstance(node.op, Stage) or not node.op.elementwise or tensor not in self.kept or tensor in views:
+            if not isinstance(node.op, Stage) or not node.op.elementwise or tensor not in self.kept or tensor in views or tensor in self.parts:
                 continue
             if tensor not in assigned and tensor not in wanted and tensor not in readers:
                 continue

@@ -8,6 +8,7 @@ from typing import Any
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent, product
 from graphc.expr.operation import Random
+from graphc.expr.places import written
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
@@ -78,28 +79,27 @@ def _member(emitter: Emitter, tensor: Tensor, axes: tuple[Affine, ...]) -> tuple
     return emitter.value(tensor, axes)
 
 
-def reduction_kernel(emitter: Emitter, tensor: Tensor, wanted: tuple[bool, bool]) -> ir.Kernel:
-    """A stage that reduces; ``wanted``: whether its value and its winners are stored."""
+def reduction_kernel(emitter: Emitter, tensor: Tensor, wanted: tuple[bool, bool], into: Tensor | None = None) -> ir.Kernel:
+    """A stage that reduces; ``wanted``: whether its value and its winners are stored; ``into``: whose memory, if not its own."""
     op = tensor.op
     assert isinstance(op, Stage)
-    assert op.free is not None
     assert op.reducer is not None
-    free, reduced = list(op.free), list(op.reduced)
+    free = list(written(op) or ())
+    reduced = [k for k in range(len(op.extents)) if k not in free]
     places = {k: Affine.variable(k) for k in range(len(op.extents))}
     made = emitter.stage(op, tensor.inputs, places)
     kind: ir.Kind = "float" if tensor.dtype == "float" else "int"
     argument = emitter.scalars.convert(made, kind)
-    coords = tuple(Affine.variable(k) for k in free)
     winners = wanted[1]
     position = Affine()
     if winners:
         position = emitter.flat([Affine.variable(k) for k in reduced], [op.extents[k] for k in reduced])
-    at = emitter.flat(coords, tensor.shape)
+    at = emitter.flat(op.write, tensor.shape)
     result, winner = emitter.fresh(), (emitter.fresh() if winners else None)
     accumulate = ir.Accumulate(result, op.reducer, argument, kind, winner, position if winners else None)  # type: ignore[arg-type]
     value, arg = tensor.node.outputs[0], tensor.node.outputs[-1]
     stores: list[Any] = []
-    target = emitter.buffer(value, True) if wanted[0] else -1
+    target = emitter.buffer(value if into is None else into, True) if wanted[0] else -1
     if wanted[0]:
         stores.append(ir.Store(target, at, result))  # type: ignore[arg-type]
     if winner is not None:

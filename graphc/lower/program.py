@@ -20,6 +20,7 @@ from graphc.lower.emit import Emitter
 from graphc.lower.fuse import Fusion, Group, root_of
 from graphc.lower.kernels import elementwise_kernel, reduction_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
+from graphc.lower.parts import Parts, clear_kernel, part_kernel
 from graphc.rewrite.passes import rewrite
 
 __all__ = ["Call", "Check", "Program", "Regular", "Repeated", "copy_of", "lower"]
@@ -44,7 +45,10 @@ class Regular:
 
 @dataclass
 class Call:
-    """A kernel and what it works on: memory by its tensor, whole numbers as extents, numbers of random nodes or codes of checks."""
+    """A kernel and what it works on: memory by its tensor, whole numbers as extents, numbers of random nodes or codes of checks.
+
+    ``clears``: it sets its tensor to 0; ``whole``: what its tensor is a part of.
+    """
 
     kernel: ir.Kernel
     buffers: list[Any]
@@ -52,6 +56,8 @@ class Call:
     tensors: list[Tensor]
     last: bool = False
     loop: Repeated | None = None
+    clears: bool = False
+    whole: Tensor | None = None
 
 
 @dataclass
@@ -118,7 +124,8 @@ class _Lowering:
         self.program = Program(list(outputs), checks=checks)
         self._plan_assigns()
         for group in self.fusion.groups:
-            self.program.calls.append(self._call(group))
+            parts = self.fusion.parts.get(group.members[0])
+            self.program.calls += [self._call(group)] if parts is None else self._part_calls(group.members[0], parts)
         self._copy_states()
 
     def _plan_assigns(self) -> None:
@@ -184,6 +191,19 @@ class _Lowering:
             outputs = tensor.node.outputs
             kernel = reduction_kernel(emitter, tensor, (outputs[0] in self.fusion.kept, len(outputs) == 2 and self._winner_used(outputs[1])))
         return Call(kernel, list(emitter.buffers), emitter.params, [tensor], False)
+
+    def _part_calls(self, tensor: Tensor, parts: Parts) -> list[Call]:
+        """A result that is put together: cleared where that is needed, then each part written to its places."""
+        calls: list[Call] = []
+        if parts.cleared:
+            emitter = self._emitter(tensor.shape)
+            calls.append(Call(clear_kernel(emitter, tensor), list(emitter.buffers), emitter.params, [tensor], clears=True))
+        for part in parts.stages:
+            assert isinstance(part.op, Stage)
+            emitter = self._emitter(part.op.extents)
+            kernel = part_kernel(emitter, part, tensor)
+            calls.append(Call(kernel, list(emitter.buffers), emitter.params, [part], whole=tensor))
+        return calls
 
     def _repeated(self, node: Node, op: Scan) -> Call:
         """A scan: its body is a program of its own, which shares our checks."""

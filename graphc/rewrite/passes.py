@@ -8,7 +8,10 @@ from graphc.expr.tensor import Node, Tensor
 from graphc.rewrite.common import merge_common
 from graphc.rewrite.constants import fold_constants
 from graphc.rewrite.factors import take_out_factors
+from graphc.rewrite.layouts import lay_out_products
 from graphc.rewrite.moves import fold_moves
+from graphc.rewrite.padding import pad_products
+from graphc.rewrite.residues import split_residues
 
 __all__ = ["PASSES", "rewrite"]
 
@@ -18,6 +21,9 @@ PASSES: dict[str, Pass] = {
     "constants": lambda outputs, _: fold_constants(outputs),
     "moves": lambda outputs, _: fold_moves(outputs),
     "factors": lambda outputs, _: take_out_factors(outputs),
+    "residues": lambda outputs, _: split_residues(outputs),
+    "padding": lambda outputs, _: pad_products(outputs),
+    "layouts": lambda outputs, _: lay_out_products(outputs),
     "common": merge_common,
 }
 

@@ -38,7 +38,7 @@ def _names(program: Program) -> dict[Tensor, str]:
 
     for call in _calls(program):
         for tensor in call.tensors:
-            for other in (*tensor.inputs, *tensor.node.outputs):
+            for other in (*tensor.inputs, *(tensor.node.outputs if call.whole is None else (call.whole,))):
                 add(other)
     return names
 
@@ -55,6 +55,10 @@ def _formulas(program: Program) -> list[list[str]]:
     for call in _calls(program):
         if call.loop is not None:
             made.append([f"{name(call.tensors[0])} = a recurrence over {call.loop.scan.length} items, whose body follows"])
+        elif call.clears:
+            made.append([f"{name(call.tensors[0])} = 0 everywhere, before its parts are written"])
+        elif call.whole is not None:
+            made.append([formula_text(call.tensors[0], lambda t, c=call: name(t if c.whole is None else c.whole) if t is c.tensors[0] else name(t))])
         elif call.last and len(call.tensors) == 1 and call.tensors[0].kind in ("state", "parameter"):
             made.append([f"{name(call.tensors[0])} = its next value"])
         else:
@@ -111,8 +115,12 @@ def _kind(call: Call) -> str:
         return f"linear algebra, {op.kind}"
     if not isinstance(op, Stage):
         return "copy" if call.last else "random numbers"
+    if call.clears:
+        return "cleared"
     if contraction(call.tensors[0]) is not None:
-        return "contraction"
+        return "contraction of a part" if call.whole is not None else "contraction"
+    if call.whole is not None:
+        return "a part"
     if op.elementwise:
         return f"{len(call.tensors)} fused stages" if len(call.tensors) > 1 else "entry by entry"
     return "scatter" if op.free is None else f"reduction by {op.reducer}"

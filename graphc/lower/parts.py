@@ -1,0 +1,90 @@
+"""Results that are put together: each part is written straight to its places by a kernel of its own.
+
+A scatter whose write map never meets a place twice is one part; a sum, entry by entry, of such scatters that do not touch
+is several. Where the parts do not certainly fill the result, or one of them adds up, the result is cleared first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy
+
+from graphc.expr.affine import Affine
+from graphc.expr.places import cover, disjoint, written
+from graphc.expr.stage import Stage, read_symbol
+from graphc.expr.tensor import Tensor
+from graphc.lower import ir
+from graphc.lower.contract import contraction, contraction_kernel, first_term_clears
+from graphc.lower.emit import Emitter
+from graphc.lower.kernels import clear_loop, finish, reduction_kernel
+from graphc.lower.loops import collapse, nest, resolve
+
+__all__ = ["Parts", "clear_kernel", "part_kernel", "parts_of"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The stages whose results are a tensor's parts, and whether it must be cleared before they are written."""
+
+    stages: tuple[Tensor, ...]
+    cleared: bool
+
+
+def parts_of(tensor: Tensor, alone: Callable[[Tensor], bool]) -> Parts | None:
+    """A tensor as what it is put together from; ``None`` where it is not.
+
+    Args:
+        alone: whether nothing else uses a tensor.
+    """
+    op = tensor.op
+    if not isinstance(op, Stage) or tensor.dtype != "float":
+        return None
+    found = (tensor,) if op.free is None else _terms(tensor, op)
+    stages = [t.op for t in found if isinstance(t.op, Stage)]
+    if not found or not all(_fills(t) for t in found) or not disjoint(stages):
+        return None
+    if not all(t is tensor or alone(t) for t in found):
+        return None
+    adds = any((c := contraction(t)) is not None and c.sums and not first_term_clears(s, c) for t, s in zip(found, stages, strict=True))
+    return Parts(found, adds or not cover(stages, tensor.shape))
+
+
+def _terms(tensor: Tensor, op: Stage) -> tuple[Tensor, ...]:
+    """The tensors whose sum, entry by entry, a tensor is; none where it is something else."""
+    symbols = [read_symbol(k) for k in range(len(op.reads))]
+    if len(symbols) < 2 or len(tensor.inputs) != len(symbols) or op.body != sympy.Add(*symbols) or not op.elementwise:
+        return ()
+    if any(r.outside is not None or tuple(p.bare for p in r.coords) != op.free for r in op.reads):
+        return ()
+    return tuple(tensor.inputs[r.operand] for r in op.reads) if all(t.shape == tensor.shape for t in tensor.inputs) else ()
+
+
+def _fills(tensor: Tensor) -> bool:
+    """Whether a tensor is a scatter that never meets a place twice."""
+    op = tensor.op
+    return isinstance(op, Stage) and op.free is None and op.reducer == "sum" and tensor.dtype == "float" and written(op) is not None
+
+
+def part_kernel(emitter: Emitter, part: Tensor, target: Tensor) -> ir.Kernel:
+    """The kernel that writes one part to its places of ``target``."""
+    op = part.op
+    assert isinstance(op, Stage)
+    found = contraction(part)
+    if found is not None:
+        return contraction_kernel(emitter, part, found, target)
+    indices = written(op)
+    assert indices is not None
+    if len(indices) < len(op.extents):
+        return reduction_kernel(emitter, part, (True, False), target)
+    made = emitter.stage(op, part.inputs, {k: Affine.variable(k) for k in range(len(op.extents))})
+    value = emitter.scalars.convert(made, "float")
+    store = ir.Store(emitter.buffer(target, True), emitter.flat(op.write, op.shape), value)  # type: ignore[arg-type]
+    statements, sizes, (order,) = collapse([*emitter.statements, store], op.extents, [indices])
+    return finish(emitter, nest(emitter, order, sizes, [resolve(emitter, s) for s in statements]))
+
+
+def clear_kernel(emitter: Emitter, target: Tensor) -> ir.Kernel:
+    """The kernel that sets a result to 0."""
+    return finish(emitter, [clear_loop(emitter, 0, target.shape, emitter.buffer(target, True), "sum", "float")])
