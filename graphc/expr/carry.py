@@ -58,7 +58,9 @@ class Calls:
         found: dict[Tensor, Tensor] = {}
         for assigned in self.own:
             state = assigned.inputs[0]
-            found[state] = make(Current(self.number), (state,), state.shape, state.dtype, origin=assigned.origin)
+            found[state] = current = make(Current(self.number), (state,), state.shape, state.dtype, origin=assigned.origin)
+            # It comes before what reads it, and so it does in the order of creation.
+            current.node.serial = max(self._since, state.node.serial)
         seen: set[Node] = set()
         stack = [t.node for t in (*results, *self.own, *others)]
         while stack:

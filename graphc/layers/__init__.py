@@ -19,11 +19,12 @@ from graphc.layers.convolution import (
 from graphc.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from graphc.layers.lookup import Embedding
 from graphc.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from graphc.layers.normalization import BatchNormalization
 from graphc.layers.regularization import ActivityRegularization, GaussianDropout, GaussianNoise, LayerNormalization
 
 __all__ = [
-    "Activation", "ActivityRegularization", "Add", "Average", "AveragePooling1D", "AveragePooling2D", "Concatenate", "Conv1D", "Conv2D",
-    "Dense", "Dropout", "ELU", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D",
+    "Activation", "ActivityRegularization", "Add", "Average", "AveragePooling1D", "AveragePooling2D", "BatchNormalization", "Concatenate", "Conv1D",
+    "Conv2D", "Dense", "Dropout", "ELU", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D",
     "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Input", "InputLayer", "Layer", "LayerNormalization", "LeakyReLU",
     "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "Multiply", "PReLU", "RReLU", "ReLU", "Reshape", "Softmax", "Subtract",
 ]  # fmt: skip

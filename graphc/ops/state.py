@@ -11,6 +11,7 @@ from graphc.errors import DeclarationError
 from graphc.expr.build import constant, operand, same_extent
 from graphc.expr.carry import carry, in_a_call, note, take_turn
 from graphc.expr.dims import Dim, Extent, as_extent
+from graphc.expr.graph import unalias
 from graphc.expr.operation import Alias, Assign, Cell, DType, Leaf, Phase, next_number
 from graphc.expr.scope import scoped
 from graphc.expr.tensor import METHODS, Call, Guard, Tensor, make
@@ -212,6 +213,7 @@ def choice(op: Phase, training: Any, inference: Any, updates: Any = ()) -> Tenso
 
 def _assignments(updates: Any) -> list[Tensor]:
     given = [updates] if isinstance(updates, Tensor) else list(updates)
+    given = [unalias(t) if isinstance(t, Tensor) else t for t in given]
     for entry in given:
         if not isinstance(entry, Tensor) or not isinstance(entry.op, Assign):
             label = entry.describe() if isinstance(entry, Tensor) else repr(entry)
