@@ -10,14 +10,14 @@ import sympy
 
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
-from graphc.expr.dims import Dim, DimSymbol, Extent
+from graphc.expr.dims import Dim, DimSymbol, Extent, product, provably_at_least
 from graphc.expr.operation import Cell, DType, Leaf
 from graphc.expr.origin import caller
 from graphc.expr.scalar import is_condition
 from graphc.expr.stage import Read, Reducer, Stage, dimension_symbol, identity_write, read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor, make
 
-__all__ = ["Access", "broadcast", "constant", "elementwise", "operand", "same_extent", "stage"]
+__all__ = ["Access", "broadcast", "constant", "elementwise", "not_of_nothing", "operand", "same_extent", "stage"]
 
 Access = tuple[Tensor, tuple[Affine, ...]] | tuple[Tensor, tuple[Affine, ...], float | None]
 
@@ -161,6 +161,22 @@ def same_extent(left: Extent, right: Extent, what: str) -> Guard | None:
     if (isinstance(left, int) and isinstance(right, int)) or isinstance(left - right, int):
         raise ShapeError(what)
     return Guard(left, right, what, caller())
+
+
+def not_of_nothing(reducer: Reducer | None, extents: Sequence[Extent], outputs: int, what: str) -> list[Guard]:
+    """What must hold so that no largest or smallest entry of nothing is wanted; the first ``outputs`` extents are kept.
+
+    Raises:
+        ShapeError: where one certainly is.
+    """
+    if reducer not in ("max", "min"):
+        return []
+    kept = product(extents[:outputs])
+    spare = product(extents) - kept  # negative where there are results, and nothing for them
+    text = f"{what}: there is no {'largest' if reducer == 'max' else 'smallest'} entry of nothing; give an array that is not empty"
+    if isinstance(spare, int) and spare < 0:
+        raise ShapeError(text)
+    return [] if provably_at_least(spare, 0) else [Guard(spare, 0, text, caller(), "inside")]
 
 
 def broadcast(tensors: Sequence[Tensor], what: str) -> tuple[tuple[Extent, ...], list[tuple[Affine, ...]], list[Guard]]:

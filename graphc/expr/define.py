@@ -17,7 +17,7 @@ import sympy
 
 from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine
-from graphc.expr.build import Access, operand, stage
+from graphc.expr.build import Access, not_of_nothing, operand, stage
 from graphc.expr.dims import Dim, DimSymbol, Extent, as_extent
 from graphc.expr.extents import check_inside, infer_extents, joint_extents
 from graphc.expr.origin import caller
@@ -313,6 +313,7 @@ def _stage(
     found: list[Guard] = [*guards]
     if outside is None:
         found += check_inside(parts.reads, extents, labels)
+    found += not_of_nothing(reducer, extents, len(outputs), f"{reducer} over {', '.join(map(str, bound))}" + (f" in {name}" if name else ""))
     sources = tuple(dict.fromkeys(r[0] for r in parts.reads))
     return stage(
         extents, parts.reads, formula, outputs=len(outputs), reducer=reducer, name=name, guards=found,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.errors import ShapeError
+import numpy as np
+
+from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import operand, same_extent
 from graphc.expr.tensor import Tensor
-from graphc.ops.arithmetic import exp, isfinite, logical_and, where
+from graphc.ops.arithmetic import equal, exp, greater, where
 from graphc.ops.layout import swapaxes
 from graphc.ops.linear import matmul
-from graphc.ops.reduction import max, softmax, sum
+from graphc.ops.reduction import shift, softmax, sum
 
 __all__ = ["attention"]
 
@@ -20,8 +22,9 @@ def attention(q: Any, k: Any, v: Any, mask: Any = None, scale: Any = None) -> Te
 
     Args:
         q: queries (..., t, d); k: keys (..., s, d); v: values (..., s, e).
-        mask: truth values that broadcast to (..., t, s): where they are false, a query does not see a key. A query that
-            sees no key gets zeros.
+        mask: what broadcasts to (..., t, s). Truth values, and whole numbers or constants of 0 and 1 in their place: where
+            they are false, a query does not see a key. Other floats are added to the scores, minus infinity for a key that
+            is not seen. A query that sees no key gets zeros.
         scale: the factor s, by default 1/sqrt(d).
 
     Source: Vaswani et al., NeurIPS 2017.
@@ -30,16 +33,54 @@ def attention(q: Any, k: Any, v: Any, mask: Any = None, scale: Any = None) -> Te
     if min(q.ndim, k.ndim, v.ndim) < 2:
         raise ShapeError(f"attention of {q.describe()}, {k.describe()}, {v.describe()}: each has at least 2 axes, (..., length, width)")
     same_extent(q.shape[-1], k.shape[-1], f"attention of {q.describe()} and {k.describe()}: queries and keys must have one width on their last axis")
+    same_extent(k.shape[-2], v.shape[-2], f"attention of {k.describe()} and {v.describe()}: there must be one value for each key")
     scores = matmul(q, swapaxes(k, -1, -2))
-    scores = scores * (scale if scale is not None else q.shape[-1] ** -0.5)
-    weights = softmax(scores) if mask is None else _masked_softmax(scores, operand(mask))
+    scores = scores * (_given(scale, "scale") if scale is not None else q.shape[-1] ** -0.5)
+    weights = softmax(scores) if mask is None else _masked_softmax(scores, _fitting(_given(mask, "mask"), scores))
     return matmul(weights, v).called("attention", q, k, v, latex=r"\operatorname{attention}({0}, {1}, {2})")
+
+
+def _given(value: Any, what: str) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value  # it stands in the formula itself
+    try:
+        return operand(value)
+    except DeclarationError as error:
+        raise DeclarationError(f"{what} of attention: {error}") from None
+
+
+def _fitting(mask: Any, scores: Tensor) -> Tensor:
+    """The mask, which may add no entries to the scores."""
+    mask = operand(mask)
+    text = f"the mask {mask.describe()} of attention does not fit the scores, which have the shape {scores.shape}: (..., queries, keys)"
+    if mask.ndim > scores.ndim:
+        raise ShapeError(text)
+    for own, wanted in zip(reversed(mask.shape), reversed(scores.shape), strict=False):
+        if own != 1:
+            same_extent(own, wanted, text)
+    return mask
+
+
+def _masked(scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The scores under a mask, minus infinity where a query does not see a key, and where it sees one."""
+    truth = mask.dtype != "float"
+    if mask.kind == "constant" and not truth:
+        entries = mask.value
+        truth = bool(np.isin(entries, (0.0, 1.0)).all())
+        if truth and entries.size and not entries.any():
+            raise DeclarationError(
+                f"the mask {mask.describe()} is 0.0 everywhere, which lets nothing through as truth values and everything as numbers that are "
+                "added: give booleans, or leave it out"
+            )
+    if truth:
+        return where(mask, scores, float("-inf")), mask
+    masked = scores + mask
+    return masked, greater(masked, float("-inf"))
 
 
 def _masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     """The softmax over what the mask lets through; zeros where it lets nothing through."""
-    seen = where(mask, scores, float("-inf"))
-    top = max(seen, -1, keepdims=True)
-    powers = where(mask, exp(scores - where(isfinite(top), top, 0.0)), 0.0)
+    masked, seen = _masked(scores, mask)
+    powers = where(seen, exp(masked - shift(masked, -1)), 0.0)
     total = sum(powers, -1, keepdims=True)
-    return powers / where(logical_and(total > 0, isfinite(total)), total, 1.0)
+    return powers / where(equal(total, 0.0), 1.0, total)

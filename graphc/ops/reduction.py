@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine
-from graphc.expr.build import operand, stage
+from graphc.expr.build import not_of_nothing, operand, stage
 from graphc.expr.dims import product
 from graphc.expr.stage import Reducer, read_symbol
-from graphc.expr.tensor import Call, Tensor
+from graphc.expr.tensor import Call, Guard, Tensor
 from graphc.ops.arithmetic import abs, exp, isfinite, log, sqrt, where
 from graphc.ops.axes import axes_of, axis_of
 from graphc.ops.layout import expand_dims, reshape
 
 __all__ = [
-    "argmax", "argmin", "log_softmax", "logsumexp", "max", "mean", "min", "norm", "prod", "softmax", "std", "sum", "var",
+    "argmax", "argmin", "log_softmax", "logsumexp", "max", "mean", "min", "norm", "prod", "shift", "softmax", "std", "sum", "var",
 ]  # fmt: skip
 
 Axes = int | tuple[int, ...] | None
@@ -23,7 +24,7 @@ _LATEX = {"sum": r"\sum {0}", "prod": r"\prod {0}", "max": r"\max {0}", "min": r
 _SYMBOL = {"sum": "Σ", "prod": "∏", "max": "max", "min": "min"}
 
 
-def _reduce(reducer: Reducer, value: Any, axis: Axes, keepdims: bool) -> Tensor:
+def _reduce(reducer: Reducer, value: Any, axis: Axes, keepdims: bool, guards: Sequence[Guard] = ()) -> Tensor:
     x = operand(value)
     axes = axes_of(x, axis)
     kept = [a for a in range(x.ndim) if a not in axes]
@@ -31,7 +32,8 @@ def _reduce(reducer: Reducer, value: Any, axis: Axes, keepdims: bool) -> Tensor:
     places = tuple(Affine.variable(order.index(a)) for a in range(x.ndim))
     call = Call(_SYMBOL[reducer], (x,), _LATEX[reducer])
     dtype = "int" if x.dtype == "bool" and reducer in ("sum", "prod") else x.dtype
-    result = stage([x.shape[a] for a in order], [(x, places)], read_symbol(0), outputs=len(kept), reducer=reducer, dtype=dtype, call=call)
+    extents = [x.shape[a] for a in order]
+    result = stage(extents, [(x, places)], read_symbol(0), outputs=len(kept), reducer=reducer, dtype=dtype, call=call, guards=guards)
     if not keepdims:
         return result
     return _keep(result, axes).called(call.symbol, x, latex=call.latex)
@@ -59,20 +61,41 @@ def prod(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
     return _reduce("prod", x, axis, keepdims)
 
 
+def _some(reducer: Reducer, x: Tensor, axis: Any, name: str) -> list[Guard]:
+    """What makes sure that there is an entry to win."""
+    axes = axes_of(x, axis)
+    kept = [x.shape[a] for a in range(x.ndim) if a not in axes]
+    return not_of_nothing(reducer, [*kept, *(x.shape[a] for a in axes)], len(kept), f"{name} of {x.describe()} over {_along(axis)}")
+
+
+def _along(axis: Any) -> str:
+    return "all axes" if axis is None else f"axis {axis}"
+
+
 def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The largest entry; on ties the first takes the whole gradient; NaN where any entry is."""
-    return _reduce("max", x, axis, keepdims)
+    """The largest entry; on ties the first takes the whole gradient; NaN where any entry is.
+
+    Raises:
+        ShapeError: where there is no entry; for named sizes, when arrays arrive.
+    """
+    x = operand(x)
+    return _reduce("max", x, axis, keepdims, _some("max", x, axis, "max"))
 
 
 def min(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The smallest entry; on ties the first takes the whole gradient; NaN where any entry is."""
-    return _reduce("min", x, axis, keepdims)
+    """The smallest entry; on ties the first takes the whole gradient; NaN where any entry is.
+
+    Raises:
+        ShapeError: where there is no entry; for named sizes, when arrays arrive.
+    """
+    x = operand(x)
+    return _reduce("min", x, axis, keepdims, _some("min", x, axis, "min"))
 
 
 def _winner(reducer: Reducer, value: Any, axis: int | None, keepdims: bool) -> Tensor:
     x = operand(value)
     axes = axes_of(x, axis) if axis is None else (axis_of(x, axis),)
-    winner = _reduce(reducer, x, axes, False).node.outputs[1]
+    winner = _reduce(reducer, x, axes, False, _some(reducer, x, axis, f"arg{reducer}")).node.outputs[1]
     winner.call = Call(f"arg{reducer}", (x,), rf"\arg\{reducer} {{0}}")
     return _keep(winner, axes) if keepdims else winner
 
@@ -101,7 +124,7 @@ def var(x: Any, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Ten
     count = product(x.shape[a] for a in axes_of(x, axis)) - ddof
     deviation = x - mean(x, axis, keepdims=True)
     total = _reduce("sum", deviation * deviation, axis, keepdims)
-    return (total / (count if count != 0 else 0.0)).called("var", x, latex=r"\operatorname{var} {0}")
+    return (total / (0.0 if isinstance(count, int) and count <= 0 else count)).called("var", x, latex=r"\operatorname{var} {0}")
 
 
 def std(x: Any, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
@@ -130,17 +153,17 @@ def norm(x: Any, ord: Any = None, axis: Axes = None, keepdims: bool = False) -> 
     return sqrt(_reduce("sum", x * x, axis, keepdims)).called("‖·‖", x, latex=r"\lVert {0} \rVert")
 
 
-def _shift(x: Tensor, axis: Axes) -> Tensor:
+def shift(x: Tensor, axis: Axes) -> Tensor:
     """The largest entry, or 0 where that is infinite, so that shifting by it gives no NaN."""
-    top = max(x, axis, keepdims=True)
+    top = _reduce("max", x, axis, keepdims=True)
     return where(isfinite(top), top, 0.0)
 
 
 def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """``log(sum(exp(x)))`` without overflow."""
     x = operand(x)
-    shift = _shift(x, axis)
-    total = log(sum(exp(x - shift), axis, keepdims=True)) + shift
+    top = shift(x, axis)
+    total = log(sum(exp(x - top), axis, keepdims=True)) + top
     if not keepdims:
         kept = [a for a in range(x.ndim) if a not in axes_of(x, axis)]
         total = reshape(total, tuple(x.shape[a] for a in kept))
@@ -156,7 +179,7 @@ def softmax(x: Any, axis: Axes = -1) -> Tensor:
         array([0.5, 0.5])
     """
     x = operand(x)
-    powers = exp(x - _shift(x, axis))
+    powers = exp(x - shift(x, axis))
     return (powers / sum(powers, axis, keepdims=True)).called("softmax", x, latex=r"\operatorname{softmax}({0})")
 
 

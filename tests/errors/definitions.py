@@ -42,6 +42,7 @@ DEFINED: list[Mistake] = [
     ("the formula before the indices", lambda: gx.define("Y", v()[i], (i,)), gx.DeclarationError, ("Y", "gx.indices")),
     ("an extent of an index that stands nowhere", lambda: gx.define("Y", (i,), v()[i], extents={j: 5}), gx.DeclarationError, ("j", "Y")),
     ("gx.sum of an access", lambda: gx.sum(W()[i, j], j), gx.DeclarationError, ("W[i, j]", "gx.Sum")),
+    ("the largest of nothing in a formula", lambda: gx.define("Y", (i,), gx.Max(gx.tensor("z", (3, 0))[i, k], k)), gx.ShapeError, ("Y", "k", "largest")),
     ("a negative id in a place", lambda: gx.define("Y", (i,), W()[i, -1], outside=0), gx.DeclarationError, ("W(4, 2)", "-1")),
     ("a place beyond the end", lambda: gx.define("Y", (i,), W()[i, 2]), gx.ShapeError, ("W(4, 2)", "2")),
     ("a 1 beside a 4", lambda: gx.define("Y", (i,), W()[i, 0] + gx.tensor("z", (1,))[i]), gx.ShapeError, ("z(1,)", "4")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 import graphc as gx
 from tests.errors.common import Mistake, W, ids, image, taps, v
 
@@ -35,6 +37,13 @@ NEURAL: list[Mistake] = [
     ("ids of floats", lambda: gx.nn.embedding(W(), v()), gx.GraphcError, ("v(5,)", "int")),
     ("a table of rank 0", lambda: gx.nn.embedding(gx.scalar("a"), ids()), gx.GraphcError, ("a (scalar)",)),
     ("attention of another width", lambda: gx.nn.attention(W(), gx.tensor("K", (3, 5)), W()), gx.ShapeError, ("W(4, 2)", "K(3, 5)")),
+    ("attention of other values", lambda: gx.nn.attention(W(), W(), gx.tensor("V", (3, 5))), gx.ShapeError, ("attention", "W(4, 2)", "V(3, 5)")),
+    ("attention of a vector", lambda: gx.nn.attention(v(), W(), W()), gx.ShapeError, ("attention", "v(5,)")),
+    ("a mask of another shape", lambda: gx.nn.attention(W(), W(), W(), mask=gx.tensor("mask", (4, 5), dtype="bool")), gx.ShapeError, ("mask(4, 5)", "(4, 4)")),
+    ("a mask of more axes", lambda: gx.nn.attention(W(), W(), W(), mask=gx.tensor("mask", (2, 4, 4), dtype="bool")), gx.ShapeError, ("mask(2, 4, 4)", "(4, 4)")),
+    ("text for a mask", lambda: gx.nn.attention(W(), W(), W(), mask="causal"), gx.DeclarationError, ("mask", "causal")),
+    ("text for a scale", lambda: gx.nn.attention(W(), W(), W(), scale="half"), gx.DeclarationError, ("scale", "half")),
+    ("a mask of zeros that are no truth values", lambda: gx.nn.attention(W(), W(), W(), mask=np.zeros((4, 4))), gx.DeclarationError, ("mask", "booleans")),
     ("a gamma of another size", lambda: gx.nn.batch_norm(W(), v(), v()), gx.ShapeError, ("v(5,)",)),
     ("a beta of another size", lambda: gx.nn.layer_norm(W(), gx.tensor("gamma", (2,)), v()), gx.ShapeError, ("v(5,)",)),
     ("joined widths that differ", lambda: gx.concatenate([W(), gx.tensor("Z", (2, 3))]), gx.ShapeError, ("W(4, 2)", "Z(2, 3)")),

@@ -26,6 +26,10 @@ SHAPES: list[Mistake] = [
     ("diag of rank 3", lambda: gx.diag(gx.tensor("T", (2, 2, 2))), gx.ShapeError, ("T(2, 2, 2)",)),
     ("dot", lambda: gx.dot(v(), W()), gx.ShapeError, ("v(5,)", "W(4, 2)")),
     ("einsum", lambda: gx.einsum("ij,jk->ik", X(), W()), gx.ShapeError, ("X(n, 3)", "W(4, 2)", "einsum")),
+    ("the largest of nothing", lambda: gx.max(gx.tensor("z", (0,))), gx.ShapeError, ("z(0,)", "largest")),
+    ("the smallest of nothing along an axis", lambda: gx.min(gx.tensor("z", (3, 0)), axis=1), gx.ShapeError, ("z(3, 0)", "axis 1", "smallest")),
+    ("the position of the largest of nothing", lambda: gx.argmax(gx.tensor("z", (0, 3)), axis=0), gx.ShapeError, ("z(0, 3)", "argmax")),
+    ("the largest norm of nothing", lambda: gx.norm(gx.tensor("z", (0,)), float("inf")), gx.ShapeError, ("z",)),
     ("trace of a vector", lambda: gx.trace(v()), gx.GraphcError, ("v(5,)",)),
 ]
 

@@ -87,6 +87,9 @@ LATER: list[Mistake] = [
     ("a position", guarded(lambda a, b: a[3] + gx.sum(b), 3, 1), gx.ShapeError, ("A(n,)", "3")),
     ("a slice", guarded(lambda a, b: a[2:6] + gx.sum(b), 3, 1), gx.ShapeError, ("A(n,)", "2:6")),
     ("a squeeze", guarded(lambda a, b: gx.squeeze(a, 0) + gx.sum(b), 3, 1), gx.ShapeError, ("A(n,)", "squeeze")),
+    ("the largest of nothing that has a name", guarded(lambda a, b: gx.max(a * 2) + gx.sum(b), 0, 1), gx.ShapeError, ("A", "largest", "n = 0")),
+    ("the position of nothing that has a name", guarded(lambda a, b: gx.argmin(a) + gx.sum(b), 0, 1), gx.ShapeError, ("A(n,)", "smallest", "n = 0")),
+    ("the smallest of nothing in a formula", guarded(lambda a, b: gx.define("Y", (), gx.Min(a[i], i)) + gx.sum(b), 0, 1), gx.ShapeError, ("Y", "smallest")),
     ("a window larger than the array", guarded(lambda a, b: gx.define("Y", (i,), gx.Sum(a[i + j] * b[j], j)), 2, 4), gx.ShapeError, ("A(n,)", "negative", "n = 2")),
     ("an access", guarded(lambda a, b: gx.define("Y", (i,), a[i + 2] * b[i]), 3, 3), gx.ShapeError, ("A(n,)", "i + 2")),
 ]

@@ -170,7 +170,10 @@ def layer_norm(x: Array, gamma: Array, beta: Array, axis: Any = -1, epsilon: flo
 
 def attention(q: Array, k: Array, v: Array, mask: Any = None, scale: float | None = None) -> Array:
     scores = q @ np.swapaxes(k, -1, -2) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
-    return softmax(scores if mask is None else np.where(mask, scores, -np.inf)) @ v
+    if mask is not None:
+        scores = scores + mask if mask.dtype.kind == "f" else np.where(mask, scores, -np.inf)
+    unseen = np.isinf(scores).all(axis=-1, keepdims=True)
+    return np.where(unseen, 0.0, softmax(np.where(unseen, 0.0, scores))) @ v
 
 
 NORMS = [
@@ -184,12 +187,39 @@ NORMS = [
     Row("nn.layer_norm", "another epsilon", (Arg((3, 4)), Arg((4,)), Arg((4,))), lambda x, g, b: nn.layer_norm(x, g, b, epsilon=0.1), lambda x, g, b: layer_norm(x, g, b, -1, 0.1)),
 ]
 
+
+
+def attention_gradient(q: Array, k: Array, v: Array, mask: Array, w: Array) -> list[Array]:
+    """By hand: the mask's own gradient is that of the scores, 0 where it is minus infinity."""
+    scores = q @ k.T / math.sqrt(q.shape[-1]) + mask
+    unseen = np.isinf(scores).all(axis=-1, keepdims=True)
+    p = np.where(unseen, 0.0, softmax(np.where(unseen, 0.0, scores)))
+    slope = p * (w @ v.T - np.sum(p * (w @ v.T), axis=-1, keepdims=True))
+    return [slope @ k / math.sqrt(q.shape[-1]), slope.T @ q / math.sqrt(q.shape[-1]), p.T @ w, slope]
+
+
 MASK = np.array([[True, False, True], [True, True, False]])
 
 ATTENTION = [
     *(Row("nn.attention", f"{q} {k} {v}", (Arg(q), Arg(k), Arg(v)), op("attention"), attention) for q, k, v in (((2, 4), (3, 4), (3, 2)), (("n", 2, 4), ("n", 3, 4), ("n", 3, 2)), ((2, 2, 2, 3), (2, 2, 3, 3), (2, 2, 3, 2)))),
     Row("nn.attention", "a scale", (Arg((2, 4)), Arg((3, 4)), Arg((3, 2))), lambda q, k, v: nn.attention(q, k, v, scale=0.3), lambda q, k, v: attention(q, k, v, scale=0.3)),
     Row("nn.attention", "a mask", (Arg((2, 4)), Arg((3, 4)), Arg((3, 2)), Arg((2, 3), kind="bool", values=MASK)), op("attention"), attention),
+    *(
+        Row("nn.attention", f"a mask, {case}", (Arg(q), Arg(k), Arg(v), Arg(mask.shape, kind={"b": "bool", "i": "int", "f": "float"}[mask.dtype.kind], values=mask)), op("attention"), attention, not np.isinf(mask * 1.0).any(),
+            None if not np.isinf(mask * 1.0).any() else lambda q, k, v, m, w: attention_gradient(q, k, v, m, w))
+        for case, q, k, v, mask in (
+            ("causal", (4, 2), (4, 2), (4, 3), np.tri(4, dtype=bool)),
+            ("causal, of whole numbers", (4, 2), (4, 2), (4, 3), np.tri(4, dtype=int)),
+            ("of keys alone", (2, 3, 2), (2, 4, 2), (2, 4, 1), np.array([True, False, True, True])),
+            ("one a stack", (2, 3, 2), (2, 4, 2), (2, 4, 1), np.array([[[True, False, True, True]], [[False] * 4]])),
+            ("of everything", (2, 2), (3, 2), (3, 2), np.zeros((2, 3), dtype=bool)),
+            ("added", (2, 2), (3, 2), (3, 2), np.array([[0.5, -1.0, 0.0], [2.0, 0.0, 0.25]])),
+            ("added, causal", (3, 2), (3, 2), (3, 2), np.where(np.tri(3) > 0, 0.0, -np.inf)),
+            ("added, a row of it", (2, 2), (3, 2), (3, 2), np.array([[0.0, 0.5, 0.0], [-np.inf] * 3])),
+        )
+    ),
+    Row("nn.attention", "a constant of 0.0 and 1.0", (Arg((3, 2)),), lambda x: nn.attention(x, x, x, mask=np.tri(3)), lambda x: attention(x, x, x, np.tri(3, dtype=bool))),
+    Row("nn.attention", "no keys", (Arg((2, 2)), Arg(("none", 2)), Arg(("none", 3))), op("attention"), lambda q, k, v: np.zeros((2, 3))),
     Row("nn.attention", "a query that sees nothing", (Arg((2, 2)), Arg((3, 2)), Arg((3, 2))), lambda q, k, v: nn.attention(q, k, v, mask=np.array([[True, True, False], [False, False, False]])),
         lambda q, k, v: np.concatenate([attention(q[:1], k[:2], v[:2]), np.zeros((1, 2))])),
     Row("nn.attention", "of itself", (Arg((3, 2)),), lambda x: nn.attention(x, x, x), lambda x: attention(x, x, x)),
