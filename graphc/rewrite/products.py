@@ -68,6 +68,9 @@ def contraction(tensor: Tensor, *, padded: bool = False) -> Contraction | None:
     rows = [k for k in free if k in used[left] and k not in used[right]]
     if not rows:
         return None
+    # The sum runs along the left read's memory, so that neighbouring sums may merge.
+    along = flat_place(op.reads[left].coords, tensor.inputs[op.reads[left].operand].shape)
+    shared.sort(key=lambda index: -abs(nominal([along.coefficient(index)])))
     m, k = rows[-1], shared[-1]
     columns = tuple(f for f in free if f != n and f not in used[left] and f in used[right])
     outer = tuple(f for f in free if f not in (m, n) and f not in columns)
