@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from graphc.errors import ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, Extent, FloorDiv
-from graphc.expr.graph import rebuild, substitute
-from graphc.expr.operation import Random, Reshape, Scan
+from graphc.expr.graph import rebuild, topological, unalias
+from graphc.expr.operation import Assign, Current, Operation, Random, Reshape, Scan, next_number
 from graphc.expr.stage import Read, Stage, dimension_symbol
-from graphc.expr.tensor import Call, Guard, Node, Tensor
+from graphc.expr.tensor import Call, Guard, Node, Tensor, make
 
 __all__ = ["apply_again"]
 
@@ -37,57 +37,78 @@ def apply_again(outputs: Sequence[Tensor], inputs: Sequence[Tensor], given: Sequ
             elif want != got:
                 raise ShapeError(f"the model's input {old.describe()} does not fit {new.describe()}: {want} is wanted where {got} stands")
     moved = {name: size for name, size in sizes.items() if size != Dim.named(name)}
-    if not moved:
-        return substitute(outputs, dict(zip(inputs, given, strict=True)))
-    return _resize(outputs, dict(zip(inputs, given, strict=True)), moved, {})
+    return _Again(outputs, moved).made(outputs, dict(zip(inputs, given, strict=True)))
 
 
-def _resize(outputs: Sequence[Tensor], replaced: dict[Tensor, Tensor], sizes: Sizes, drawn: dict[Node, Sequence[Tensor]]) -> list[Tensor]:
-    """The outputs in other sizes.
+class _Again:
+    """A graph once more, in other sizes: it draws its own random numbers, and its assignments take their own turn.
 
     Args:
-        replaced: tensors with what stands in their place.
         sizes: the new sizes by their old name.
-        drawn: the random nodes made so far: a body and its adjoint have them in common.
     """
 
-    def change(node: Node, arguments: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
-        if node.outputs[0] in replaced:
-            return [replaced[node.outputs[0]]]
-        if node in drawn:
-            return drawn[node]
-        made = _resized(node, arguments, sizes, drawn)
-        if made is not None and isinstance(node.op, Random):
-            drawn[node] = made
-        return made
+    def __init__(self, outputs: Sequence[Tensor], sizes: Sizes) -> None:
+        self.sizes = sizes
+        self.shown: dict[Tensor, Tensor] = {}  # what stands for a tensor, for pictures
+        self.drawn: dict[Node, Sequence[Tensor]] = {}  # a body and its adjoint have their random nodes in common
+        first, order = next_number(), topological(outputs)
+        self.numbers = {k: next_number() for k in sorted({n.op.number for n in order if isinstance(n.op, Assign | Current)})}
+        # What no layer made took no turn so far: here it does, and what reads its state finds it as of that turn.
+        plain = [unalias(n.inputs[0]) for n in order if isinstance(n.op, Assign) and not n.op.chained]
+        self.current = {t: make(Current(first), (t,), t.shape, t.dtype, origin=t.origin) for t in dict.fromkeys(plain)}
 
-    return rebuild(outputs, change)
+    def made(self, outputs: Sequence[Tensor], replaced: Mapping[Tensor, Tensor]) -> list[Tensor]:
+        """The outputs, with some tensors replaced by others."""
 
+        def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
+            old = node.outputs[0]
+            if old in replaced or old in self.current:
+                self.shown[old] = replaced.get(old, old)
+                return [replaced[old] if old in replaced else self.current[old]]
+            if node not in self.drawn:
+                made = self._node(node, inputs)
+                if made is None or not isinstance(node.op, Random):
+                    return made
+                self.drawn[node] = made
+            return self.drawn[node]
 
-def _resized(node: Node, inputs: tuple[Tensor, ...], sizes: Sizes, drawn: dict[Node, Sequence[Tensor]]) -> Sequence[Tensor] | None:
-    op = node.op
-    extents = [e for t in node.outputs for e in t.shape] + ([*op.extents, *op.dims] if isinstance(op, Stage) else [])
-    if not any(_names(e) & set(sizes) for e in extents) and inputs == node.inputs:
-        return None
-    if isinstance(op, Stage):
-        op = _stage(op, sizes)
-    elif isinstance(op, Reshape):
-        op = Reshape(tuple(_extent(e, sizes) for e in op.shape))
-    elif isinstance(op, Random):
-        op = Random(tuple(_extent(e, sizes) for e in op.shape), op.key)
-    elif isinstance(op, Scan):
-        body = tuple(_resize([*op.parameters, *op.results], {}, sizes, drawn))
-        count = len(op.parameters)
-        op = replace(op, parameters=body[:count], results=body[count:], length=_extent(op.length, sizes))
-    guards = [Guard(_extent(g.left, sizes), _extent(g.right, sizes), g.message, g.origin, g.kind) for g in node.guards]
-    copy = Node(op, inputs, guards, node.origin)
-    shown = dict(zip(node.inputs, inputs, strict=True))
-    outputs: list[Tensor] = []
-    for t in node.outputs:
-        call = None if t.call is None else Call(t.call.symbol, tuple(shown.get(a, a) for a in t.call.inputs), t.call.latex)
-        outputs.append(Tensor(copy, tuple(_extent(e, sizes) for e in t.shape), t.dtype, t.name, call, t.output))
-    copy.outputs = tuple(outputs)
-    return copy.outputs
+        return rebuild(outputs, change)
+
+    def _node(self, node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
+        op, sizes = node.op, self.sizes
+        if isinstance(op, Scan):
+            body = tuple(self.made([*op.parameters, *op.results], {}))
+            count = len(op.parameters)
+            if body != (*op.parameters, *op.results):
+                op = replace(op, parameters=body[:count], results=body[count:], length=_extent(op.length, sizes))
+        elif isinstance(op, Random) and op.key is None:
+            op = Random(tuple(_extent(e, sizes) for e in op.shape))
+        elif isinstance(op, Assign):
+            op, inputs = Assign(self.numbers[op.number], True), (node.inputs[0], inputs[1])
+        elif isinstance(op, Current):
+            op = Current(self.numbers[op.number])
+        extents = [e for t in node.outputs for e in t.shape] + ([*op.extents, *op.dims] if isinstance(op, Stage) else [])
+        if op is node.op and inputs == node.inputs and not any(_names(e) & set(sizes) for e in extents):
+            return None
+        if isinstance(op, Stage):
+            op = _stage(op, sizes)
+        elif isinstance(op, Reshape):
+            op = Reshape(tuple(_extent(e, sizes) for e in op.shape))
+        elif isinstance(op, Random):
+            op = Random(tuple(_extent(e, sizes) for e in op.shape), op.key)
+        return self._copy(node, op, inputs)
+
+    def _copy(self, node: Node, op: Operation, inputs: tuple[Tensor, ...]) -> Sequence[Tensor]:
+        sizes, shown = self.sizes, self.shown
+        guards = [Guard(_extent(g.left, sizes), _extent(g.right, sizes), g.message, g.origin, g.kind) for g in node.guards]
+        copy = Node(op, inputs, guards, node.origin)
+        outputs: list[Tensor] = []
+        for t in node.outputs:
+            call = None if t.call is None else Call(t.call.symbol, tuple(shown.get(a, a) for a in t.call.inputs), t.call.latex)
+            outputs.append(Tensor(copy, tuple(_extent(e, sizes) for e in t.shape), t.dtype, t.name, call, t.output))
+        copy.outputs = tuple(outputs)
+        shown.update(zip(node.outputs, outputs, strict=True))
+        return copy.outputs
 
 
 def _names(extent: Extent) -> set[str]:
