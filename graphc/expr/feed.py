@@ -12,7 +12,7 @@ from graphc.expr.dims import Dim, Extent
 from graphc.expr.operation import DType
 from graphc.expr.tensor import Guard, Tensor
 
-__all__ = ["as_array", "bind_sizes", "check_guards"]
+__all__ = ["as_array", "bind_sizes", "check_guards", "extent_value", "id_message", "numpy_dtype"]
 
 Array = np.ndarray[Any, Any]
 
@@ -20,6 +20,13 @@ Array = np.ndarray[Any, Any]
 def numpy_dtype(kind: DType, floats: Any) -> Any:
     """The NumPy type of a tensor's kind, where floats are ``floats``."""
     return {"float": np.dtype(floats), "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}[kind]
+
+
+def id_message(ids: str, place: int, target: str, axis: int, size: int) -> str:
+    """What is said of an id out of range: the tensor that holds it, the id, and the axis that it goes to."""
+    given = f"{ids} holds {place}, and" if ids else f"{place} is read, and"
+    where = f"axis {axis} of {target}" if target else "the axis that it goes to"
+    return f"{given} {where} runs from 0 to {size - 1}: an id is out of range"
 
 
 def as_array(tensor: Tensor, value: Any, floats: Any) -> Array:

@@ -61,6 +61,7 @@ class Emitter:
         self.checks = 0
         self.scalars = Scalars(self._compute, self._literal)
         self._made: dict[Any, Made] = {}
+        self._ids: dict[int, Tensor] = {}  # which integer tensor a value was read from
 
     # Values, buffers, parameters -------------------------------------------------------------------------------------
 
@@ -152,6 +153,8 @@ class Emitter:
         value = self.fresh()
         kind: ir.Kind = tensor.dtype
         self.statements.append(ir.Load(value, self.buffer(tensor), place, kind))  # type: ignore[arg-type]
+        if kind == "int":
+            self._ids[value] = tensor
         return value, "int" if kind == "bool" else kind
 
     def stage(self, op: Stage, inputs: Sequence[Tensor], places: dict[int, Affine]) -> Made:
@@ -194,7 +197,8 @@ class Emitter:
         self.checks += 1
         position = self.integer(place)
         value = self.fresh()
-        code = self.param(("code", self.check(tensor, axis, tensor.shape[axis])))
+        ids = next((self._ids[-v - 1] for v in place.variables if -v - 1 in self._ids), None)
+        code = self.param(("code", self.check(tensor, axis, tensor.shape[axis], ids)))
         self.statements.append(ir.Checked(value, position[0], self._coefficient(tensor.shape[axis]), code))  # type: ignore[arg-type]
         return Affine.variable(-(value + 1))
 

@@ -28,11 +28,12 @@ __all__ = ["Call", "Check", "Program", "Regular", "Repeated", "copy_of", "lower"
 
 @dataclass(frozen=True)
 class Check:
-    """What a range check is about: the tensor that is read, the axis, its size."""
+    """What a range check is about: the tensor that is read, the axis, its size, and where the ids come from."""
 
     tensor: Tensor
     axis: int
     size: Extent
+    ids: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,8 @@ class _Lowering:
     def _emitter(self, extents: Sequence[Extent]) -> Emitter:
         return Emitter(extents, self.memory, self.fusion.stored, self.numbers, self._check)
 
-    def _check(self, tensor: Tensor, axis: int, size: Extent) -> int:
-        return self._code(Check(tensor, axis, size))
+    def _check(self, tensor: Tensor, axis: int, size: Extent, ids: Tensor | None) -> int:
+        return self._code(Check(tensor, axis, size, ids))
 
     def _singular(self, tensor: Tensor) -> int:
         op = tensor.op

@@ -16,7 +16,7 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import operand
 from graphc.expr.carry import carried
 from graphc.expr.dims import evaluate_extent
-from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, numpy_dtype
+from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, id_message, numpy_dtype
 from graphc.expr.graph import drop_aliases, guards, leaves, random_numbers, substitute, topological, training
 from graphc.expr.operation import Assign, Leaf, Linalg, Random, Reshape, Scan
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
@@ -221,6 +221,10 @@ class _Box:
         value = body_value(self.stage.body, symbols | {read_symbol(k): a for k, a in enumerate(reads)})
         return np.broadcast_to(np.asarray(value), [len(g) for g in grid]), indices, reads
 
+    def _ids(self, place: Affine) -> str:
+        """What the user calls the tensor that a place goes through."""
+        return next((self.labels[self.stage.reads[-v - 1].operand] for v in place.variables if v < 0), "")
+
     def _read(self, read: Read, indices: list[Array], earlier: list[Array]) -> Array:
         array = self.inputs[read.operand]
         inside: Any = True
@@ -230,15 +234,17 @@ class _Box:
             within = (at >= 0) & (at < size)
             if read.outside is None and not np.all(within):
                 bad = np.asarray(at)[~np.asarray(within)].flat[0]
-                raise DataError(f"{self.labels[read.operand]} is read at {bad} on axis {axis}, which runs from 0 to {size - 1}")
+                raise DataError(id_message(self._ids(place), int(bad), self.labels[read.operand], axis, size))
             inside = inside & within
             places.append(np.clip(at, 0, max(size - 1, 0)))
+        # An id read outside is 0 and stays a whole number; minus infinity, which never wins a maximum, is a float.
+        outside: Any = int(read.outside) if array.dtype.kind != "f" and read.outside is not None and np.isfinite(read.outside) else read.outside
         if read.outside is None or np.all(inside):
             value = array[tuple(places)] if places else array
         elif array.size == 0:
-            value = np.full(np.shape(inside), read.outside)
+            value = np.full(np.shape(inside), outside)
         else:
-            value = np.where(inside, array[tuple(places)], read.outside)
+            value = np.where(inside, array[tuple(places)], outside)
         if value.dtype.kind == "b":
             return value.astype(self.dtype if self.dtype.kind == "f" else np.int64)
         used_as_place = any(v < 0 for places in (self.stage.write, *(r.coords for r in self.stage.reads)) for p in places for v in p.variables)
@@ -288,6 +294,8 @@ class _Box:
         for axis, at in enumerate(places):
             inside = inside & (at >= 0) & (at < shape[axis])
         if not self.stage.guarded and not inside.all():
-            raise DataError("an id leaves the range of the axis that it is written to")
+            axis = next(a for a, at in enumerate(places) if np.any((at < 0) | (at >= shape[a])))
+            bad = next(p for p in places[axis].flat if not 0 <= p < shape[axis])
+            raise DataError(id_message(self._ids(self.stage.write[axis]), int(bad), "", axis, shape[axis]))
         combine.at(result, tuple(at[inside] for at in places), value[inside].astype(self.dtype))
         return result

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.errors import CompileError, DataError, DeclarationError, ShapeError
 from graphc.expr.build import operand
-from graphc.expr.feed import as_array, bind_sizes, numpy_dtype
+from graphc.expr.feed import as_array, bind_sizes, id_message, numpy_dtype
 from graphc.expr.matrices import singular_message
 from graphc.expr.tensor import Tensor
 from graphc.lower.program import Program, Regular
@@ -240,8 +240,9 @@ class Compiled:
             check = self.program.checks[code - 1]
             if isinstance(check, Regular):
                 raise DataError(singular_message(check.label, place, bound.size(check.count)))
-            size = bound.size(check.size)
-            raise DataError(f"{check.tensor.label} is read at {place} on axis {check.axis}, which runs from 0 to {size - 1}: an id is out of range")
+            ids = check.ids.label if check.ids is not None else ""
+            target = check.tensor.label if check.tensor.name or check.tensor.call else ""
+            raise DataError(id_message(ids, place, target, check.axis, bound.size(check.size)))
 
     # Whole epochs ----------------------------------------------------------------------------------------------------
 

@@ -61,7 +61,8 @@ class StageSource:
         kind = self.inputs[read.operand][2]
         if kind == "bool" and not self._only_compared(number):
             return Value(f"{value.text}.astype({'np.int64' if self.dtype != 'float' else self.kind})", value.axes)
-        as_place = any(v < 0 for r in self.stage.reads for p in r.coords for v in p.variables)
+        places = [*self.stage.write, *(p for r in self.stage.reads for p in r.coords)]
+        as_place = any(-v - 1 == number for p in places for v in p.variables)
         if kind == "int" and self.dtype == "float" and self.floats == "float32" and not as_place:
             return Value(f"{value.text}.astype(np.float32)", value.axes)
         return value
