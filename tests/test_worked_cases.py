@@ -204,7 +204,7 @@ def test_the_gradient_of_batch_norm_is_the_closed_form() -> None:
 
 @pytest.mark.parametrize("target", ["cpu", "numpy"])
 def test_running_statistics_are_numpys_and_inference_reads_them(target: str) -> None:
-    x, y, updates, (mean, var, gamma, beta) = batch_norm()
+    _, y, updates, (mean, var, gamma, beta) = batch_norm()
     step = gx.compile([gx.sum(y), *updates], dtype="float64", target=target)
     running = [np.zeros(3), np.ones(3)]
     for _ in range(5):
@@ -329,7 +329,7 @@ def test_no_mask_is_stored() -> None:
         return sizes[1] - sizes[0]
 
     assert growth(0.5) == growth(0.0)
-    x, w, loss, _ = dropped(10)
+    _, w, loss, _ = dropped(10)
     bodies = [n.op for n in topological(drop_aliases([gx.grad(loss, w)])) if isinstance(n.op, Scan)]
     drawing = [{n for n in topological(b.results) if isinstance(n.op, Random)} for b in bodies]
     assert len(drawing) == 2
