@@ -19,6 +19,7 @@ from graphc.formula.algebra import ONE, ZERO, outright
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, extent_formula, fresh_letters, letter, opened, outer_atoms
 from graphc.formula.fold import fold_rules, folded
 from graphc.formula.forward import Definition
+from graphc.formula.matrices import matrix_adjoint
 from graphc.formula.radix import joined_letters, split_letters
 from graphc.formula.ranges import decided, inside, solution
 from graphc.formula.shares import Shares
@@ -51,6 +52,9 @@ def contributions(definition: Definition, adjoint: Any, wanted: Sequence[Source]
     Raises:
         DerivationError: for an index that depends on data of a wanted source, or an unknown derivative.
     """
+    if definition.operand is not None:
+        assert definition.inverse is not None
+        return [(definition.operand, matrix_adjoint(definition.tensor, definition.source, definition.inverse, adjoint, total))]
     fresh = fresh_letters(x.extent for x in definition.letters)
     at = dict(zip(definition.letters, fresh, strict=True))
     found: dict[Source, Any] = {}

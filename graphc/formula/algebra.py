@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import sympy
 
-from graphc.expr.operation import Leaf
 from graphc.expr.scalar import Select, Sigmoid
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of, opened
 from graphc.formula.sums import total
@@ -49,6 +49,7 @@ def _bare_conditions(expr: Any) -> Any:
 
 def tidy(expr: Any) -> Any:
     """A formula of the forward pass after a producer was put into it."""
+    expr = _paired(expr)
     if expr.has(Select):
         expr = _bare_conditions(expr)
     if expr.has(sympy.exp):
@@ -145,9 +146,8 @@ def shortest(expr: Any) -> Any:
 
 
 def is_symmetric(source: Source) -> bool:
-    """Whether a source is a matrix that was declared symmetric."""
-    op = source.tensor.op
-    return isinstance(op, Leaf) and op.symmetric and not source.barred
+    """Whether a source is a matrix that was declared symmetric, or the inverse of a symmetric one."""
+    return source.symmetric
 
 
 def _symmetric(expr: Any) -> Any:
@@ -159,8 +159,22 @@ def _symmetric(expr: Any) -> Any:
 def symmetrised(expr: Any, letters: Sequence[Any]) -> Any:
     """Half the sum of a matrix and its transpose."""
     i, j = letters
-    other = expr.xreplace({i: j, j: i})
-    return expr if shortest(expr - other) == 0 else shortest((expr + other) / 2)
+    if shortest(expr - expr.xreplace({i: j, j: i})) == 0:
+        return expr
+    terms = [(t, t.xreplace({i: j, j: i})) for t in _add.make_args(expr)]
+    return shortest(_add(*(t if _same(t, other) else (t + other) / 2 for t, other in terms)))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two terms are equal, whatever the letters of a sum in them are called."""
+    mine, theirs = (list(_mul.make_args(_symmetric(t))) for t in (one, other))
+    sums = [[f for f in fs if isinstance(f, Reduced) and f.reducer == "sum"] for fs in (mine, theirs)]
+    if [len(s) for s in sums] != [1, 1] or _mul(*mine) / sums[0][0] != _mul(*theirs) / sums[1][0]:
+        return one == other
+    (body, letters), (target, names) = _flat(sums[0][0]), _flat(sums[1][0])
+    ways = itertools.islice(itertools.permutations(names), 24) if len(letters) == len(names) else iter(())
+    fitting = (w for w in ways if all(a.extent == b.extent for a, b in zip(letters, w, strict=True)))
+    return any(_symmetric(body.xreplace(dict(zip(letters, w, strict=True)))) == _symmetric(target) for w in fitting)
 
 
 def _shortened(expr: Any) -> Any:
@@ -277,6 +291,7 @@ def _signs(expr: Any) -> Any:
     if coefficient < 0:
         # A difference from a number is kept as it is: one writes -h (1 - h).
         odd = [k for k, f in enumerate(factors) if _odd_difference(*f.as_base_exp()) and not any(t.is_number for t in f.as_base_exp()[0].args)]
+        odd = [k for k in odd if not _twins(factors, k, 1)]
         if odd:
             factors[odd[0]], coefficient = _flipped(*factors[odd[0]].as_base_exp()), -coefficient
         else:
@@ -291,7 +306,7 @@ def _turned_inside(factors: list[Any], coefficient: Any) -> Any:
             continue
         body, letters = opened(f)
         parts = list(_mul.make_args(body))
-        odd = [n for n, part in enumerate(parts) if _odd_difference(*part.as_base_exp())]
+        odd = [n for n, part in enumerate(parts) if _odd_difference(*part.as_base_exp()) and not _twins(parts, n, 1)]
         if odd:
             parts[odd[0]] = _flipped(*parts[odd[0]].as_base_exp())
             factors[k] = total(_mul(*parts), letters)
@@ -302,6 +317,54 @@ def _turned_inside(factors: list[Any], coefficient: Any) -> Any:
 def _odd_difference(base: Any, power: Any) -> bool:
     """Whether a factor is an odd power of a sum that has a term with a minus sign."""
     return isinstance(base, sympy.Add) and power.is_Integer and power % 2 == 1 and any(t.as_coeff_Mul()[0] < 0 for t in base.args)
+
+
+def _signature(factor: Any, sign: int) -> tuple[tuple[str, Any], ...]:
+    """The names in a difference with their numbers, whatever their places; empty for anything else."""
+    if not isinstance(factor, sympy.Add) or not _odd_difference(factor, ONE):
+        return ()
+    terms = [t.as_coeff_Mul() for t in factor.args]
+    return tuple(sorted(((str(t.source), sign * c) for c, t in terms), key=str)) if all(isinstance(t, Entry) for _, t in terms) else ()
+
+
+def _twins(factors: Sequence[Any], number: int, sign: int) -> list[int]:
+    """The factors that are a difference of the same names as one factor, or with ``sign`` -1 its negative."""
+    own = _signature(factors[number], sign)
+    return [k for k, f in enumerate(factors) if own and k != number and _signature(f, 1) == own]
+
+
+def _flat(expr: Reduced) -> tuple[Any, list[Any]]:
+    """A sum's body with the sums among its factors opened, and all their letters."""
+    body, letters = opened(expr)
+    found, factors = list(letters), list(_mul.make_args(body))
+    while inner := [f for f in factors if isinstance(f, Reduced) and f.reducer == "sum"]:
+        body, letters = opened(inner[0])
+        factors.remove(inner[0])
+        factors += _mul.make_args(body)
+        found += letters
+    return _mul(*factors), found
+
+
+def _paired(expr: Any) -> Any:
+    """``(m - x)_i (x - m)_j`` as ``-(x - m)_i (x - m)_j``."""
+    if isinstance(expr, Reduced):
+        if expr.reducer != "sum":
+            return expr
+        body, letters = _flat(expr)
+        paired = _paired(body)
+        return total(paired, letters) if paired != body else expr
+    if isinstance(expr, sympy.Add):
+        return _add(*map(_paired, expr.args))
+    if not isinstance(expr, sympy.Mul):
+        return expr
+    factors = [_paired(f) for f in expr.args]
+    for k in range(len(factors)):
+        for n in _twins(factors, k, -1):
+            entries_ = [(t.as_coeff_Mul()[1].source.order, t.as_coeff_Mul()[0]) for t in factors[k].args]
+            wrong = k if min(entries_)[1] < 0 else n
+            factors[wrong] = _flipped(factors[wrong], ONE)
+            factors.append(sympy.Integer(-1))
+    return _mul(*factors)
 
 
 def _flipped(base: Any, power: Any) -> Any:

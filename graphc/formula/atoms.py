@@ -64,10 +64,11 @@ def fresh_letters(extents: Iterable[Extent]) -> tuple[Letter, ...]:
 class Source(sympy.Symbol):
     """What an entry belongs to: a tensor of the graph, or the adjoint of one."""
 
-    __slots__ = ("barred", "order", "tensor")
+    __slots__ = ("barred", "order", "symmetric", "tensor")
     tensor: Tensor
     barred: bool
     order: int
+    symmetric: bool  # a matrix that is its own transpose
 
     @staticmethod
     def of(tensor: Tensor, adjoint: bool = False, order: int = 0) -> Source:
@@ -75,6 +76,7 @@ class Source(sympy.Symbol):
         name = f"s{order:06d}{'a' if adjoint else ''}_{tensor.node.serial}_{tensor.output}"
         symbol: Source = sympy.Symbol.__xnew__(Source, name, real=True)  # type: ignore[attr-defined]
         symbol.tensor, symbol.barred, symbol.order = tensor, adjoint, order
+        symbol.symmetric = not adjoint and getattr(tensor.op, "symmetric", False)
         return symbol
 
 

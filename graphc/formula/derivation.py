@@ -9,19 +9,21 @@ from typing import Any
 
 from graphc.errors import DeclarationError, DerivationError
 from graphc.expr.build import operand
-from graphc.expr.graph import leaves, topological, unalias
+from graphc.expr.graph import topological
 from graphc.expr.operation import Random
 from graphc.expr.tensor import Tensor
 from graphc.formula.arrays import constant_line
-from graphc.formula.atoms import Letter, Source, entries
+from graphc.formula.atoms import Entry, Letter, Source, entries
 from graphc.formula.display import Show, atom, latex, text
+from graphc.formula.forward import Definition, axes
 from graphc.formula.index_form import words_of
+from graphc.formula.matrices import formula_name, matrix_names
 from graphc.formula.matrix import MatrixSpeller, NoMatrixFormError
-from graphc.formula.names import latex_name, text_name
 from graphc.formula.numpy_source import Listing
 from graphc.formula.reasons import reason_of
 from graphc.formula.spell import IndexSpeller, Vocabulary, symbol
 from graphc.formula.sweep import Adjoint, Sweep, shape_words
+from graphc.formula.variable import variable_of
 
 __all__ = ["Derivation", "Named", "Step", "derive"]
 
@@ -56,6 +58,7 @@ class Derivation:
         self._sweep = _swept(y, wrt, cotangent is not None)
         self._words = words_of(self._sweep.forward)
         self._names: dict[Source, str] = {}
+        self._spelled: set[Source] = set()  # what is called by its own formula
         self._name_everything()
 
     # Names
@@ -63,17 +66,25 @@ class Derivation:
     def _name_everything(self) -> None:
         sweep = self._sweep
         used = {d.name for d in sweep.forward.definitions.values()}
-        counts = dict.fromkeys("ut", 0)
+        counts = dict.fromkeys("utM", 0)
+        operands = {d.operand for d in sweep.forward.definitions.values()}
         for d in sweep.forward.definitions.values():
+            if d.operand is not None:
+                self._words.late.setdefault(d.source, d.source.order)
+                self._words.names[d.source], self._names[d.source] = matrix_names(d.tensor, self._words.name(d.operand), self._names[d.operand])
+                continue
             name = d.name
             if not name and d is sweep.y:
                 name = next(n for n in (("L", "J", "L_0") if not d.tensor.ndim else ("Y", "F", "Y_0")) if n not in used)
                 used.add(name)
-            base = "u" if isinstance(d.tensor.op, Random) else "t"
+            base = "u" if isinstance(d.tensor.op, Random) else "M" if d.source in operands else "t"
             while not name:
                 counts[base] += 1
                 name = f"{base}{counts[base]}" if f"{base}{counts[base]}" not in used else ""
             self._name(d.source, name)
+            if d.source in operands and not d.name and d is not sweep.y and (shown := formula_name(d.expr, d.letters, self._words)):
+                self._words.names[d.source] = shown
+                self._spelled.add(d.source)
         if sweep.cotangent is not None:
             assert self.cotangent is not None
             self._name(sweep.cotangent, self.cotangent)
@@ -184,6 +195,9 @@ class Derivation:
             for e in entries(pending.pop(0)):
                 if e.source not in found and not self._is_unnamed_draw(e.source):
                     found[e.source] = None
+                    made_of = self._definition(e.source)
+                    if made_of is not None and made_of.operand is not None:
+                        pending.append(Entry(made_of.operand, *axes(made_of.operand.tensor)))
                     formula = self._formula(e.source) or self._draw(e.source)
                     if formula is not None:
                         pending.append(formula[1])
@@ -198,6 +212,9 @@ class Derivation:
         d = self._sweep.forward.definitions[source.tensor]
         return None if d.expr is None or source.barred else (d.letters, d.expr)
 
+    def _definition(self, source: Source) -> Definition | None:
+        return None if source.barred else self._sweep.forward.definitions.get(source.tensor)
+
     def _draw(self, source: Source) -> tuple[tuple[Letter, ...], Any] | None:
         """How random numbers are made of uniform ones."""
         d = self._sweep.forward.definitions.get(source.tensor)
@@ -211,6 +228,8 @@ class Derivation:
         """The named quantities that the result uses, each with its formula."""
         found: list[Named] = []
         for source in self._used:
+            if source in self._spelled:
+                continue
             formula = self._formula(source)
             draw = self._draw(source)
             uniform = [source] if isinstance(source.tensor.op, Random) else []
@@ -245,12 +264,14 @@ class Derivation:
         """The derivation, from the definitions to the result; every line true by itself."""
         lines: list[Step] = []
         for d in self._sweep.path:
-            if d.expr is not None and d is not self._sweep.wrt:
+            if d.expr is not None and d is not self._sweep.wrt and d.source not in self._spelled:
                 left, right = self._line(self._words.name(d.source), d.source, d.expr, d.letters)
                 reason = f"definition of {self._words.name(d.source).plain}"
                 lines.append(Step(f"{latex(left)} = {latex(right)}", f"{text(left)} = {text(right)}", reason, shape_words(d.tensor.shape)))
         for a in self._sweep.adjoints.values():
             if a.definition is self._sweep.y and a.definition is not self._sweep.wrt:
+                continue
+            if a.definition.operand is not None and a.expr.is_number:
                 continue
             lines.append(self._step(a))
         if self._sweep.wrt.tensor not in self._sweep.adjoints:
@@ -354,7 +375,7 @@ def derive(y: Any, wrt: Any, layout: str = "denominator", cotangent: str | None 
         raise DeclarationError(f"cotangent={cotangent!r}: give the name of a symbol, such as 'Ybar'")
     if cotangent is not None and any(t.name == cotangent for n in topological([y]) for t in n.outputs):
         raise DeclarationError(f"cotangent={cotangent!r}: {y.describe()} has a tensor of that name already; give another, such as '{cotangent}_bar'")
-    variable = _variable(y, wrt)
+    variable = variable_of(y, wrt)
     if variable.dtype != "float":
         raise DerivationError(f"{variable.describe()} holds {variable.dtype} values, and derivatives are by floats: declare it with dtype='float'")
     return Derivation(y, variable, layout, cotangent)
@@ -369,27 +390,6 @@ def _swept(y: Tensor, wrt: Tensor, cotangent: bool) -> Sweep:
             f"no closed form of the derivative of {y.describe()} by {wrt.describe()} was found ({type(error).__name__}: {error}): "
             "name intermediate results with .named(...), or derive up to one of them"
         ) from error
-
-
-def _variable(y: Tensor, wrt: Any) -> Tensor:
-    """The tensor meant by ``wrt``."""
-    if isinstance(wrt, Tensor):
-        if not any(unalias(wrt) in map(unalias, n.outputs) for n in topological([y])):
-            raise DerivationError(f"{y.label} does not depend on {wrt.describe()}: check that it was built from this very tensor")
-        return wrt
-    if not isinstance(wrt, str):
-        raise DeclarationError(f"wrt={wrt!r}: give a tensor, its name, or a list of them")
-    found = leaves(y).get(wrt)
-    if found is None:
-        found = next((t for n in topological([y]) for t in n.outputs if t.name == wrt), None)
-    if found is None:
-        raise DeclarationError(f"{y.label} has no tensor called {wrt!r}: there are {', '.join(leaves(y)) or 'none'}")
-    return found
-
-
-def name_of(name: str) -> tuple[str, str]:
-    """A name as text and as LaTeX."""
-    return text_name(name), latex_name(name)
 
 
 def vocabulary(derivation: Derivation) -> Vocabulary:

@@ -17,6 +17,7 @@ ADD, TOTAL, HADAMARD, PRODUCT, POWER, ATOM = 1.0, 2.0, 3.0, 3.5, 4.0, 5.0
 _BINDING = {
     "atom": ATOM, "add": ADD, "negative": ADD, "scale": HADAMARD, "hadamard": HADAMARD, "product": PRODUCT, "fraction": PRODUCT,
     "power": POWER, "elementpower": POWER, "transpose": POWER, "root": ATOM, "length": ATOM, "call": ATOM, "total": TOTAL, "norm": ATOM,
+    "inverse": POWER,
     "bracket": ATOM, "cases": ATOM, "compare": ADD, "and": ADD, "or": ADD, "not": ATOM, "quotient": ATOM, "remainder": ADD,
     "tuple": ATOM, "between": ADD,
 }  # fmt: skip
@@ -176,6 +177,20 @@ def _power_latex(show: Show) -> str:
     return f"{_l(base, ATOM)}^{{{latex(exponent)}}}"
 
 
+def _transpose_text(show: Show) -> str:
+    (part,) = show.parts
+    if part.kind == "inverse":
+        return part.plain.removesuffix("¹") + "ᵀ"
+    return (f"({text(part)})" if part.kind == "call" else _t(part, ATOM)) + "ᵀ"
+
+
+def _transpose_latex(show: Show) -> str:
+    (part,) = show.parts
+    if part.kind == "inverse":
+        return part.tex.removesuffix("{-1}") + r"{-\top}"
+    return _l(part, ATOM + (part.kind == "call")) + r"^{\top}"
+
+
 def _call_text(show: Show) -> str:
     if len(show.parts) == 1 and show.plain in ("sin", "cos", "tan", "log") and show.parts[0].kind == "atom":
         return f"{show.plain} {text(show.parts[0])}"
@@ -211,7 +226,8 @@ _TEXT: dict[str, Callable[[Show], str]] = {
     "fraction": lambda s: f"{_t(s.parts[0], POWER)}/{_t(s.parts[1], POWER)}",
     "power": _power_text,
     "elementpower": lambda s: _power_text(s) if s.parts[0].kind == "atom" and False else f"{_t(s.parts[0], ATOM)}^⊙{_t(s.parts[1], ATOM)}",
-    "transpose": lambda s: (f"({text(s.parts[0])})" if s.parts[0].kind == "call" else _t(s.parts[0], ATOM)) + "ᵀ",
+    "inverse": lambda s: s.plain,
+    "transpose": _transpose_text,
     "quotient": lambda s: f"⌊{_t(s.parts[0], POWER)}/{_t(s.parts[1], POWER)}⌋",
     "remainder": lambda s: f"{_t(s.parts[0], TOTAL)} mod {_t(s.parts[1], TOTAL)}",
     "root": lambda s: "√" + _t(s.parts[0], ATOM),
@@ -238,7 +254,8 @@ _LATEX: dict[str, Callable[[Show], str]] = {
     "fraction": lambda s: rf"\frac{{{latex(s.parts[0])}}}{{{latex(s.parts[1])}}}",
     "power": _power_latex,
     "elementpower": lambda s: rf"{_l(s.parts[0], ATOM)}^{{\odot {latex(s.parts[1])}}}",
-    "transpose": lambda s: _l(s.parts[0], ATOM + (s.parts[0].kind == "call")) + r"^{\top}",
+    "inverse": lambda s: s.tex,
+    "transpose": _transpose_latex,
     "quotient": lambda s: rf"\left\lfloor \frac{{{latex(s.parts[0])}}}{{{latex(s.parts[1])}}} \right\rfloor",
     "remainder": lambda s: rf"{_l(s.parts[0], TOTAL)} \bmod {_l(s.parts[1], TOTAL)}",
     "root": lambda s: rf"\sqrt{{{latex(s.parts[0])}}}",
@@ -263,7 +280,7 @@ def indexed(name: Show, places: Sequence[Show]) -> Show:
         return name
     letters = [text(p) for p in places]
     short = "".join(letters)
-    marked = "_" in name.tex
+    marked = "_" in name.tex or name.kind == "inverse"
     simple = all(len(t) == 1 for t in letters)
     subscript = to_subscript(short)
     if simple and not marked and not subscript.startswith("_") and name.plain[-1:].isalpha() and len(name.plain) == 1:

@@ -17,12 +17,14 @@ from graphc.errors import DerivationError
 from graphc.expr.affine import Affine
 from graphc.expr.carry import carried
 from graphc.expr.graph import topological, training, unalias
-from graphc.expr.operation import Alias, Assign, Leaf, Random, Reshape
+from graphc.expr.matrices import linalg
+from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Random, Reshape
 from graphc.expr.scalar import Select
 from graphc.expr.stage import Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.formula.algebra import ONE, ZERO, size_of, tidy
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, extent_formula, fresh_letters, letter, reduced
+from graphc.formula.matrices import matrix_source
 from graphc.formula.radix import Remainder, reshaped_places, whole_positions
 from graphc.formula.ranges import decided, inside
 from graphc.formula.structure import automatic_names, random_only
@@ -37,7 +39,8 @@ _LONGEST = 60
 class Definition:
     """``tensor[letters] = expr``; ``expr`` is ``None`` where the tensor is given, not computed.
 
-    A tensor of random numbers is given too, as far as derivatives go; ``drawn`` says how it is made of uniform ones.
+    A tensor of random numbers is given too, as far as derivatives go; ``drawn`` says how it is made of uniform ones. An inverse
+    or a determinant is given likewise: it is made of ``operand``, a matrix whose inverse is ``inverse``.
     """
 
     tensor: Tensor
@@ -45,6 +48,8 @@ class Definition:
     name: str
     expr: Any
     drawn: Any = None
+    operand: Source | None = None
+    inverse: Source | None = None
 
     @property
     def letters(self) -> tuple[Letter, ...]:
@@ -89,6 +94,7 @@ class Forward:
         self.random = random_only(order)
         self.definitions: dict[Tensor, Definition] = {}
         self._inlined: dict[Tensor, Any] = {}
+        self._matrices: dict[tuple[str, Source], Definition] = {}
         for node in order:
             if not isinstance(node.op, Alias):
                 self._add(node)
@@ -115,6 +121,21 @@ class Forward:
         source = Source.of(tensor, order=self.positions[tensor.node])
         self.definitions[tensor] = Definition(tensor, source, name, expr, drawn)
 
+    def _matrix(self, kind: Any, x: Tensor, order: int) -> Definition:
+        """The inverse or the determinant of a matrix, each once; the matrix is a quantity of its own then."""
+        if x not in self.definitions:
+            self._keep(x, "", self._inlined.pop(x))
+        operand = self.definitions[x].source
+        if (kind, operand) not in self._matrices:
+            tensor = linalg(kind, [x])
+            i, j = axes(x)[-2:]
+            same = operand.symmetric or _symmetric(self.definitions[x].expr, i, j)
+            source = matrix_source(tensor, order, same and kind == "inverse")
+            inverse = source if kind == "inverse" else self._matrix("inverse", x, order).source
+            self.definitions[tensor] = Definition(tensor, source, "", None, operand=operand, inverse=inverse)
+            self._matrices[kind, operand] = self.definitions[tensor]
+        return self._matrices[kind, operand]
+
     def _drawn(self, node: Node) -> Any:
         """The formula of random numbers; ``None`` where there is none, as for a recurrence over them."""
         if isinstance(node.op, Leaf | Random):
@@ -138,11 +159,18 @@ class Forward:
             return exact(stage_formula(self, node, op, output))
         if isinstance(op, Assign):
             return self.read(node.inputs[1], axes(output))
+        if isinstance(op, Linalg) and op.kind != "cofactor":
+            return Entry(self._matrix(op.kind, unalias(node.inputs[0]), self.positions[node]).source, *axes(output))
         if not isinstance(op, Reshape):
             raise DerivationError(
                 f"{output.describe()} is computed by {type(op).__name__.lower()}, for which no closed form is known: derive up to it"
             )
         return exact(self.read(node.inputs[0], reshaped_places(node.inputs[0], output)))
+
+
+def _symmetric(expr: Any, i: Letter, j: Letter) -> bool:
+    """Whether a matrix is certainly its own transpose, as a product with the transpose is."""
+    return expr is not None and i.extent == j.extent and expr.xreplace({i: j, j: i}) == expr
 
 
 def _names(order: Iterable[Node]) -> dict[Tensor, str]:

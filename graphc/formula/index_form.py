@@ -9,6 +9,7 @@ from graphc.expr.tensor import Tensor
 from graphc.formula.atoms import Source, entries
 from graphc.formula.display import Show, latex, text
 from graphc.formula.forward import Definition, Forward
+from graphc.formula.matrices import matrix_show
 from graphc.formula.spell import IndexSpeller, Vocabulary, symbol
 
 __all__ = ["definition_show", "index_latex", "index_text", "words_of"]
@@ -20,12 +21,15 @@ def words_of(forward: Forward) -> Vocabulary:
     taken = {d.name for d in forward.definitions.values()}
     count = 0
     for d in forward.definitions.values():
+        words.late[d.source] = d.source.order
+        if d.operand is not None:
+            words.names[d.source] = matrix_show(d.tensor.op.kind, words.names[d.operand])  # type: ignore[union-attr]
+            continue
         name = d.name
         while not name:
             count += 1
             name = f"t{count}" if f"t{count}" not in taken else ""
         words.names[d.source] = symbol(name)
-        words.late[d.source] = d.source.order
     for d in forward.definitions.values():
         for s in [] if d.expr is None else _sources(d.expr):
             words.late[s] = max(words.late[s], d.source.order)

@@ -10,8 +10,9 @@ from graphc.errors import DerivationError
 from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.operation import Leaf, Random
 from graphc.expr.tensor import Node
-from graphc.formula.atoms import Letter, Source, entries
-from graphc.formula.forward import Definition
+from graphc.formula.atoms import Entry, Letter, Source, entries
+from graphc.formula.forward import Definition, axes
+from graphc.formula.matrices import matrix_call
 from graphc.formula.names import identifier
 from graphc.formula.program import Array, Program, Value, stable
 from graphc.source.module import RANDOM_HELPERS, literal
@@ -56,7 +57,7 @@ class Listing:
         self._bases: dict[Source, Value] = {}
         self._variables: dict[str, Source | None] = {}
         self._reached = self._closure(expr)
-        self._leaf_names = {names[s] for s in names if self._formula(s) is None}
+        self._leaf_names = {names[s] for s in names if self._formula(s) is None and self._matrix(s) is None}
         self.seed, self.step = (self._variable(None, n) for n in ("seed", "step")) if numbers else ("", "")
         self.program = Program(self._base, self._size)
         self.result = self._full(self.program(stable(expr)), self.letters).array
@@ -76,6 +77,9 @@ class Listing:
                     below = self._formula(e.source)
                     if below is not None:
                         pending.append(below[1])
+                    matrix = self._matrix(e.source)
+                    if matrix is not None and matrix.operand is not None:
+                        pending.append(Entry(matrix.operand, *axes(matrix.operand.tensor)))
         return list(found)
 
     def _formula(self, source: Source) -> tuple[Sequence[Letter], Any] | None:
@@ -84,11 +88,21 @@ class Listing:
         d = self.definitions.get(source)
         return None if d is None or d.expr is None else (d.letters, d.expr)
 
+    def _matrix(self, source: Source) -> Definition | None:
+        """The definition of an inverse or a determinant."""
+        d = self.definitions.get(source)
+        return d if d is not None and d.operand is not None else None
+
     def _base(self, source: Source) -> Value:
         """The variable that holds a source."""
         if source not in self._bases:
             formula = self._formula(source)
-            if formula is None:
+            matrix = self._matrix(source)
+            if matrix is not None:
+                assert matrix.operand is not None
+                value = self.program.make("reduce", matrix_call(matrix.tensor), (self._base(matrix.operand),), matrix.letters)
+                self._bases[source] = self.program.make("name", self._variable(source), (value,))
+            elif formula is None:
                 self._bases[source] = self._random(source) if self._is_random(source) else self._given(source)
             else:
                 letters, expr = formula
@@ -127,7 +141,7 @@ class Listing:
 
     def _variable(self, source: Source | None, base: str = "") -> str:
         """A Python name for a source that no other has."""
-        given = source is not None and self._formula(source) is None
+        given = source is not None and self._formula(source) is None and self._matrix(source) is None
         name = self.names[source] if source is not None else base
         text = name if given and name.isidentifier() and not keyword.iskeyword(name) and name != "np" else identifier(name)
         while text in self._variables or keyword.iskeyword(text) or text == "np" or (not given and text in self._leaf_names):

@@ -88,6 +88,8 @@ class Sweep:
         """What the variable reaches, through floats alone, or with ``whole`` through whole numbers and conditions too."""
         reached = {self.wrt.source: self.wrt}
         for d in self.forward.definitions.values():
+            if d.operand is not None and d.operand in reached:
+                reached[d.source] = d
             formula = d.drawn if d.expr is None and whole else d.expr
             if formula is None or d is self.wrt or (d.tensor.dtype != "float" and not whole):
                 continue

@@ -30,7 +30,7 @@ def linalg_value(op: Linalg, operands: Sequence[Array], dtype: Any) -> Array:
         DataError: for a singular matrix that is to be inverted.
     """
     x, *directions = (np.asarray(a, np.float64) for a in operands)
-    fine = np.isfinite(x).all(axis=(-2, -1))
+    fine: Array = np.isfinite(x).all(axis=(-2, -1))
     x = np.where(fine[..., None, None], x, np.eye(x.shape[-1]))
     with np.errstate(all="ignore"):
         if op.kind == "inverse":
