@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,12 +89,13 @@ class Layer:
     _own: list[tuple[str, Tensor]]
     _penalties: list[tuple[Tensor, Callable[[Tensor], Tensor]]]
     _losses: list[Tensor]
+    _calls: dict[Tensor, tuple[Tensor, ...]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG004, D102
         # A subclass that sets attributes before super().__init__() still finds what a layer needs.
         self = super().__new__(cls)
         self._name, self._path, self._trainable, self.built, self.output = None, "", True, False, None
-        self.sample_shape, self._own, self._penalties, self._losses = None, [], [], []
+        self.sample_shape, self._own, self._penalties, self._losses, self._calls = None, [], [], [], {}
         return self
 
     def __init__(
@@ -140,10 +141,13 @@ class Layer:
         result = collected(lambda: self.call(*given, **options), lambda: self._losses[before:])
         regularizer = getattr(self, "activity_regularizer", None)
         if isinstance(result, list | tuple):
-            return type(result)(self._mark(t, flat) for t in result)
-        marked = self._mark(result, flat)
-        if regularizer is not None:
-            self._losses.append(regularizer(marked) / marked.shape[0])
+            marked = type(result)(self._mark(t, flat) for t in result)
+        else:
+            marked = self._mark(result, flat)
+            if regularizer is not None:
+                self._losses.append(regularizer(marked) / marked.shape[0])
+        # A term belongs to the models that this call is part of.
+        self._calls |= dict.fromkeys(self._losses[before:], tuple(marked) if isinstance(marked, list | tuple) else (marked,))
         return marked
 
     def _ensure_built(self, given: list[Any]) -> None:
@@ -197,8 +201,17 @@ class Layer:
 
     @trainable.setter
     def trainable(self, value: Any) -> None:
-        for layer in self.nested:
-            layer._trainable = bool(value)
+        self.set_flags(dict.fromkeys(self.nested, bool(value)))
+
+    @property
+    def flags(self) -> dict[Layer, bool]:
+        """Of this layer and of all within it, whether training changes its weights."""
+        return {layer: layer.trainable for layer in self.nested}
+
+    def set_flags(self, flags: Mapping[Layer, bool]) -> None:
+        """Set :attr:`trainable` of single layers."""
+        for layer, value in flags.items():
+            layer._trainable = value
 
     @property
     def sublayers(self) -> list[Layer]:
@@ -247,8 +260,13 @@ class Layer:
     @property
     def losses(self) -> list[Tensor]:
         """The terms that this layer adds to the loss: penalties on weights, and what was given to :meth:`add_loss`."""
+        return [t for t, _ in self.loss_terms]
+
+    @property
+    def loss_terms(self) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        """The terms of :attr:`losses`, each with the outputs of the call that made it; none where no call did."""
         own = [penalty(w) for w, penalty in self._penalties] + self._losses
-        return own + [t for layer in self.sublayers for t in layer.losses]
+        return [(t, self._calls.get(t, ())) for t in own] + [pair for layer in self.sublayers for pair in layer.loss_terms]
 
     def get_weights(self) -> list[Any]:
         """The values of the weights as arrays, in the order of :attr:`weights`."""

@@ -178,6 +178,7 @@ class Encoder:
         # An alias may show tensors that nothing computes from: only what is reached is kept.
         nodes = sorted(_with_bodies(roots), key=lambda n: n.serial)
         self._number = {node: k for k, node in enumerate(nodes)}
+        self._turns = {k: turn for turn, k in enumerate(sorted({n.op.number for n in nodes if isinstance(n.op, Assign | Current)}))}
         self.nodes = [self._node(n) for n in nodes]
 
     def ref(self, tensor: Tensor) -> list[int]:
@@ -223,9 +224,9 @@ class Encoder:
         if isinstance(op, Linalg):
             return {"op": "linalg", "kind": op.kind, "label": op.label}
         if isinstance(op, Assign):
-            return {"op": "assign", "number": op.number, "chained": op.chained}
+            return {"op": "assign", "number": self._turns[op.number], "chained": op.chained}
         if isinstance(op, Current):
-            return {"op": "current", "number": op.number}
+            return {"op": "current", "number": self._turns[op.number]}
         if isinstance(op, LayerPhase):
             return {"op": "layer phase", "layer": self.layer(op.layer)}
         for name, kind in (("carry", Carry), ("alias", Alias), ("phase", Phase)):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from graphc.callbacks import History
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Extent
 from graphc.expr.tensor import METHODS, Tensor
+from graphc.layers.base import Layer
 from graphc.models.feeding import Feed, TargetKind, features, fit_input
 from graphc.models.fitting import evaluate_model, fit_model, train_batch
 from graphc.models.program import Loss, Measured, Program, measured, measurer, predictor, trainer
@@ -51,6 +53,7 @@ class Model(Structure):
         self.best: Best | None = None
         self.epochs_done = 0
         self.plans: dict[Any, Any] = {}
+        self._compiled_flags: dict[Layer, bool] = {}
         self._losses_given: Any = None
         self._metrics_given: Any = None
         self._shares: Any = None
@@ -93,6 +96,36 @@ class Model(Structure):
 
         check_target(target)
         self.plans = {}
+        self._compiled_flags = self.flags
+
+    @contextmanager
+    def as_compiled(self) -> Generator[None]:
+        """With the layers frozen that were when the model was compiled, where the model as a whole has been frozen since.
+
+        That is how a part of another model is kept from being trained by that other model, and goes on by itself.
+        """
+        now = self.flags
+        if not self.trainable and self._compiled_flags.get(self):
+            self.set_flags(self._compiled_flags)
+        try:
+            yield
+        finally:
+            self.set_flags(now)
+
+    @property
+    def compiled_flags(self) -> dict[Layer, bool]:
+        """Of each layer whether it was trainable when the model was compiled."""
+        return dict(self._compiled_flags)
+
+    @compiled_flags.setter
+    def compiled_flags(self, flags: Mapping[Layer, bool]) -> None:
+        self._compiled_flags = dict(flags)
+
+    @property
+    def trained(self) -> tuple[tuple[Tensor, ...], tuple[Layer, ...]]:
+        """What a step of training depends on: the weights that it changes, and the layers that are frozen."""
+        with self.as_compiled():
+            return tuple(self.trainable_weights), tuple(layer for layer, on in self.flags.items() if not on)
 
     @property
     def objectives(self) -> list[Loss]:
@@ -110,10 +143,10 @@ class Model(Structure):
 
     def program(self, what: str, kinds: Sequence[TargetKind] = (), weighted: bool = False) -> Program:
         """The compiled program for training, measuring or predicting; made once."""
-        trained = tuple(self.trainable_weights) if what == "train" else ()
-        key = (what, _kinds_key(kinds), weighted, trained)
+        key = (what, _kinds_key(kinds), weighted, self.trained if what == "train" else ())
         if key not in self.plans:
-            self.plans[key] = self._compiled(what, kinds, weighted)
+            with self.as_compiled():
+                self.plans[key] = self._compiled(what, kinds, weighted)
         return self.plans[key]
 
     def _compiled(self, what: str, kinds: Sequence[TargetKind], weighted: bool) -> Program:
@@ -126,12 +159,13 @@ class Model(Structure):
 
     def updates(self, kinds: Sequence[TargetKind], weighted: bool) -> list[Tensor]:
         """One step of training as assignments, for targets of some kinds."""
-        trained = self.trainable_weights
-        if not trained:
+        weights, _ = self.trained
+        if not weights:
             raise DeclarationError(f"{self.name} has no trainable weights: nothing can be fitted")
-        key = ("updates", _kinds_key(kinds), weighted, tuple(trained))
+        key = ("updates", _kinds_key(kinds), weighted, self.trained)
         if key not in self.plans:
-            self.plans[key] = self.optimizer.updates(self.measured(kinds, weighted).loss, trained, name=self.optimizer.name)
+            with self.as_compiled():
+                self.plans[key] = self.optimizer.updates(self.measured(kinds, weighted).loss, weights, name=self.optimizer.name)
         return self.plans[key]
 
     def fit(self, x: Any = None, y: Any = None, **options: Any) -> History:

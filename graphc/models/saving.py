@@ -10,6 +10,7 @@ import inspect
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from graphc import losses, metrics, optimizers, schedules
 from graphc.errors import FileFormatError, GraphcError
 from graphc.expr.tensor import Tensor
 from graphc.expr.verify import GraphDefectError, verify
+from graphc.layers.base import Layer
 from graphc.metrics.catalogue import RESULTS
 from graphc.models.encoding import Decoder, Encoder
 from graphc.models.model import Model
@@ -55,11 +57,15 @@ def save_model(model: Any, path: Any, best: Any = None) -> None:
         "several": model.several,
         "losses": [ref(t) for t in terms],
         "layers": [encoder.layer(layer) for layer in model.layers],
+        "trainable": model.trainable,
         "seed": model.seed,
         "epochs_done": model.epochs_done,
         "dtype": model.float_type,
         "compiled": None if optimizer is None else _compiled(model, plans, ref),
     }
+    if optimizer is not None:
+        known = {layer: encoder.layer(layer) for layer in encoder.layers} | {model: -1}
+        content["compiled"]["flags"] = [[known[layer], on] for layer, on in model.compiled_flags.items() if layer in known]
     content["layer_table"] = [_layer(encoder, layer) for layer in encoder.layers]
     content["nodes"] = encoder.nodes
     if best is not None:
@@ -97,7 +103,7 @@ def _plans(model: Any) -> list[tuple[tuple[Any, bool], Measured, list[Tensor]]]:
     for kinds, weighted in keys:
         plan = model.plans[("measured", kinds, weighted)]
         exact = [(t.dtype, t.shape) for t in plan.targets]
-        found.append(((kinds, weighted), plan, model.updates(exact, weighted) if model.trainable_weights else []))
+        found.append(((kinds, weighted), plan, model.updates(exact, weighted) if model.trained[0] else []))
     return found
 
 
@@ -232,10 +238,11 @@ def _restore(content: Any, arrays: list[Any]) -> Model:
     outputs = [at(r) for r in content["outputs"]]
     model = Model([at(r) for r in content["inputs"]], outputs if content["several"] else outputs[0], name=str(content["name"]))
     model.adopt([layers[k] for k in content["layers"]], [at(r) for r in content["losses"]])
+    model.set_flags({model: bool(content["trainable"])})
     model.seed, model.epochs_done = int(content["seed"]), int(content["epochs_done"])
     compiled = content["compiled"]
     if compiled is not None:
-        _restore_training(model, compiled, str(content["dtype"]), at)
+        _restore_training(model, compiled, str(content["dtype"]), at, layers)
     verify(decoder.tensors)
     if "best" in content:
         monitor, value, places, epochs = content["best"]
@@ -243,7 +250,7 @@ def _restore(content: Any, arrays: list[Any]) -> Model:
     return model
 
 
-def _restore_training(model: Model, data: Any, dtype: str, at: Any) -> None:
+def _restore_training(model: Model, data: Any, dtype: str, at: Any, layers: Sequence[Layer]) -> None:
     functions = [_restored_loss(entry) for entry, _, _ in data["losses"]]
     wanted = [[metrics.get(m["name"]) if m["known"] else RestoredLoss(m["name"], None) for m in ms] for _, _, ms in data["losses"]]
     several = len(functions) > 1
@@ -251,7 +258,8 @@ def _restore_training(model: Model, data: Any, dtype: str, at: Any) -> None:
         _restored_optimizer(data["optimizer"], at), functions if several else functions[0],
         loss_weights=[share for _, share, _ in data["losses"]], metrics=wanted if several else wanted[0], target=data["target"], dtype=dtype,
     )  # fmt: skip
-    trained = tuple(model.trainable_weights)
+    model.compiled_flags = {model if k < 0 else layers[k]: bool(on) for k, on in data["flags"]}
+    trained = model.trained
     for plan in data["plans"]:
         kinds = tuple((kind, tuple(shape)) for kind, shape in plan["kinds"])
         readers = tuple(Reader(str(n), int(a), int(b), None if f is None else RESULTS[f], bool(w)) for n, a, b, f, w in plan["readers"])

@@ -10,7 +10,7 @@ from graphc.expr.graph import leaves, topological
 from graphc.expr.operation import Leaf
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.initializers import initialise
-from graphc.layers.base import Layer, LayerOutput, layers_of, unique
+from graphc.layers.base import Layer, LayerOutput, collected, layers_of, unique
 from graphc.layers.core import AutomaticInput, Input
 from graphc.models.feeding import features
 from graphc.models.reuse import apply_again
@@ -152,15 +152,27 @@ class Structure(Layer):
 
     @property
     def losses(self) -> list[Tensor]:
-        """The terms beside the loss: penalties, and what was given to ``add_loss``."""
-        terms = [*self._losses, *(t for layer in self.layers for t in layer.losses)]
+        """The terms beside the loss: penalties, and what was given to ``add_loss``.
+
+        A layer that other models use too adds the terms of those of its calls that this model's outputs need.
+        """
+        needed = set(topological(self._outputs))
+        terms = [t for t, outputs in self.loss_terms if not outputs or any(o.node in needed for o in outputs)]
         return [t for t in terms if all(leaf.kind != "input" or leaf in self._inputs for leaf in leaves(t).values())]
 
+    @property
+    def loss_terms(self) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        """The terms of all calls of the model and of its layers, each with the outputs of its call."""
+        return [(t, self._calls.get(t, ())) for t in self._losses] + [pair for layer in self.layers for pair in layer.loss_terms]
+
     def call(self, *inputs: Any) -> Any:
-        """The outputs for other inputs, with the same weights."""
+        """The outputs for other inputs, with the same weights; terms of the loss that depend on the inputs are added anew."""
         given = list(inputs[0]) if len(inputs) == 1 and isinstance(inputs[0], list | tuple) else list(inputs)
         self._require_built("call")
-        results = apply_again(self._outputs, self._inputs, given)
+        terms = [t for t in self.losses if any(leaf in self._inputs for leaf in leaves(t).values())]
+        results = apply_again([*self._outputs, *terms], self._inputs, given)
+        self._losses += results[len(self._outputs) :]
+        results = results[: len(self._outputs)]
         return results if self._several else results[0]
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
@@ -188,7 +200,7 @@ class Structure(Layer):
         """Build a subclass that has ``call`` alone."""
         kinds = kinds or ["float"] * len(shapes)
         given = [Input(tuple(s[1:]), dtype=kind) for s, kind in zip(shapes, kinds, strict=True)]
-        outputs = type(self).call(self, *given)
+        outputs = collected(lambda: type(self).call(self, *given))
         self._connect(given if len(given) > 1 else given[0], outputs)
 
     @property
