@@ -136,6 +136,14 @@ class Forward:
             self._matrices[kind, operand] = self.definitions[tensor]
         return self._matrices[kind, operand]
 
+    def _unturned(self, x: Tensor) -> tuple[Tensor, bool]:
+        """The matrix whose transpose one without a name is, and whether it is one."""
+        expr = self._inlined.get(x)
+        *lead, i, j = axes(x)
+        if isinstance(expr, Entry) and expr.places == (*lead, j, i) and expr.source.tensor in self.definitions:
+            return expr.source.tensor, True
+        return x, False
+
     def _drawn(self, node: Node) -> Any:
         """The formula of random numbers; ``None`` where there is none, as for a recurrence over them."""
         if isinstance(node.op, Leaf | Random):
@@ -160,7 +168,10 @@ class Forward:
         if isinstance(op, Assign):
             return self.read(node.inputs[1], axes(output))
         if isinstance(op, Linalg) and op.kind != "cofactor":
-            return Entry(self._matrix(op.kind, unalias(node.inputs[0]), self.positions[node]).source, *axes(output))
+            x, turned = self._unturned(unalias(node.inputs[0]))
+            places = axes(output)
+            places = (*places[:-2], places[-1], places[-2]) if turned and op.kind == "inverse" else places
+            return Entry(self._matrix(op.kind, x, self.positions[node]).source, *places)
         if not isinstance(op, Reshape):
             raise DerivationError(
                 f"{output.describe()} is computed by {type(op).__name__.lower()}, for which no closed form is known: derive up to it"

@@ -1,8 +1,8 @@
 """A formula typed as text: ``gx.parse("sum((X*w - y)^2)", {"X": ("m", "n"), "w": ("n",), "y": ("m",)})``.
 
 The text is read by a grammar of its own; no code is evaluated. A vector is a column; ``*`` is the matrix product, ``'``
-the transpose, ``^`` the power of a scalar or of each entry of a vector (of a matrix, write ``.^`` or ``A*A``), ``.*`` and
-``./`` the product and the quotient entry by entry.
+the transpose, ``^`` the power of a scalar or of each entry of a vector (of a matrix, write ``.^`` or ``A*A``), ``A^-1`` the
+inverse, ``.*`` and ``./`` the product and the quotient entry by entry.
 
     sum     = product (("+" | "-") product)*
     product = unary (("*" | "/" | ".*" | "./") unary)*
@@ -22,7 +22,7 @@ from typing import Any, Literal
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import constant
 from graphc.expr.tensor import Tensor
-from graphc.ops import arithmetic, linear, reduction
+from graphc.ops import arithmetic, linalg, linear, reduction
 from graphc.ops.layout import transpose
 from graphc.ops.state import tensor
 
@@ -56,7 +56,10 @@ _TO_SCALAR: dict[str, Callable[..., Tensor]] = {
     "norm1": lambda x: reduction.sum(arithmetic.abs(x)),
     "logsumexp": reduction.logsumexp,
 }
-_OF_MATRIX: dict[str, tuple[Callable[..., Tensor], Kind]] = {"tr": (linear.trace, "scalar"), "trace": (linear.trace, "scalar")}
+_OF_MATRIX: dict[str, tuple[Callable[..., Tensor], Kind]] = {
+    "tr": (linear.trace, "scalar"), "trace": (linear.trace, "scalar"),
+    "inv": (linalg.inv, "matrix"), "det": (linalg.det, "scalar"), "logdet": (linalg.logdet, "scalar"),
+}  # fmt: skip
 
 
 def parse(text: str, shapes: Mapping[str, Any]) -> Tensor:
@@ -171,10 +174,14 @@ class _Parser:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise self._error(f"the formula is nested more than {_DEEPEST} deep")
-        if base.kind == "matrix" and sign == "^":
-            raise self._error("^ of a matrix could mean the matrix product with itself or the power entry by entry: write A*A or A.^2")
+        place = self.tokens[self.at][2]
         exponent = self._unary()
         self.depth -= 1
+        if base.kind == "matrix" and sign == "^":
+            power = _number(exponent)
+            if not isinstance(power, Tensor) and power == -1:
+                return _Value(linalg.inv(base.tensor), "matrix")
+            raise self._error("^ of a matrix could mean the matrix product with itself or the power entry by entry: write A*A or A.^2", place)
         return self._entries(arithmetic.power, base, exponent, "^")
 
     def _postfix(self) -> _Value:
