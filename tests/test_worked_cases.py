@@ -227,6 +227,25 @@ def test_no_gradient_flows_into_running_statistics() -> None:
     assert not any(s.any() for s in slopes)
 
 
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_a_layer_used_twice_takes_turns(target: str) -> None:
+    """The second call finds the statistics as the first left them, and the last ones are stored."""
+    norm = gx.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    a, b = gx.tensor("a", ("n", 3)), gx.tensor("b", ("m", 3))
+    both = gx.sum(norm(a) ** 2) + gx.sum(norm(b) ** 3)
+    step = gx.compile([both, gx.grad(both, norm.gamma)], dtype="float64", target=target)
+    running = [np.zeros(3), np.ones(3)]
+    for _ in range(3):
+        batches = [RNG.normal(2, 3, (6, 3)), RNG.normal(-1, 2, (4, 3))]
+        value, _ = step(*batches)
+        normal = [(x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5) for x in batches]
+        np.testing.assert_allclose(value, (normal[0] ** 2).sum() + (normal[1] ** 3).sum(), rtol=1e-10)
+        for batch in batches:
+            running = [0.9 * r + 0.1 * s for r, s in zip(running, (batch.mean(0), batch.var(0)), strict=True)]
+    np.testing.assert_allclose(norm.moving_mean.value, running[0], rtol=1e-12)
+    np.testing.assert_allclose(norm.moving_variance.value, running[1], rtol=1e-12)
+
+
 # --- an embedding's gradient ----------------------------------------------------------------------------------------
 
 

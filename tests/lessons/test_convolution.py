@@ -71,6 +71,51 @@ def test_twenty_steps_give_pytorchs_losses_and_running_statistics() -> None:
     np.testing.assert_allclose(var.value, running_var, rtol=1e-3)
 
 
+def by_layers() -> tuple[Lesson, tuple[gx.Tensor, gx.Tensor]]:
+    """The same network of layers: the statistics are kept by the layer, and assigned without being asked for."""
+    x, y = gx.tensor("x", ("n", SIZE, SIZE, 2)), gx.tensor("y", ("n",), dtype="int")
+    layers = gx.layers
+    norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    model = gx.Sequential(
+        [
+            layers.Conv2D(4, 3, padding="same", use_bias=False), norm, layers.Activation("relu"), layers.MaxPooling2D(2),
+            layers.Conv2D(5, 3, padding="same", use_bias=False, activation="relu"), layers.AveragePooling2D(2), layers.Flatten(),
+            layers.Dense(CLASSES),
+        ],
+        name="net",
+    )  # fmt: skip
+    logits = model(x)
+    loss = -gx.mean(gx.sum(gx.one_hot(y, CLASSES) * gx.log_softmax(logits), axis=1))
+    rng = np.random.default_rng(0)
+    data = {x: rng.normal(size=(N, SIZE, SIZE, 2)), y: rng.integers(0, CLASSES, N)}
+
+    names = {"conv2d/kernel": "k1", "batch_normalization/gamma": "gamma", "batch_normalization/beta": "beta"}
+    names |= {"conv2d_1/kernel": "k2", "dense/kernel": "w", "dense/bias": "b"}
+
+    def torch_named(torch: Any, t: Any) -> Any:
+        return torch_loss(torch, {**t, **{short: t[f"net/{name}"] for name, short in names.items()}})
+
+    return Lesson([loss], data, [torch_named]), (norm.moving_mean, norm.moving_variance)
+
+
+@pytest.mark.parity
+def test_layers_with_running_statistics_train_alike() -> None:
+    lesson, (mean, var) = by_layers()
+    first_gradients(lesson)
+    mean.value, var.value = 0.0, 1.0
+    by_hand, (mean_by_hand, var_by_hand) = network()
+    for mine, other in zip(lesson.parameters, ("k1", "gamma", "beta", "k2", "w", "b"), strict=True):
+        by_hand.starts[next(p for p in by_hand.parameters if p.name == other)] = lesson.starts[mine]
+    losses = train_beside_torch(lesson)
+    assert np.allclose(losses, train_beside_torch(by_hand), rtol=1e-4)
+    np.testing.assert_allclose(mean.value, mean_by_hand.value, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(var.value, var_by_hand.value, rtol=1e-3)
+    kept = mean.value
+    gx.compile(gx.inference(lesson.losses[0]))(**{t.name: v for t, v in lesson.data.items()})
+    assert np.array_equal(mean.value, kept)
+    assert "batch_normalization" in drawn(*lesson.losses)
+
+
 def test_it_is_drawn() -> None:
     svg = drawn(*network()[0].losses)
     for name in ("conv2d", "batch_norm", "max_pool2d", "avg_pool2d"):
