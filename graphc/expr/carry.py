@@ -79,8 +79,8 @@ _open: ContextVar[Calls | None] = ContextVar("calls", default=None)
 
 
 @contextmanager
-def collecting() -> Generator[Calls]:
-    """Collect the assignments made inside; they then belong to the layer around the innermost ``collecting``, too."""
+def collecting(apart: bool = False) -> Generator[Calls]:
+    """Collect the assignments made inside; unless ``apart``, they then belong to the call around this one, too."""
     outer = _open.get()
     calls = Calls(next_serial())
     token = _open.set(calls)
@@ -88,7 +88,7 @@ def collecting() -> Generator[Calls]:
         yield calls
     finally:
         _open.reset(token)
-    if outer is not None:
+    if outer is not None and not apart:
         outer.inner += [*calls.inner, *calls.own]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +11,15 @@ from typing import Any
 from graphc import initializers, regularizers
 from graphc.errors import DeclarationError
 from graphc.expr.build import operand
-from graphc.expr.carry import collecting
 from graphc.expr.dims import Extent
 from graphc.expr.graph import topological
-from graphc.expr.operation import Alias, Phase
+from graphc.expr.operation import Alias
 from graphc.expr.tensor import Tensor, make
+from graphc.layers.phase import collected, in_both, in_one
 from graphc.ops.reduction import mean
 from graphc.ops.state import parameter, shape_of, state
 
-__all__ = ["Layer", "LayerOutput", "LayerPhase", "check_names", "collected", "layers_of", "snake_case"]
+__all__ = ["Layer", "LayerOutput", "check_names", "layers_of", "snake_case"]
 
 Shape = tuple[Extent, ...]
 
@@ -32,32 +33,6 @@ class LayerOutput(Alias):
 
     layer: Any = None
     inputs: tuple[Tensor, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerPhase(Phase):
-    """A choice that a layer freezes: where it is not trainable, training too takes the inference branch."""
-
-    layer: Any = None
-
-    @property
-    def frozen(self) -> bool:
-        """Whether the layer is frozen at this moment."""
-        return not self.layer.trainable
-
-
-def collected(call: Callable[[], Any], others: Callable[[], Sequence[Tensor]] = list) -> Any:
-    """What ``call`` gives, with the assignments that it makes: what it gives in training carries them.
-
-    Args:
-        call: gives a tensor, or a list or tuple of tensors.
-        others: gives the tensors that the call made beside.
-    """
-    with collecting() as calls:
-        result = call()
-        several = isinstance(result, list | tuple)
-        made = calls.close([operand(t) for t in (result if several else [result])], others())
-    return type(result)(made) if several else made[0]
 
 
 class Layer:
@@ -130,15 +105,21 @@ class Layer:
         """The layer's formula: tensors in, tensors out."""
         raise NotImplementedError(f"{type(self).__name__} has no call(self, x)")
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Apply the layer to tensors; the weights are made at the first time."""
+    def __call__(self, *inputs: Any, training: bool | None = None, **options: Any) -> Any:
+        """Apply the layer to tensors; the weights are made at the first time.
+
+        Args:
+            inputs: tensors, or lists of tensors.
+            training: ``True`` or ``False`` takes one of the two readings, for training and inference alike.
+            options: for ``call``.
+        """
         given = [[operand(t) for t in x] if isinstance(x, list | tuple) else operand(x) for x in inputs]
         flat = [t for x in given for t in (x if isinstance(x, list) else [x])]
         if not self._path:
             self._path = _free_name(self.name, flat)
         self._ensure_built(given)
         before = len(self._losses)
-        result = collected(lambda: self.call(*given, **options), lambda: self._losses[before:])
+        result = collected(lambda: self.read(given, training, options), lambda: self._losses[before:])
         regularizer = getattr(self, "activity_regularizer", None)
         if isinstance(result, list | tuple):
             marked = type(result)(self._mark(t, flat) for t in result)
@@ -149,6 +130,16 @@ class Layer:
         # A term belongs to the models that this call is part of.
         self._calls |= dict.fromkeys(self._losses[before:], tuple(marked) if isinstance(marked, list | tuple) else (marked,))
         return marked
+
+    def read(self, given: list[Any], training: bool | None, options: Mapping[str, Any]) -> Any:
+        """What ``call`` gives, in one reading or in both: a ``call`` that has an argument ``training`` is told which."""
+        if "training" not in inspect.signature(self.call).parameters:
+            if training is None:
+                return self.call(*given, **options)
+            return in_one(lambda held: self.call(*held, **options), given, training, self._losses)
+        if training is not None:
+            return self.call(*given, training=training, **options)
+        return in_both(lambda now: self.call(*given, training=now, **options), self._losses)
 
     def _ensure_built(self, given: list[Any]) -> None:
         if self.built:

@@ -8,7 +8,8 @@ from graphc import regularizers
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Extent
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer, LayerPhase, check_names
+from graphc.layers.base import Layer, check_names
+from graphc.layers.phase import LayerPhase
 from graphc.ops.arithmetic import sqrt
 from graphc.ops.axes import axis_of
 from graphc.ops.layout import reshape
