@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from graphc.expr.tensor import Node, Tensor
+from graphc.rewrite.chains import sum_in_turn
 from graphc.rewrite.common import merge_common
 from graphc.rewrite.constants import fold_constants
 from graphc.rewrite.factors import take_out_factors
@@ -21,6 +22,7 @@ PASSES: dict[str, Pass] = {
     "constants": lambda outputs, _: fold_constants(outputs),
     "moves": lambda outputs, _: fold_moves(outputs),
     "factors": lambda outputs, _: take_out_factors(outputs),
+    "chains": lambda outputs, _: sum_in_turn(outputs),
     "residues": lambda outputs, _: split_residues(outputs),
     "padding": lambda outputs, _: pad_products(outputs),
     "layouts": lambda outputs, _: lay_out_products(outputs),

@@ -17,7 +17,7 @@ from graphc.rewrite.passes import PASSES, rewrite
 
 def graphs() -> dict[str, list[Tensor]]:
     x, w = gx.tensor("x", ("n", 4)), gx.parameter("w", (4, 3), init=np.linspace(-1, 1, 12).reshape(4, 3))
-    i, j, u = gx.indices("i j u")
+    i, j, u, r = gx.indices("i j u r")
     n = x.shape[0]
     window = gx.define("z", (i, j), gx.Sum(x[:, ::-1].named("f")[i + u - 1, j], u), outside=0, extents={i: n, u: 3})
     part = gx.define("z", (i,), gx.Sum(x[:, 1:3].named("p")[i, u - 1], u), outside=0, extents={u: 5})
@@ -30,6 +30,13 @@ def graphs() -> dict[str, list[Tensor]]:
         "window of a part": [part],
         "gradient": [loss, gx.grad(loss, w), gx.grad(loss, x)],
         "scaled": [gx.einsum("nk,kj->nj", x * 1, w * 2) / n, gx.sum(x[:, :, None] * w[None] * 3, axis=1)],
+        "chains": [
+            gx.einsum("nk,kj,mj->nm", x, w, h),
+            gx.einsum("nk,kj,nj->n", x, w, h),
+            gx.einsum("nk,mj->n", x, h),
+            gx.sum(x[:, None] * x[None] * 2),
+            gx.define("s", (), gx.Sum(x[i, j] * x[u, j] * h[u, 0], i, j, u, r), extents={r: 3}),  # r stands in no factor: a count
+        ],
         "constants": [x + gx.constant([1.0, 2.0, 3.0, 4.0]) * 2 + gx.exp(gx.constant(0.0)), gx.reshape(gx.constant([[1, 2]]) + 1, (2,))],
         "repeated": [gx.exp(x) + gx.exp(x), gx.exp(x) * 2, gx.max(x, axis=0), gx.argmax(x, axis=0)],
         "pinned": [x * noise + gx.random.normal((4,), key=2), gx.random.uniform((4,))],
@@ -77,6 +84,20 @@ def test_values_stay(graph: str, name: str) -> None:
 
 def stages(outputs: list[Tensor]) -> list[Stage]:
     return [n.op for n in topological(outputs) if isinstance(n.op, Stage)]
+
+
+def test_a_chain_of_products_is_summed_in_turn() -> None:
+    a, b, c = gx.tensor("a", ("i", "j")), gx.tensor("b", ("j", "k")), gx.tensor("c", ("k", "l"))
+    i, j, k, m = gx.indices("i j k m")
+    written = gx.define("Y", (i, m), gx.Sum(a[i, j] * b[j, k] * c[k, m], j, k))
+    for y in (gx.einsum("ij,jk,kl->il", a, b, c), written):
+        assert [len(s.extents) for s in stages(PASSES["chains"]([y], {}))] == [3, 3]
+
+
+def test_a_sum_that_needs_every_index_at_once_stays() -> None:
+    a, b, c = gx.tensor("a", ("i", "j")), gx.tensor("b", ("i", "j")), gx.tensor("c", ("i", "j"))
+    [y] = PASSES["chains"]([gx.einsum("ij,ij,ij->i", a, b, c)], {})
+    assert len(stages([y])) == 1
 
 
 def test_moves_are_read_where_they_are_used() -> None:
