@@ -9,6 +9,7 @@ import sympy
 from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine, read_variable
 from graphc.expr.build import operand, stage
+from graphc.expr.dims import Dim, Extent
 from graphc.expr.scalar import Select
 from graphc.expr.stage import index_symbol, read_symbol
 from graphc.expr.tensor import Call, Tensor
@@ -44,7 +45,7 @@ def take(t: Any, ids: Any, axis: int = 0) -> Tensor:
     return stage(shape, [(places, at), (t, coords)], read_symbol(1), dtype=t.dtype, call=Call("take", (t, places), r"{0}[{1}]"))
 
 
-def one_hot(ids: Any, depth: int) -> Tensor:
+def one_hot(ids: Any, depth: Extent) -> Tensor:
     """1.0 at the place of each id along a new last axis of size ``depth``, 0.0 elsewhere; an id outside gives zeros.
 
     Example:
@@ -54,8 +55,8 @@ def one_hot(ids: Any, depth: int) -> Tensor:
                [1., 0., 0.]])
     """
     places = _ids(ids, "gx.one_hot")
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
-        raise DeclarationError(f"depth={depth!r} of gx.one_hot: it is the number of classes, a whole number of 1 or more")
+    if not isinstance(depth, Dim) and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
+        raise DeclarationError(f"depth={depth!r} of gx.one_hot: it is the number of classes, a whole number of 1 or more, or a dimension")
     at = tuple(Affine.variable(k) for k in range(places.ndim))
     body = Select(sympy.Eq(read_symbol(0), index_symbol(places.ndim)), sympy.Integer(1), sympy.Integer(0))
     return stage((*places.shape, depth), [(places, at)], body, dtype="float", call=Call("one_hot", (places,), r"\operatorname{onehot}({0})"))
