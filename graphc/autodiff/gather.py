@@ -70,7 +70,7 @@ def _solve(
         if any(v < 0 for v in place.variables):
             return None
         if not place.terms:
-            if shape[axis] != 1:
+            if shape[axis] != 1 or place.offset != 0:
                 return None
             continue
         candidates = [v for v, c in place.terms if v not in solved and c in (1, -1)]
@@ -81,6 +81,9 @@ def _solve(
         pivot = candidates[0]
         rest = Affine(tuple(t for t in place.terms if t[0] != pivot), place.offset)
         solved[pivot] = (Affine.variable(-1 - axis) - rest).scaled(place.coefficient(pivot))
+    # The rest of a place may hold an index that a later place was solved for.
+    for pivot in reversed(solved):
+        solved[pivot] = solved[pivot].substitute(solved)
     return solved, [k for k in range(len(extents)) if k not in solved]
 
 
@@ -104,7 +107,14 @@ def _outside(outside: Sequence[float | None], coords: tuple[Affine, ...], doubtf
 
 def _implied(index: int, free: tuple[int, ...], body: Any, adjoint: Any) -> bool:
     """Whether the adjoint, read as 0 outside its range, makes the condition on ``index`` superfluous."""
-    return adjoint is not None and index in free and adjoint in sympy.Mul.make_args(body)
+    return adjoint is not None and index in free and _vanishes(body, adjoint)
+
+
+def _vanishes(body: Any, symbol: Any) -> bool:
+    """Whether a formula is 0 where a value that stands in it is 0."""
+    if isinstance(body, Select):
+        return all(part == 0 or _vanishes(part, symbol) for part in body.args[1:])
+    return symbol in sympy.Mul.make_args(body)
 
 
 def _conditioned(body: Any, ranges: Sequence[tuple[Affine, Extent]]) -> Any:

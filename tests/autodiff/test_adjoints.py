@@ -159,3 +159,19 @@ MASKED = [
 @pytest.mark.parametrize(("y", "at", "slope"), MASKED)
 def test_a_branch_not_taken_never_takes_part(y: gx.Tensor, at: float, slope: float) -> None:
     assert float(gx.evaluate(gx.grad(y, a), {a: at})) == slope
+
+
+def test_a_place_solved_for_an_index_that_a_later_place_is_solved_for_too() -> None:
+    y = gx.define("y", (i, j), X[j - i + 1, i] ** 2, extents={i: 2, j: 3})
+    point = np.linspace(-1, 1, 16).reshape(4, 4)
+    expected = np.zeros((4, 4))
+    for a, b in np.ndindex(2, 3):
+        expected[b - a + 1, a] += 2 * point[b - a + 1, a]
+    [gradient] = gx.evaluate([gx.grad(gx.sum(y), X)], {X: point})
+    np.testing.assert_allclose(gradient, expected, atol=1e-14)
+
+
+def test_a_constant_place_beyond_an_axis_of_one_entry_has_no_gradient() -> None:
+    a = gx.tensor("a", (2, 1))
+    y = gx.define("y", i, a[i, 0] * a[i, 3] + a[i, 1] + a[i, 0], outside=0)
+    np.testing.assert_array_equal(gx.evaluate(gx.grad(gx.sum(y), a), {a: [[5.0], [6.0]]}), [[1.0], [1.0]])
