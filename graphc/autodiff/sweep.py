@@ -13,7 +13,7 @@ from graphc.autodiff.stage_rule import stage_adjoints
 from graphc.errors import DeclarationError, DerivationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
-from graphc.expr.graph import topological
+from graphc.expr.graph import substitute, topological
 from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor, make
@@ -76,12 +76,20 @@ def _gradients(y: Tensor, wrt: Any, seed: Tensor, unconnected: str) -> Any:
             raise DeclarationError(f"gradients are taken by tensors, not by {v!r}: give the tensor itself, gx.leaves(y)['name'] finds it")
         if v.dtype != "float":
             raise DerivationError(f"{v.describe()} holds {v.dtype} values, and derivatives are by floats: declare it with dtype='float'")
+    y = _by_declared(y, variables)
     stable, places = stabilise_keeping([y], variables)
     adjoints = _sweep([(stable[0], seed)], places)
     # As written: where a stable form cancels a variable, as in exp(x)/exp(x), its gradient is 0 and no error.
     reached = {t for node in topological([y]) for t in node.outputs}
     results = [_result(y, v, adjoints.get(p), v in reached, unconnected) for v, p in zip(variables, places, strict=True)]
     return results if many else results[0]
+
+
+def _by_declared(y: Tensor, variables: Sequence[Tensor]) -> Tensor:
+    """``y`` as a function of the variables themselves, where it is a gradient made of other forms of them."""
+    asked = set(variables)
+    forms = {t: t.stands_for for node in topological([y]) for t in node.outputs if t.stands_for is not None and t.stands_for in asked}
+    return substitute([y], forms)[0] if forms else y
 
 
 def _result(y: Tensor, variable: Tensor, adjoint: Tensor | None, reached: bool, unconnected: str) -> Tensor:

@@ -68,13 +68,15 @@ def leaves(outputs: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def rebuild(outputs: Sequence[Tensor], change: Callable[[Node, tuple[Tensor, ...]], Sequence[Tensor] | None]) -> list[Tensor]:
+def rebuild(
+    outputs: Sequence[Tensor], change: Callable[[Node, tuple[Tensor, ...]], Sequence[Tensor] | None], made: dict[Tensor, Tensor] | None = None
+) -> list[Tensor]:
     """The graph with nodes replaced, from the leaves on.
 
     ``change(node, inputs)`` gets each node with its already rebuilt inputs and returns its new outputs, or ``None`` for
-    the same operation on the new inputs.
+    the same operation on the new inputs. ``made`` is filled with what became of each tensor.
     """
-    made: dict[Tensor, Tensor] = {}
+    made = {} if made is None else made
     for node in topological(outputs):
         inputs = tuple(made[t] for t in node.inputs)
         fresh = change(node, inputs)
@@ -107,8 +109,8 @@ def with_body(node: Node, inputs: Sequence[Tensor], results: Sequence[Tensor]) -
     return copy.outputs
 
 
-def substitute(outputs: Sequence[Tensor], replacements: dict[Tensor, Tensor]) -> list[Tensor]:
-    """The outputs with some tensors replaced by others of the same shape."""
+def substitute(outputs: Sequence[Tensor], replacements: dict[Tensor, Tensor], made: dict[Tensor, Tensor] | None = None) -> list[Tensor]:
+    """The outputs with some tensors replaced by others of the same shape; ``made`` is filled with what became of each tensor."""
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         if not any(t in replacements for t in node.outputs):
@@ -116,13 +118,14 @@ def substitute(outputs: Sequence[Tensor], replacements: dict[Tensor, Tensor]) ->
         same = node.outputs if inputs == node.inputs else replace_inputs(node, inputs).outputs
         return [replacements.get(old, new) for old, new in zip(node.outputs, same, strict=True)]
 
-    return rebuild(outputs, change)
+    return rebuild(outputs, change, made)
 
 
-def resolve_phase(outputs: Sequence[Tensor], branch: int) -> list[Tensor]:
+def resolve_phase(outputs: Sequence[Tensor], branch: int, made: dict[Tensor, Tensor] | None = None) -> list[Tensor]:
     """The outputs with every ``by_phase`` replaced by one of its branches: 0 training, 1 inference.
 
-    In inference nothing is carried out beside a value, and every state is as it was.
+    In inference nothing is carried out beside a value, and every state is as it was. ``made`` is filled with what became of
+    each tensor.
     """
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
@@ -132,12 +135,12 @@ def resolve_phase(outputs: Sequence[Tensor], branch: int) -> list[Tensor]:
             return [inputs[0]] if branch else None
         return [inputs[1 if node.op.frozen else branch]] if isinstance(node.op, Phase) else None
 
-    return rebuild(outputs, change)
+    return rebuild(outputs, change, made)
 
 
-def training(outputs: Sequence[Tensor]) -> list[Tensor]:
-    """The training reading of several tensors."""
-    return resolve_phase(outputs, 0)
+def training(outputs: Sequence[Tensor], made: dict[Tensor, Tensor] | None = None) -> list[Tensor]:
+    """The training reading of several tensors; ``made`` is filled with what became of each tensor on the way."""
+    return resolve_phase(outputs, 0, made)
 
 
 def inference(y: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import sympy
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Extent, evaluate_extent
 from graphc.expr.operation import Cell, DType, Leaf, Operation, Scan
-from graphc.expr.origin import Origin, caller
+from graphc.expr.origin import Origin, caller, within_package
 from graphc.expr.stage import Stage
 
 __all__ = ["METHODS", "Call", "Guard", "Node", "Tensor", "make", "make_scan", "next_serial"]
@@ -105,10 +105,12 @@ class Tensor:
         shape: the extents, each an ``int`` or a dimension such as ``n``.
         dtype: ``"float"``, ``"int"`` or ``"bool"``.
         name: the user's name, empty for an unnamed intermediate result.
+        stands_for: the tensor that was declared, where a gradient uses another form of it; ``None`` for a tensor of its own.
     """
 
-    __slots__ = ("call", "dtype", "name", "node", "output", "shape")
+    __slots__ = ("call", "dtype", "name", "node", "output", "shape", "stands_for")
     __array_priority__ = 1000
+    _op_priority = 1000.0  # SymPy's number times a tensor is the tensor's own operation
 
     def __init__(self, node: Node, shape: tuple[Extent, ...], dtype: DType, name: str = "", call: Call | None = None, output: int = 0) -> None:
         self.node = node
@@ -117,6 +119,12 @@ class Tensor:
         self.dtype: DType = dtype
         self.name = name
         self.call = call
+        self.stands_for: Tensor | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "value" and not within_package(1):
+            raise DeclarationError(f"{self.label}.{name} cannot change, for tensors are immutable: .named(...) gives another name, gx.assign a next value")
+        object.__setattr__(self, name, value)
 
     @property
     def ndim(self) -> int:
@@ -204,8 +212,16 @@ class Tensor:
     __and__, __rand__ = _method("logical_and"), _reflected("logical_and")
     __or__, __ror__ = _method("logical_or"), _reflected("logical_or")
     __getitem__ = _method("getitem")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise DeclarationError(f"entries of {self.label} cannot be assigned to, for tensors are immutable: choose with gx.where, join with gx.concatenate")
+
     sum, mean, prod, max, min = (_method(n) for n in ("sum", "mean", "prod", "max", "min"))
-    reshape, transpose = _method("reshape"), _method("transpose")
+    reshape = _method("reshape")
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in another order, given one by one or as a tuple; without them all of them reversed."""
+        return METHODS["transpose"](self, axes[0] if len(axes) == 1 and not hasattr(axes[0], "__index__") else axes or None)
 
     @property
     def T(self) -> Tensor:
@@ -215,7 +231,7 @@ class Tensor:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Tensor) or other is None:
             return self is other
-        if isinstance(other, int | float | list | tuple | np.ndarray | np.generic | sympy.Basic):
+        if isinstance(other, int | float | complex | list | tuple | np.ndarray | np.generic | sympy.Basic):
             raise DeclarationError(f"{self.label} == {other!r} would compare objects, not entries: use gx.equal({self.label}, ...)")
         return NotImplemented
 
@@ -250,6 +266,13 @@ class Tensor:
             return METHODS[ufunc.__name__](*inputs)
         name = {"true_divide": "divide", "absolute": "abs"}.get(ufunc.__name__, ufunc.__name__)
         raise DeclarationError(f"{self.label} is symbolic and NumPy's {ufunc.__name__} cannot take it: use graphc's function of that name, gx.{name}")
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """``np.sum(tensor)``: refused, but for the rank and the shape, which a tensor has."""
+        if function.__name__ in ("ndim", "shape"):
+            return getattr(self, function.__name__)
+        name = function.__name__
+        raise DeclarationError(f"{self.label} is symbolic and NumPy's {name} cannot take it: use graphc's function of that name, gx.{name}")
 
     def _sympy_(self) -> Any:
         return METHODS["as_formula"](self)

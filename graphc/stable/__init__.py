@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.expr.graph import training
-from graphc.expr.tensor import Tensor
+from graphc.expr.graph import substitute, training
+from graphc.expr.operation import Alias, Phase
+from graphc.expr.tensor import Tensor, make
 from graphc.stable.sweep import sweep
 
 __all__ = ["stabilise", "stabilise_keeping"]
@@ -36,10 +37,21 @@ def stabilise(outputs: Sequence[Tensor]) -> list[Tensor]:
 def stabilise_keeping(outputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """The training reading of ``outputs`` in a stable form, as a function of the tensors ``kept``.
 
-    Nothing looks through the tensors kept: ``log(s)`` of a kept ``s = sigmoid(z)`` stays a function of ``s``.
+    Nothing looks through the tensors kept: ``log(s)`` of a kept ``s = sigmoid(z)`` stays a function of ``s``. A tensor of
+    the new graph remembers the one that it stands for, so that what is made of it can be differentiated by that one.
 
     Returns:
         the outputs, and the tensors of the new graph that stand for those kept.
     """
-    both = training([*outputs, *kept])
-    return sweep(both[: len(outputs)], both[len(outputs) :])
+    ways: list[dict[Tensor, Tensor]] = [{}, {}, {}]
+    # A choice of phase among the tensors kept is one of its own, not the branch that it becomes.
+    own = {t: make(Alias(), (t,), t.shape, t.dtype, name=t.name) for t in kept if isinstance(t.op, Phase)}
+    both = training(substitute([*outputs, *kept], own, ways[0]), ways[1])
+    found = sweep(both[: len(outputs)], both[len(outputs) :], ways[2])
+    for declared in ways[0]:
+        form = declared
+        for way in ways:
+            form = way.get(form, form)
+        if form not in ways[0] and form.stands_for is None:
+            form.stands_for = declared if declared.stands_for is None else declared.stands_for
+    return found

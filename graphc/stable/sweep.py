@@ -22,9 +22,9 @@ from graphc.stable.rules import Rules
 __all__ = ["sweep"]
 
 
-def sweep(outputs: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """The outputs in a stable form, and what became of the tensors that are not looked through."""
-    made: dict[Tensor, Tensor] = {}
+def sweep(outputs: Sequence[Tensor], kept: Sequence[Tensor], made: dict[Tensor, Tensor] | None = None) -> tuple[list[Tensor], list[Tensor]]:
+    """The outputs in a stable form, and what became of the tensors that are not looked through; ``made``: of all tensors."""
+    made = {} if made is None else made
     rules = Rules(Reach([*outputs, *kept], kept), made)
     for node in topological([*outputs, *kept]):
         made.update(zip(node.outputs, _node(node, rules, made), strict=True))

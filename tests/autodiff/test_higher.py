@@ -70,3 +70,36 @@ def test_lists_of_variables() -> None:
 def test_a_product_needs_a_vector_of_that_shape() -> None:
     with pytest.raises(gx.ShapeError, match="must have the shape of W"):
         gx.hvp(gx.sum(W * W), W, X)
+
+
+LAYERS = {
+    "log of softmax": lambda z: gx.log_softmax(z, axis=1),
+    "log of softmax, spelled": lambda z: gx.log(gx.exp(z) / gx.sum(gx.exp(z), axis=1, keepdims=True)),
+    "softplus, spelled": lambda z: gx.log(1 + gx.exp(z)),
+    "behind a phase": lambda z: gx.tanh(gx.by_phase(training=gx.sin(z), inference=z)),
+    "a phase": lambda z: gx.by_phase(training=gx.sin(z), inference=z),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_second_derivative_by_an_intermediate_whose_formula_is_put_in_another_form(name: str) -> None:
+    z = X @ W
+    h = LAYERS[name](z)
+    y = gx.sum(h**3 * gx.tanh(z)) if name == "a phase" else gx.sum(h**3)
+    factor = gx.evaluate(gx.tanh(z), VALUES) if name == "a phase" else 1.0
+    at = gx.evaluate(h, VALUES)
+    np.testing.assert_allclose(gx.evaluate(gx.grad(y, h), VALUES), 3 * at**2 * factor, rtol=1e-12)
+    hessian = gx.evaluate(gx.hessian(y, h), VALUES)
+    np.testing.assert_allclose(hessian.reshape(8, 8), np.diag((6 * at * factor).ravel()), atol=1e-12)
+    v = np.cos(np.arange(8.0)).reshape(4, 2)
+    V = gx.tensor("V", h.shape)
+    np.testing.assert_allclose(gx.evaluate(gx.hvp(y, h, V), VALUES | {V: v}), 6 * at * factor * v, rtol=1e-12)
+
+
+def test_a_gradient_is_differentiated_by_an_intermediate_that_it_was_not_taken_by() -> None:
+    x = gx.tensor("x", (3,))
+    h = gx.log(1 + gx.exp(x))
+    slope = gx.grad(gx.sum(h**3), x)  # 3 h² σ(x)
+    at = np.array([0.2, -1.0, 3.0])
+    wanted = 6 * np.logaddexp(0, at) / (1 + np.exp(-at))
+    np.testing.assert_allclose(gx.evaluate(gx.grad(gx.sum(slope), h), {x: at}), wanted, rtol=1e-12)
