@@ -188,13 +188,16 @@ def evaluate_stage(stage: Stage, inputs: Sequence[Array], sizes: Mapping[str, in
     dims = {dimension_symbol(k): evaluate_extent(d, sizes) for k, d in enumerate(stage.dims)}
     box = _Box(stage, inputs, extents, sizes, dims, dtype, labels)
     free = stage.free
+    rows = max(1, _BOX // max(1, int(np.prod(extents[1:], dtype=np.int64))))
+    starts = range(0, max(extents[0], 1) if extents else 1, rows)
     if free is None:
-        return [box.scatter(shape)]
+        result = np.full(shape, _COMBINE[stage.reducer or "sum"][1], dtype=dtype)
+        for a in starts:
+            box.scatter(result, a, min(a + rows, extents[0]) if extents else 0)
+        return [result]
     if 0 not in free:
         return box.gather(free, 0, extents[0] if extents else 0)
-    rows = max(1, _BOX // max(1, int(np.prod(extents[1:], dtype=np.int64))))
     axis = free.index(0)
-    starts = range(0, max(extents[0], 1), rows)
     parts = [box.gather(free, a, min(a + rows, extents[0])) for a in starts]
     return parts[0] if len(parts) == 1 else [np.concatenate([part[k] for part in parts], axis) for k in range(len(parts[0]))]
 
@@ -284,11 +287,10 @@ class _Box:
             outputs.append(np.asarray(winner, dtype=np.int64))
         return outputs
 
-    def scatter(self, shape: tuple[int, ...]) -> Array:
-        """The output where values are written to computed places."""
-        value, indices, reads = self._values(0, self.extents[0] if self.extents else 0)
-        combine, identity = _COMBINE[self.stage.reducer or "sum"]
-        result = np.full(shape, identity, dtype=self.dtype)
+    def scatter(self, result: Array, start: int, stop: int) -> None:
+        """Combine values with what stands at their computed places in ``result``."""
+        value, indices, reads = self._values(start, stop)
+        combine, shape = _COMBINE[self.stage.reducer or "sum"][0], result.shape
         places = [np.broadcast_to(self._place(p, indices, reads), value.shape) for p in self.stage.write]
         inside: Any = np.ones(value.shape, dtype=bool)
         for axis, at in enumerate(places):
@@ -298,4 +300,3 @@ class _Box:
             bad = next(p for p in places[axis].flat if not 0 <= p < shape[axis])
             raise DataError(id_message(self._ids(self.stage.write[axis]), int(bad), "", axis, shape[axis]))
         combine.at(result, tuple(at[inside] for at in places), value[inside].astype(self.dtype))
-        return result

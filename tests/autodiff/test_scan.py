@@ -126,7 +126,7 @@ def test_phases_and_stable_forms_reach_into_the_body() -> None:
 MISUSE = [
     (lambda: gx.scan(lambda c, x: c, X, 0.0), "returns a pair"),
     (lambda: gx.scan(lambda c, x: ((c, c), x), X, 0.0), "returns 2 carries"),
-    (lambda: gx.scan(lambda c, x: (c + x, x), X, 0.0), "broadcast the initial carry"),
+    (lambda: gx.scan(lambda c, x: (c + x, x), X, 0.0), "give the initial one that shape"),
     (lambda: gx.scan(lambda c, x: (c, x), gx.scalar("s"), 0.0), "has none"),
     (lambda: gx.scan(lambda c, x: (c, x), (gx.tensor("a", (3,)), gx.tensor("b", (4,))), 0.0), "differ in length"),
     (lambda: gx.scan(lambda c, x: (c + gx.assign(gx.state("s", (3,)), x), x), X, X[0]), "carry it instead"),
