@@ -236,7 +236,7 @@ def elementwise(symbol: str, body: Any, values: Sequence[Any], *, dtype: DType |
             tensors.append(tensor)
             shown.append(tensor)
     if not tensors:
-        return elementwise(symbol, body, [constant(values[0]), *values[1:]], dtype=dtype, latex=latex)
+        return elementwise(symbol, body, [operand(values[0]), *values[1:]], dtype=dtype, latex=latex)
     body = body.xreplace(numbers)
     body = body.xreplace({sympy.Symbol(f"_x{k}", real=True): read_symbol(k) for k in range(len(tensors))})
     shape, places, guards = broadcast(tensors, symbol)

@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-__all__ = ["Origin", "caller"]
+__all__ = ["Origin", "caller", "within_package"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -27,6 +27,11 @@ class Origin:
     def __str__(self) -> str:
         place = f"{os.path.basename(self.file)}:{self.line}"
         return f"{place}: {self.source}" if self.source else place
+
+
+def within_package(depth: int) -> bool:
+    """Whether the line that called, ``depth`` calls further out than the one asking, is graphc's own."""
+    return sys._getframe(depth + 1).f_code.co_filename.startswith(_PACKAGE)  # pyright: ignore[reportPrivateUsage]
 
 
 def caller() -> Origin:

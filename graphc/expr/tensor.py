@@ -123,7 +123,9 @@ class Tensor:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "value" and not within_package(1):
-            raise DeclarationError(f"{self.label}.{name} cannot change, for tensors are immutable: .named(...) gives another name, gx.assign a next value")
+            raise DeclarationError(
+                f"{self.label}.{name} cannot change, for tensors are immutable: .named(...) gives another name, gx.assign a next value"
+            )
         object.__setattr__(self, name, value)
 
     @property
@@ -214,7 +216,9 @@ class Tensor:
     __getitem__ = _method("getitem")
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        raise DeclarationError(f"entries of {self.label} cannot be assigned to, for tensors are immutable: choose with gx.where, join with gx.concatenate")
+        raise DeclarationError(
+            f"entries of {self.label} cannot be assigned to, for tensors are immutable: choose with gx.where, join with gx.concatenate"
+        )
 
     sum, mean, prod, max, min = (_method(n) for n in ("sum", "mean", "prod", "max", "min"))
     reshape = _method("reshape")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import sympy
 
 from graphc.errors import DeclarationError, ShapeError
@@ -15,13 +16,13 @@ from graphc.expr.dims import Dim, Extent
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor
 from graphc.ops.axes import axes_of, axis_of
-from graphc.ops.layout import expand_dims, getitem
+from graphc.ops.layout import expand_dims, getitem, reshape
 
 __all__ = ["concatenate", "flip", "pad", "split", "stack"]
 
 
-def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
-    """Tensors one after the other along an axis.
+def concatenate(tensors: Sequence[Any], axis: int | None = 0) -> Tensor:
+    """Tensors one after the other along an axis; without one, their entries in row-major order.
 
     Raises:
         ShapeError: where they differ along another axis.
@@ -31,8 +32,10 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
         >>> gx.concatenate([gx.tensor("a", ("n", 2)), gx.tensor("b", ("n", 3))], axis=1).shape
         (n, 5)
     """
-    parts = [operand(t) for t in tensors]
-    if not parts or any(p.ndim == 0 for p in parts):
+    parts = _parts(tensors, "gx.concatenate")
+    if axis is None:
+        return concatenate([reshape(p, (-1,)) for p in parts])
+    if any(p.ndim == 0 for p in parts):
         raise DeclarationError("gx.concatenate joins one tensor or several, each with at least one axis; gx.stack joins scalars")
     axis = axis_of(parts[0], axis)
     guards: list[Guard] = []
@@ -58,11 +61,19 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     return stage(shape, reads, body, call=Call("concatenate", tuple(parts)), guards=guards)
 
 
+def _parts(tensors: Any, what: str) -> list[Tensor]:
+    if isinstance(tensors, Tensor) or not isinstance(tensors, Iterable) or isinstance(tensors, str):
+        shown = tensors.describe() if isinstance(tensors, Tensor) else repr(tensors)
+        raise DeclarationError(f"{what} joins the tensors of a list, {what}([a, b]), and is given {shown}")
+    parts = [operand(t) for t in cast("Iterable[Any]", tensors)]
+    if not parts:
+        raise DeclarationError(f"{what} joins one tensor or several, and none is given")
+    return parts
+
+
 def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """Tensors of one shape along a new axis."""
-    parts = [operand(t) for t in tensors]
-    if not parts:
-        raise DeclarationError("gx.stack joins one tensor or several, and none is given")
+    parts = _parts(tensors, "gx.stack")
     for part in parts[1:]:
         text = f"gx.stack of {parts[0].describe()} and {part.describe()}: their shapes must be equal; gx.concatenate joins along an axis they have"
         if part.ndim != parts[0].ndim:
@@ -88,19 +99,37 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     size = x.shape[axis]
     if isinstance(size, Dim):
         raise ShapeError(f"axis {axis} of {x.describe()} has the named size {size}: gx.split needs a number there; use slices")
-    if isinstance(sections, int):
-        if sections < 1 or size % sections:
-            raise ShapeError(f"axis {axis} of {x.describe()} cannot be split into {sections} equal parts")
-        cuts = [k * (size // sections) for k in range(1, sections)]
+    if hasattr(sections, "__index__") and np.ndim(sections) == 0 and not isinstance(sections, bool):
+        count = int(cast("int", sections))
+        if count < 1 or size % count:
+            raise ShapeError(
+                f"axis {axis} of {x.describe()} cannot be split into {count} equal parts: give a number that divides {size}, or positions"
+            )
+        cuts = [k * (size // count) for k in range(1, count)]
     else:
-        cuts = [int(c) for c in sections]
+        cuts = _cuts(sections, x)
     ends = [0, *cuts, size]
     before = (slice(None),) * axis
     return [getitem(x, (*before, slice(a, b))) for a, b in pairwise(ends)]
 
 
-def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Tensor:
-    """``constant_values`` before and after: one number for all axes, a pair for all, or a pair an axis.
+def _cuts(sections: Any, x: Tensor) -> list[int]:
+    found = np.asarray(sections) if isinstance(sections, Sequence | np.ndarray) and not isinstance(sections, str) else None
+    if found is None or found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+        raise DeclarationError(f"gx.split of {x.describe()} into {sections!r}: give the number of equal parts, or a list of positions where to cut")
+    return [int(c) for c in found]
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: float = 0.0) -> Tensor:
+    """More entries before and after: one width for all axes, a pair for all, or a pair an axis.
+
+    Args:
+        mode: NumPy's ``"constant"``; ``"edge"`` repeats the outermost entry, ``"reflect"`` and ``"symmetric"`` mirror the
+            entries without and with the outermost, ``"wrap"`` goes on at the other end.
+        constant_values: what stands there in the mode ``"constant"``.
+
+    Raises:
+        ShapeError: where an axis has fewer entries than a mode needs.
 
     Example:
         >>> import graphc as gx
@@ -109,19 +138,54 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Tensor:
     """
     x = operand(x)
     widths = _widths(x, pad_width)
+    if mode not in ("constant", *_MIRRORS):
+        raise DeclarationError(f"mode={mode!r} of gx.pad of {x.describe()}: give 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'")
+    if isinstance(constant_values, bool) or not isinstance(constant_values, int | float | np.number):
+        raise DeclarationError(f"constant_values={constant_values!r} of gx.pad of {x.describe()}: give one number")
+    if mode != "constant":
+        padded = x
+        for axis, (before, after) in enumerate(widths):
+            padded = _mirrored(padded, axis, before, after, mode)
+        return padded.called("pad", x) if padded is not x else x
     places = tuple(Affine.variable(a) - before for a, (before, _) in enumerate(widths))
     shape = [before + e + after for e, (before, after) in zip(x.shape, widths, strict=True)]
     return stage(shape, [(x, places, float(constant_values))], read_symbol(0), dtype=x.dtype, call=Call("pad", (x,)))
 
 
+# What stands before an axis and after it, of a width: slices of the axis.
+_MIRRORS: dict[str, tuple[Callable[[int], slice], Callable[[int], slice]]] = {
+    "edge": (lambda _: slice(0, 1), lambda _: slice(-1, None)),
+    "reflect": (lambda w: slice(w, 0, -1), lambda w: slice(-2, -2 - w, -1)),
+    "symmetric": (lambda w: slice(w - 1, None, -1), lambda w: slice(-1, -1 - w, -1)),
+    "wrap": (lambda w: slice(-w, None), lambda w: slice(0, w)),
+}
+
+
+def _mirrored(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
+    """One axis with its own entries before and after it."""
+    size, needed = x.shape[axis], {"edge": 1, "reflect": max(before, after) + 1}.get(mode, max(before, after))
+    if isinstance(size, int) and size < needed and before + after:
+        raise ShapeError(f"gx.pad of {x.describe()} by {(before, after)} with mode={mode!r}: axis {axis} needs {needed} entries and has {size}")
+    around = (slice(None),) * axis
+
+    def part(width: int, where: slice) -> list[Tensor]:
+        cut = getitem(x, (*around, where)) if width else x
+        return [cut] * width if mode == "edge" else [cut] if width else []
+
+    first, last = _MIRRORS[mode]
+    parts = [*part(before, first(before)), x, *part(after, last(after))]
+    return concatenate(parts, axis) if len(parts) > 1 else x
+
+
 def _widths(x: Tensor, given: Any) -> list[tuple[int, int]]:
     """The widths before and after each axis, as NumPy reads them."""
-    entries: list[Any] = [given] * x.ndim if isinstance(given, int) else list(given)
+    given = given.tolist() if isinstance(given, np.ndarray | np.generic) else given
+    entries: list[Any] = [given] * x.ndim if isinstance(given, int) else list(given) if isinstance(given, tuple | list) else []
     if len(entries) == 2 and all(isinstance(e, int) for e in entries):
         entries = [tuple(entries)] * x.ndim
     if len(entries) == 1 and x.ndim > 1:
         entries = entries * x.ndim
-    pairs = [(e, e) if isinstance(e, int) else tuple(e) for e in entries]
+    pairs: list[tuple[Any, ...]] = [(e, e) if isinstance(e, int) else tuple(e) if isinstance(e, tuple | list) else () for e in entries]
     if len(pairs) != x.ndim or any(len(p) != 2 or not all(isinstance(w, int) and w >= 0 for w in p) for p in pairs):
         raise DeclarationError(f"pad_width={given!r} of {x.describe()}: give a number, a pair, or one pair (before, after) an axis")
     return [(int(p[0]), int(p[1])) for p in pairs]

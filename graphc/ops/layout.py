@@ -9,7 +9,7 @@ from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.define import access, is_index_formula
-from graphc.expr.dims import Dim, Extent, as_extent, product
+from graphc.expr.dims import Dim, Extent, as_extent, product, provably_at_least
 from graphc.expr.operation import Reshape
 from graphc.expr.origin import caller
 from graphc.expr.stage import read_symbol
@@ -55,7 +55,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Tensor:
     """New axes of size 1 at the given places of the result."""
     x = operand(x)
-    given = axis if isinstance(axis, tuple) else (axis,)
+    given = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
     rank = x.ndim + len(given)
     new = {axis_of(x, a, rank) for a in given}
     if len(new) != len(given):
@@ -143,7 +143,7 @@ def _quotient(x: Tensor, rest: Extent, given: tuple[Any, ...]) -> Extent:
 def getitem(x: Tensor, key: Any) -> Any:
     """NumPy's basic indexing (integers, slices with steps, ``None``, ``...``), or an access where indices stand in it."""
     keys = key if isinstance(key, tuple) else (key,)
-    if any(is_index_formula(k) or isinstance(k, Dim) for k in keys):
+    if any(is_index_formula(k) for k in keys):
         return access(x, keys)
     if any(isinstance(k, Tensor) for k in keys):
         raise DeclarationError(f"{x.describe()} is indexed by a tensor: use gx.take({x.label}, ids, axis=...), or X[ids[n], d] within gx.define")
@@ -158,9 +158,8 @@ def getitem(x: Tensor, key: Any) -> Any:
         axis = len(places)
         size = x.shape[axis]
         if isinstance(k, slice):
-            start, step, count = _slice(k, size, x, axis)
-            guard = _slice_guard(k, size, x, axis)
-            guards += [guard] if guard else []
+            start, step, count = _slice(k, size, x)
+            guards += _slice_guards(k, size, x, axis)
             places.append(Affine.variable(len(shape)).scaled(step) + start)
             shape.append(count)
         else:
@@ -186,6 +185,8 @@ def _without_ellipsis(x: Tensor, keys: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _position(k: Any, size: Extent, x: Tensor, axis: int) -> Extent:
+    if isinstance(k, Dim):
+        return k
     if isinstance(k, bool) or not hasattr(k, "__index__"):
         raise DeclarationError(f"{x.describe()} cannot be indexed with {k!r}: use integers, slices, None and ..., or gx.where and gx.take")
     try:
@@ -197,7 +198,7 @@ def _position(k: Any, size: Extent, x: Tensor, axis: int) -> Extent:
     return number if number >= 0 else size + number
 
 
-def _slice(k: slice, size: Extent, x: Tensor, axis: int) -> tuple[Extent, int, Extent]:
+def _slice(k: slice, size: Extent, x: Tensor) -> tuple[Extent, int, Extent]:
     """Start, step and length of a slice."""
     for value in (k.start, k.stop, k.step):
         if value is not None and not isinstance(value, Dim) and (isinstance(value, bool) or not hasattr(value, "__index__")):
@@ -208,26 +209,30 @@ def _slice(k: slice, size: Extent, x: Tensor, axis: int) -> tuple[Extent, int, E
     if isinstance(size, int):
         span = range(*k.indices(size))
         return (span.start if span else 0), step, len(span)
-    if step < 0:
-        if k.start is not None or k.stop is not None:
-            raise ShapeError(f"axis {axis} of {x.describe()} has the named size {size}: a slice with a negative step must run over all of it")
-        return size - 1, step, (size - step - 1) // -step
+    start, stop = _bounds(k, size, step)
+    span = stop - start if step > 0 else start - stop
+    return start, step, (span + abs(step) - 1) // abs(step)
+
+
+def _bounds(k: slice, size: Extent, step: int) -> tuple[Extent, Extent]:
+    """Where a slice of a named size starts, and the place before which it ends; walking backwards that may be -1."""
 
     def bound(value: Any, default: Extent) -> Extent:
         if value is None or isinstance(value, Dim):
             return default if value is None else value
         return int(value) if value >= 0 else size + int(value)
 
-    start, stop = bound(k.start, 0), bound(k.stop, size)
-    span = stop - start
-    return start, step, (span + step - 1) // step
+    return (bound(k.start, 0), bound(k.stop, size)) if step > 0 else (bound(k.start, size - 1), bound(k.stop, -1))
 
 
-def _slice_guard(k: slice, size: Extent, x: Tensor, axis: int) -> Guard | None:
+def _slice_guards(k: slice, size: Extent, x: Tensor, axis: int) -> list[Guard]:
     """What a slice of a named size needs: NumPy would shorten the result, and a shape may not depend on data."""
     if isinstance(size, int) or (k.start is None and k.stop is None):
-        return None
-    start, step, _ = _slice(k, size, x, axis)
-    stop = size if k.stop is None else k.stop if isinstance(k.stop, Dim) or k.stop >= 0 else size + k.stop
-    text = f"the slice {start}:{stop}{f':{step}' if step != 1 else ''} leaves axis {axis} of {x.describe()}: give an array that is long enough"
-    return Guard(stop - start, size - stop, text, caller(), "inside")
+        return []
+    step = 1 if k.step is None else int(k.step)
+    start, stop = _bounds(k, size, step)
+    shown = [str(v) if v is not None else "" for v in (k.start, k.stop)] + ([str(step)] if step != 1 else [])
+    text = f"the slice {':'.join(shown)} leaves axis {axis} of {x.describe()}: give an array that is long enough"
+    needs = [start, stop - start, size - stop] if step > 0 else [stop + 1, start - stop, size - 1 - start]
+    open_ = [n for n in needs if not provably_at_least(n, 0)]
+    return [Guard(n, 0, text, caller(), "inside") for n in open_]

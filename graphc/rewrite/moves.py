@@ -49,7 +49,7 @@ def _through(tensor: Tensor, read: Read, extents: Sequence[Extent]) -> tuple[Ten
         assert isinstance(op, Stage)
         inner, free = op.reads[0], op.free
         assert free is not None
-        if read.outside is not None and not (inner.outside is None and _whole(op)):
+        if read.outside is not None and not (inner.outside is None and _whole(op, tensor.inputs[0])):
             break
         places = {index: read.coords[axis] for axis, index in enumerate(free)}
         coords = tuple(p.substitute(places) for p in inner.coords)
@@ -61,10 +61,10 @@ def _through(tensor: Tensor, read: Read, extents: Sequence[Extent]) -> tuple[Ten
     return tensor, read
 
 
-def _whole(op: Stage) -> bool:
-    """Whether the move reads each axis of its operand as it is: leaving the result means leaving the operand."""
+def _whole(op: Stage, operand: Tensor) -> bool:
+    """Whether the move reads each axis of its operand as it is, all of it: leaving the result means leaving the operand."""
     used = [p.bare for p in op.reads[0].coords]
-    return all(u is not None for u in used) and len(set(used)) == len(op.extents)
+    return len(set(used)) == len(op.extents) and all(u is not None and op.extents[u] == size for u, size in zip(used, operand.shape, strict=True))
 
 
 def _inside(place: object, size: Extent, extents: Sequence[Extent]) -> bool:

@@ -57,6 +57,12 @@ DECLARED: list[Mistake] = [
     ("a dict as an operand", lambda: gx.exp({}), gx.DeclarationError, ("{}",)),
     ("an index outside of define", lambda: v() + i, gx.DeclarationError, ("i", "gx.define")),
     ("gx.constant of a tensor", lambda: gx.constant(v()), gx.DeclarationError, ("v",)),
+    ("another shape for a tensor", lambda: setattr(v(), "shape", (3,)), gx.DeclarationError, ("v", "immutable")),
+    ("another name for a tensor", lambda: setattr(v(), "name", "w"), gx.DeclarationError, ("v", ".named")),
+    ("an entry that is assigned to", lambda: v().__setitem__(0, 1.0), gx.DeclarationError, ("v", "gx.where")),
+    ("equality with a complex number", lambda: v() == 1j, gx.DeclarationError, ("v", "gx.equal")),
+    ("NumPy's mean", lambda: np.mean(X()), gx.DeclarationError, ("X", "gx.mean")),
+    ("NumPy's stack", lambda: np.stack([v(), v()]), gx.DeclarationError, ("v", "gx.stack")),
     ("a list with a tensor in it", lambda: gx.exp([v(), 1.0]), gx.DeclarationError, ("v", "graphc")),
 ]
 

@@ -41,6 +41,7 @@ def graphs() -> dict[str, list[Tensor]]:
         "repeated": [gx.exp(x) + gx.exp(x), gx.exp(x) * 2, gx.max(x, axis=0), gx.argmax(x, axis=0)],
         "pinned": [x * noise + gx.random.normal((4,), key=2), gx.random.uniform((4,))],
         "recurrence": [gx.cumsum(x[:, ::-1], axis=0)[::-1]],
+        "parts, joined": [gx.concatenate([x[:1], x, x[:, :3].T[:2].T[:2] @ gx.constant(np.ones((2, 4)))])],
         "integers": [gx.reshape(gx.constant([3, 1]), (2, 1)) * gx.constant([5, 6])],
     }
 
