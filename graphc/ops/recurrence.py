@@ -196,7 +196,7 @@ def _changes(node: Node, changing: set[Tensor], since: int) -> bool:
         label = unalias(node.inputs[0]).label
         if node.op.chained:
             raise DeclarationError(
-                f"{label} is assigned to by a layer inside a gx.scan: call the layer outside, on the whole sequence, "
+                f"{label} is assigned to by a layer, or beside a value, inside a gx.scan: call the layer outside, on the whole sequence, "
                 "or let the step carry the value, and assign the last carry"
             )
         raise DeclarationError(f"{label} is assigned to inside a gx.scan: carry it instead, and assign the last carry")
