@@ -35,7 +35,7 @@ def checked_feeds(at: Any, reading: Reading) -> dict[Tensor, Any]:
             raise DataError(f"at has the key {key!r}, which is no tensor: give {{x: array}} with the tensor itself")
         feeds[key] = value
     for tensor, item in reading.items.items():
-        if item.kind == "input" and tensor not in feeds:
+        if tensor.kind == "input" and item.kind == "input" and tensor not in feeds:
             raise DataError(f"{tensor.describe()} has no value in at: give one, at={{{tensor.name}: array, ...}}")
     return feeds
 

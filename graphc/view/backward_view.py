@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 
 import sympy
 
@@ -14,6 +15,7 @@ from graphc.expr.tensor import Tensor
 from graphc.view.adjoint import contribution
 from graphc.view.annotate import scalar_target
 from graphc.view.formula import item_formula
+from graphc.view.iteration import Iterations, opened
 from graphc.view.names import Text, name_text, shape_text, slug
 from graphc.view.op_view import spoken_name
 from graphc.view.outline import Arrow, Identifiers, Outline, Vertex
@@ -28,7 +30,7 @@ MOST = 120
 class _Steps:
     """The reading reduced to named steps: an unnamed tensor with one user is put into that user's formula."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, links: Collection[Tensor] = ()) -> None:
         self.reading = reading
         users = reading.users()
         self.names: dict[Tensor, str] = {}
@@ -49,7 +51,7 @@ class _Steps:
                 self.names[tensor] = name_text(inner[tensor]).latex
                 continue
             size[tensor] = 1 + sum(size.get(t, 0) for t in item.inputs)
-            own = tensor in self.draws or isinstance(tensor.op, Reshape | Scan)
+            own = tensor in self.draws or tensor in links or isinstance(tensor.op, Reshape | Scan)
             if own or item.kind != "value" or tensor in reading.targets or len(users[tensor]) != 1 or size[tensor] >= LONGEST:
                 if item.kind == "constant":
                     self.names[tensor], self.plain[tensor] = item.operator.latex, item.operator.plain
@@ -114,97 +116,137 @@ def _letters(text: str) -> str:
 
 
 def backward_outline(reading: Reading) -> Outline:
-    """Forward above, backward below, a column for each variable."""
-    target = scalar_target(reading)
-    steps = _Steps(reading)
+    """Forward above, backward below, a column for each variable; a recurrence is a frame around one iteration in both."""
+    scalar_target(reading)
+    turns = opened(reading)
+    reading, target = turns.reading, turns.reading.targets[0]
+    steps = _Steps(reading, turns.links)
     if len(steps.names) > MOST:
         raise GraphcError(
             f"the backward graph of {reading.items[target].called} has {len(steps.names)} variables, more than {MOST} cannot be read: draw it "
             "with values, at={...}, or draw a part of the graph"
         )
     ids = Identifiers()
-    forward = {t: _forward(steps, reading.items[t], t is target, ids) for t in steps.names}
+    forward = {t: _forward(steps, turns, t, t is target, ids) for t in steps.names}
     arrows = [
         Arrow(forward[s].id, forward[t].id, title=f"{steps.plain[s]} goes into {steps.plain[t]}") for t in steps.names for s in steps.arguments[t]
     ]
-    wanted = _wanted(reading, steps, target)
-    backward: dict[Tensor, Vertex] = {}
-    back_arrows: list[Arrow] = []
+    arrows += [_loop(forward, result, carry) for result, pairs in turns.loops.items() for carry, _ in pairs if {result, carry} <= set(forward)]
+    pass_ = _Pass(steps, turns, target, forward, _wanted(steps, turns, target), ids)
     for tensor in reversed(list(steps.names)):
-        if tensor not in wanted:
-            continue
-        made = _adjoint(steps, reading, tensor, target, forward, backward, ids)
-        if made is not None:
-            backward[tensor] = made[0]
-            back_arrows += made[1]
+        if tensor in pass_.wanted:
+            pass_.adjoint(tensor)
+    backward = pass_.backward
+    for result, pairs in turns.loops.items():
+        pass_.arrows += [_loop(backward, carry, result) for carry, _ in pairs if {result, carry} <= set(backward)]
     vertices = [*forward.values(), *backward.values()]
     title = f"Forward and backward graph of {spoken_name(reading.items[target])}"
     formulas = " ".join(f"{v.title}." for v in backward.values())
-    return Outline(vertices, [*arrows, *back_arrows], title, f"{title}. {formulas}", roomy=True, top="forward")
+    return Outline(vertices, [*arrows, *pass_.arrows], title, f"{title}. {formulas}", roomy=True, top="forward")
 
 
-def _wanted(reading: Reading, steps: _Steps, target: Tensor) -> set[Tensor]:
+def _loop(where: dict[Tensor, Vertex], tail: Tensor, head: Tensor) -> Arrow:
+    return Arrow(where[tail].id, where[head].id, "loop", title=f"{where[tail].label.plain} goes to the next iteration", constraint=False)
+
+
+def _wanted(steps: _Steps, turns: Iterations, target: Tensor) -> set[Tensor]:
     """Whose adjoints are drawn: what depends on a parameter; everything where there is none."""
-    floats = [t for t in steps.names if t.dtype == "float" and reading.items[t].kind not in ("constant", "random", "state")]
-    parameters = {t for t in floats if reading.items[t].kind == "parameter"}
+    items = turns.reading.items
+    floats = [t for t in steps.names if t.dtype == "float" and items[t].kind not in ("constant", "random", "state")]
+    parameters = {t for t in floats if items[t].kind == "parameter"}
     reached: set[Tensor] = set(parameters)
-    for t in steps.names:
-        if any(s in reached for s in steps.arguments[t]):
-            reached.add(t)
+    size = -1
+    while size != len(reached):  # what is carried on reaches the iteration again
+        size = len(reached)
+        reached.update(t for t in steps.names if any(s in reached for s in steps.arguments[t]))
+        reached.update(carry for result, pairs in turns.loops.items() if result in reached for carry, _ in pairs)
     return {t for t in floats if t in reached or not parameters} | {target}
 
 
-def _forward(steps: _Steps, item: Item, is_target: bool, ids: Identifiers) -> Vertex:
-    tensor = item.tensor
+def _forward(steps: _Steps, turns: Iterations, tensor: Tensor, is_target: bool, ids: Identifiers) -> Vertex:
+    item = turns.reading.items[tensor]
     name, plain, shape = steps.names[tensor], steps.plain[tensor], shape_text(item.tensor.shape)
     role = "output" if is_target else item.kind
-    if item.kind == "value":
+    if tensor in turns.labels:
+        label = turns.labels[tensor]
+        role = "state" if any(tensor is carry for pairs in turns.loops.values() for carry, _ in pairs) else "input"
+    elif item.kind == "value":
         label = Text(f"{plain} = {item.operator.plain}(…)", f"{name} = {{{steps.formula(item)}}}")
     elif item.kind == "random" and not item.name:
         label = Text(f"{plain} drawn from {item.operator.plain}", rf"{name} \sim {item.operator.latex}" if item.operator.latex else "")
     else:
         label = item.text if item.name else item.operator
-    return Vertex(ids.new(slug(plain)), role, label, shape, ("forward",), title=f"{item.kind} {plain}", rank=plain, small=True)
+    frame = turns.frame(tensor)
+    scope = ("forward", frame) if frame else ("forward",)
+    return Vertex(ids.new(slug(plain)), role, label, shape, scope, title=f"{item.kind} {plain}", rank=plain, small=True)
 
 
-def _adjoint(
-    steps: _Steps, reading: Reading, tensor: Tensor, target: Tensor,
-    forward: dict[Tensor, Vertex], backward: dict[Tensor, Vertex], ids: Identifiers,
-) -> tuple[Vertex, list[Arrow]] | None:  # fmt: skip
-    symbol, plain = _symbol(steps, target, tensor), f"∂{steps.plain[target]}/∂{steps.plain[tensor]}"
-    vertex = Vertex(ids.new(f"grad-{slug(steps.plain[tensor])}"), "adjoint", Text(plain), "", ("backward",), rank=steps.plain[tensor], small=True)
-    if tensor is target:
-        vertex.label, vertex.title = Text(f"{plain} = 1", f"{symbol} = 1"), f"{plain} is 1"
-        return vertex, []
-    terms: list[str] = []
-    arrows: list[Arrow] = []
-    read: dict[Tensor, None] = {}
-    for user in steps.names:
-        if tensor not in steps.arguments[user] or user not in backward:
-            continue
-        incoming = None if user is target else _symbol(steps, target, user)
+class _Pass:
+    """The backward pass as it is drawn, node by node."""
+
+    def __init__(
+        self, steps: _Steps, turns: Iterations, target: Tensor, forward: dict[Tensor, Vertex], wanted: set[Tensor], ids: Identifiers
+    ) -> None:
+        self.steps, self.turns, self.target, self.forward, self.wanted, self.ids = steps, turns, target, forward, wanted, ids
+        self.backward: dict[Tensor, Vertex] = {}
+        self.arrows: list[Arrow] = []
+        self._carried = {carry: symbol for pairs in turns.loops.values() for carry, symbol in pairs}
+
+    def adjoint(self, tensor: Tensor) -> None:
+        """The node of a tensor's adjoint, and its arrows; nothing where it is zero."""
+        steps, target, items = self.steps, self.target, self.turns.reading.items
+        symbol, plain = self._symbol(tensor), f"∂{steps.plain[target]}/∂{steps.plain[tensor]}"
+        frame = self.turns.frames.get(self.turns.frame(tensor), "")
+        scope = ("backward", frame) if frame else ("backward",)
+        vertex = Vertex(self.ids.new(f"grad-{slug(steps.plain[tensor])}"), "adjoint", Text(plain), "", scope, rank=steps.plain[tensor], small=True)
+        if tensor is target:
+            vertex.label, vertex.title = Text(f"{plain} = 1", f"{symbol} = 1"), f"{plain} is 1"
+            self.backward[tensor] = vertex
+            return
+        read: dict[Tensor, None] = {}
+        arrows: list[Arrow] = []
+        terms = [self._delta(carry, mark) for carry, mark in self.turns.loops.get(tensor, ()) if carry in self.wanted and carry in steps.names]
+        for user in steps.names:
+            if tensor not in steps.arguments[user] or user not in self.backward:
+                continue
+            term = self._term(tensor, user, read)
+            if term:
+                terms.append(term)
+                title = f"{plain} needs ∂{steps.plain[target]}/∂{steps.plain[user]}"
+                arrows.append(Arrow(self.backward[user].id, vertex.id, "backward", title=title, constraint=False))
+        if not terms:
+            return
+        right = terms[0] + "".join(t if t.startswith("-") else f" + {t}" for t in terms[1:])
+        mark = self._delta(tensor, self._carried[tensor], now=True) + " = " if tensor in self._carried else ""
+        vertex.label = Text(f"{plain} = …", f"{mark}{symbol}" if right == symbol else f"{mark}{symbol} = {{{right}}}")
+        users = [u for u in steps.names if tensor in steps.arguments[u]]
+        vertex.title = f"{plain}, from {', '.join('∂' + steps.plain[target] + '/∂' + steps.plain[u] for u in users)}"
+        saved = [v for v in read if items[v].kind != "constant"]
+        arrows += [Arrow(self.forward[v].id, vertex.id, "saved", title=f"{plain} reads {steps.plain[v]}", constraint=False) for v in saved]
+        self.backward[tensor] = vertex
+        self.arrows += arrows
+
+    def _delta(self, carry: Tensor, symbol: str, now: bool = False) -> str:
+        """What an iteration hands to the one before it, as that one finds it or, ``now``, as it leaves this one."""
+        letter = self.turns.sums[self.turns.frame(carry)]
+        place = self.steps.plain[carry].rpartition("_")[2] if now else letter
+        return f"{symbol}_{{{place}}}"
+
+    def _term(self, tensor: Tensor, user: Tensor, read: dict[Tensor, None]) -> str:
+        """What one user adds; what it reads is noted."""
+        steps = self.steps
+        incoming = None if user is self.target else self._symbol(user)
+        if user in self.turns.links:
+            return self.turns.links[user].replace("{}", incoming or "1")
         made = contribution(user, steps.arguments[user], tensor, incoming, steps.names, steps.draws.get(user, ""))
         if made is None:
-            continue
-        terms.append(made[0])
+            return ""
         read.update(dict.fromkeys(made[1]))
-        if made[2] and made[2] not in forward[user].detail:  # the draw that the gradient reads is told where it is drawn
-            forward[user].detail = "\n".join(filter(None, (forward[user].detail, made[2])))
+        if made[2] and made[2] not in self.forward[user].detail:  # the draw that the gradient reads is told where it is drawn
+            self.forward[user].detail = "\n".join(filter(None, (self.forward[user].detail, made[2])))
             read[user] = None
-        arrows.append(
-            Arrow(backward[user].id, vertex.id, "backward", title=f"{plain} needs ∂{steps.plain[target]}/∂{steps.plain[user]}", constraint=False)
-        )
-    if not terms:
-        return None
-    right = terms[0] + "".join(t if t.startswith("-") else f" + {t}" for t in terms[1:])
-    vertex.label = Text(f"{plain} = …", symbol if right == symbol else f"{symbol} = {{{right}}}")
-    vertex.title = (
-        f"{plain}, from {', '.join('∂' + steps.plain[target] + '/∂' + steps.plain[u] for u in steps.names if tensor in steps.arguments[u])}"
-    )
-    saved = [v for v in read if reading.items[v].kind != "constant"]
-    arrows += [Arrow(forward[v].id, vertex.id, "saved", title=f"{plain} reads {steps.plain[v]}", constraint=False) for v in saved]
-    return vertex, arrows
+        frame = self.turns.frame(user)
+        return rf"\sum_{{{self.turns.sums[frame]}}} {made[0]}" if frame and not self.turns.frame(tensor) else made[0]
 
-
-def _symbol(steps: _Steps, target: Tensor, tensor: Tensor) -> str:
-    return rf"\frac{{\partial {steps.names[target]}}}{{\partial {steps.names[tensor]}}}"
+    def _symbol(self, tensor: Tensor) -> str:
+        return rf"\frac{{\partial {self.steps.names[self.target]}}}{{\partial {self.steps.names[tensor]}}}"

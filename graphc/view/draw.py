@@ -17,6 +17,7 @@ from graphc.view.outline import Outline
 from graphc.view.picture import Picture
 from graphc.view.reading import Reading, read
 from graphc.view.styles import choose, style_named
+from graphc.view.unroll import checked_unroll, sizes_of, unrolled
 
 __all__ = ["REFUSE_FRAMES", "VIEWS", "draw", "targets_of"]
 
@@ -45,8 +46,9 @@ def targets_of(target: Any) -> list[Tensor]:
 
 
 def draw(
-    target: Any, backward: bool = False, at: Any = None, view: str = "op", style: str = "default", *, fold: bool = True, depth: int | None = None
-) -> Picture:
+    target: Any, backward: bool = False, at: Any = None, view: str = "op", style: str = "default", *,
+    fold: bool = True, depth: int | None = None, unroll: int | None = None,
+) -> Picture:  # fmt: skip
     """A picture of the graph that computes ``target``.
 
     Without values a recurrence (``gx.scan``) is a frame around one iteration, with dashed arrows for what is carried
@@ -65,6 +67,7 @@ def draw(
         style: ``"default"`` (light or dark as the reader's page), ``"light"``, ``"dark"``, ``"paper"``, ``"contrast"``.
         fold: ``False`` draws every node of a large graph, up to 1000.
         depth: how many scopes deep to look: 1 folds every outermost scope, 2 those inside them.
+        unroll: how many iterations of each recurrence to draw one by one before an ellipsis and the last.
 
     Raises:
         DeclarationError: for an unknown view or style, or a target that is none.
@@ -80,7 +83,8 @@ def draw(
     chosen = style_named(style)
     choose("the view", view, VIEWS)
     checked_folding(fold, depth)
-    reading = read(targets_of(target))
+    steps = checked_unroll(unroll)
+    reading = _reading(targets_of(target), at, steps)
     if view == "neuron":
         return Picture(neuron_scene(reading, at), chosen, neuron_outline(reading))
     if view == "layer":
@@ -89,15 +93,23 @@ def draw(
         scalar_target(reading)
         outline = backward_outline(reading)
     else:
-        outline = _operations(reading, backward, at, fold, depth)
+        outline = _operations(reading, backward, at, fold, depth, steps is None)
     return Picture(compose(outline), chosen, outline)
 
 
-def _operations(reading: Reading, backward: bool, at: Any, fold: bool, depth: int | None) -> Outline:
+def _reading(targets: list[Tensor], at: Any, unroll: int | None) -> Reading:
+    """What is drawn: the graph as it was declared, or with its recurrences unrolled."""
+    reading = read(targets)
+    if unroll is None:
+        return reading
+    return unrolled(targets, unroll, None if at is None else sizes_of(checked_feeds(at, reading))).reading()
+
+
+def _operations(reading: Reading, backward: bool, at: Any, fold: bool, depth: int | None, rolled: bool) -> Outline:
     """The graph by operations, with values and gradients where they are asked for, folded where it is large."""
     if backward:
         scalar_target(reading)
-    whole, drawn = op_outline(reading, rolled=at is None)
+    whole, drawn = op_outline(reading, rolled=rolled and at is None)
     outline = condensed(whole, reading, fold, depth)
     if at is None:
         return outline

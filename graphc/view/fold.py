@@ -49,7 +49,7 @@ def fold_scopes(outline: Outline, reading: Reading, depth: int = 1) -> Outline:
     for scope, inside in members.items():
         operations = sum(v.id.startswith("op-") for v in inside)
         parameters = counts.get(scope, 0)
-        details = [count_text(operations, "operation"), *([count_text(parameters, "parameter")] if parameters != 0 else [])]
+        details = [count_text(n, what) for n, what in ((operations, "operation"), (parameters, "parameter")) if n != 0]
         title = f"scope {'/'.join(scope)}, {', '.join(details)}"
         folded[scope] = Vertex(ids.new(slug(scope[-1])), "folded", name_text(scope[-1]), "\n".join(details), scope[:-1], title=title)
         folded[scope].inner = tuple((v.role, v.label.plain if v.id.startswith("op-") else "", v.detail) for v in inside)

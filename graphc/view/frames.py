@@ -23,6 +23,7 @@ from graphc.view.reading import Reading, read
 from graphc.view.steps import backward_note, forward_note, name_unnamed, step_names
 from graphc.view.styles import Style, choose, style_named
 from graphc.view.svg import svg
+from graphc.view.unroll import checked_unroll, through_time
 
 __all__ = ["Frames", "frames"]
 
@@ -73,13 +74,15 @@ class Frames:
         return f"<Frames: {self.title}, {len(self)} frames>"
 
 
-def frames(y: Any, at: Any = None, style: str = "default") -> Frames:
+def frames(y: Any, at: Any = None, style: str = "default", *, unroll: int | None = None) -> Frames:
     """The forward pass and then the backward pass of a scalar, a frame for every step, all in one layout.
 
     Args:
         y: a tensor of rank 0, of any shapes on the way.
         at: ``{x: array, ...}``, an array of the input's shape for each input; parameters and states stand at their current value.
         style: as for :func:`draw`.
+        unroll: how many iterations of a recurrence to go through before an ellipsis and the last; all of them, without
+            it, where there are at most 24 and they draw no random numbers.
 
     Raises:
         DeclarationError: where ``y`` is no scalar.
@@ -94,13 +97,19 @@ def frames(y: Any, at: Any = None, style: str = "default") -> Frames:
         (7, 'Forward and backward pass of c')
     """
     chosen = style_named(style)
-    reading = read(targets_of(y))
-    target = scalar_target(reading)
-    if len(reading.items) > REFUSE_FRAMES:
-        raise GraphcError(
-            f"{reading.items[target].called} takes {len(reading.items)} steps, more than {REFUSE_FRAMES} cannot be followed: take a part of the graph"
-        )
+    steps = checked_unroll(unroll)
+    targets = targets_of(y)
+    reading = read(targets)
+    scalar_target(reading)
     feeds = checked_feeds({} if at is None else at, reading)
+    reading = through_time(targets, feeds, steps).reading()
+    target = reading.targets[0]
+    if len(reading.items) > REFUSE_FRAMES:
+        recurrent = any(item.cell for item in reading.items.values())
+        raise GraphcError(
+            f"{reading.items[target].called} takes {len(reading.items)} steps, more than {REFUSE_FRAMES} cannot be followed: "
+            + ("give unroll=1 to go through the first iteration and the last, or a shorter sequence" if recurrent else "take a part of the graph")
+        )
     found = values(reading, feeds)
     slopes = gradients(reading, feeds)
     outline, drawn = op_outline(reading)

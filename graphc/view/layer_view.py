@@ -20,12 +20,17 @@ def layer_outline(reading: Reading) -> Outline:
     vertices: dict[object, Vertex] = {}
     total: Extent = 0
     for key, members in groups.items():
+        if len(groups) > 1 and all(i.kind == "parameter" and i.tensor not in reading.targets for i in members):  # counted in the caption
+            total = total + sum((product(i.tensor.shape) for i in members), 0)
+            continue
         vertices[key] = _vertex(reading, key, members, ids)
         total = total + sum((product(i.tensor.shape) for i in members if i.kind == "parameter"), 0)
-    where = {item.tensor: vertices[key] for key, members in groups.items() for item in members}
+    where = {item.tensor: vertices[key] for key, members in groups.items() if key in vertices for item in members}
     arrows: dict[tuple[str, str], Arrow] = {}
     for item in reading.items.values():
         for source in item.inputs:
+            if reading.items[source].kind in ("parameter", "state"):
+                continue
             tail, head = where[source], where[item.tensor]
             if tail is not head:
                 arrows.setdefault((tail.id, head.id), Arrow(tail.id, head.id, title=f"{tail.label.plain} feeds {head.label.plain}"))
@@ -37,7 +42,7 @@ def layer_outline(reading: Reading) -> Outline:
 
 def _groups(reading: Reading) -> dict[object, list[Item]]:
     """Items by scope; unscoped steps by the named tensor that they lead to; an unscoped parameter with its first user."""
-    users, scopes = reading.users(), scopes_of(reading)
+    users, scopes = reading.users(), scopes_of(reading, inside=True)
     key: dict[Tensor, object] = {}
     for tensor in reversed(list(reading.items)):
         item = reading.items[tensor]

@@ -22,7 +22,9 @@ _MARKS = ("hat", "bar", "tilde", "dot", "vec")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _BASE = rf"(?:[A-Za-z]|{'|'.join(_GREEK)})"
-_NAME = re.compile(rf"(?P<base>{_BASE})(?:_(?P<mark>{'|'.join(_MARKS)}))?(?:_?(?P<digits>\d+)|_(?P<sub>{_BASE}|[A-Za-z][A-Za-z0-9]*))?(?P<primes>'*)")
+_NAME = re.compile(
+    rf"(?P<base>{_BASE})(?:_(?P<mark>{'|'.join(_MARKS)}))?(?:_?(?P<digits>\d+)|_(?P<sub>{_BASE}|[A-Za-z][A-Za-z0-9]*|[A-Za-z][+-][0-9]+))?(?P<primes>'*)"
+)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*")
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -58,7 +60,7 @@ def _upright(word: str) -> str:
 
 
 def _subscript(text: str) -> str:
-    return _letter(text) if len(text) == 1 or text in _GREEK else _upright(text)
+    return _letter(text) if len(text) == 1 or text in _GREEK or "-" in text or "+" in text else _upright(text)
 
 
 def _decomposed(name: str) -> str:
@@ -104,6 +106,7 @@ _OPERATORS = {
     "^": r"x^y", "1/·": r"1/\cdot", "←": r"\leftarrow", "<": "<", ">": ">", "≤": r"\le", "≥": r"\ge", "=": "=", "≠": r"\neq",
     "∧": r"\land", "∨": r"\lor", "¬": r"\lnot", "abs": r"\lvert\cdot\rvert", "sin": r"\sin", "cos": r"\cos", "tan": r"\tan", "exp": r"\exp",
     "log": r"\log", "tanh": r"\tanh", "sinh": r"\sinh", "cosh": r"\cosh", "max": r"\max", "min": r"\min", "[ ]": r"[\;\cdot\;]",
+    "inv": r"(\cdot)^{-1}", "det": r"\det", "logdet": r"\log\lvert\det\rvert",
 }  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def _vertices(item: Item, target: bool, scope: tuple[str, ...], ids: Identifiers
     if not result and target:
         role = "output"
     operator = Vertex(
-        ids.new(f"op-{slug(item.name or item.operator.plain)}"), role, item.operator, "", scope, title=f"operation {item.operator.plain}"
+        ids.new(f"op-{slug(item.name or item.operator.plain)}"), role, item.operator, "", item.cell or scope, title=f"operation {item.operator.plain}"
     )
     if role == "output":
         operator.shape, operator.title = "circle", f"{operator.title}, the result" + (f", shape {shape}" if shape else "")
@@ -82,15 +82,20 @@ def _vertices(item: Item, target: bool, scope: tuple[str, ...], ids: Identifiers
     return [operator, *result]
 
 
-def scopes_of(reading: Reading) -> dict[Tensor, tuple[str, ...]]:
-    """The scope of each item: its name's, else that of its parameters, of what it is made of, or of all its users."""
+def scopes_of(reading: Reading, inside: bool = False) -> dict[Tensor, tuple[str, ...]]:
+    """The scope of each item: its name's, else that of its parameters, of what it is made of, or of all its users.
+
+    ``inside`` counts the results of an unrolled iteration to it.
+    """
     users = reading.users()
     found: dict[Tensor, tuple[str, ...]] = {}
     open_: list[Tensor] = []
     for tensor in reversed(list(reading.items)):
         item = reading.items[tensor]
         owned = [reading.items[t].scope for t in item.inputs if reading.items[t].kind in ("parameter", "state")]
-        if item.name or item.group is not None or owned:
+        if item.cell and (inside or not item.name):
+            found[tensor] = item.cell
+        elif item.name or item.group is not None or owned:
             found[tensor] = item.scope if item.name or item.group is not None else _common(owned)
         else:
             found[tensor] = _common([found[u] for u in users[tensor]])

@@ -25,6 +25,7 @@ from graphc.view.picture import Picture
 from graphc.view.reading import Reading, read
 from graphc.view.steps import factor, name_unnamed, step_names
 from graphc.view.styles import Style, style_named
+from graphc.view.unroll import checked_unroll, through_time
 
 __all__ = ["Path", "Paths", "paths"]
 
@@ -99,7 +100,7 @@ class Paths:
         return f"<Paths: {self.count}, {len(self.listed)} listed>"
 
 
-def paths(y: Any, x: Tensor, at: Any = None, style: str = "default") -> Paths:
+def paths(y: Any, x: Tensor, at: Any = None, style: str = "default", *, unroll: int | None = None) -> Paths:
     """Every path from ``x`` to ``y``, as the chain rule sums them.
 
     Args:
@@ -107,6 +108,7 @@ def paths(y: Any, x: Tensor, at: Any = None, style: str = "default") -> Paths:
         x: a tensor of floats that ``y`` depends on, leaf or intermediate, of any shape; every product and the sum have that shape.
         at: ``{x: array, ...}``, an array for each input; without it products and sum are expressions.
         style: as for :func:`draw`.
+        unroll: as for :func:`frames`: a path through a recurrence goes through its iterations, where they are drawn.
 
     Raises:
         DeclarationError: where ``y`` is no scalar or ``x`` no tensor of floats.
@@ -121,7 +123,7 @@ def paths(y: Any, x: Tensor, at: Any = None, style: str = "default") -> Paths:
         (2, [2.0, 3.0], 5.0)
     """
     chosen = style_named(style)
-    reading, target, source = _ends(y, x)
+    reading, target, source = _ends(y, x, at, checked_unroll(unroll))
     routes = _routes(reading, target, source)
     count = routes[source]
     feeds = None if at is None else checked_feeds(at, reading)
@@ -146,18 +148,26 @@ def paths(y: Any, x: Tensor, at: Any = None, style: str = "default") -> Paths:
     return Paths(made, count, total, outline, chosen)
 
 
-def _ends(y: Any, x: Any) -> tuple[Reading, Tensor, Tensor]:
-    reading = read(targets_of(y))
+def _ends(y: Any, x: Any, at: Any, unroll: int | None) -> tuple[Reading, Tensor, Tensor]:
+    targets = targets_of(y)
+    reading = read(targets)
     if len(reading.targets) != 1 or reading.targets[0].ndim:
         raise DeclarationError(f"paths lead to one scalar, and {reading.items[reading.targets[0]].called} is none: take its sum or mean")
     if not isinstance(x, Tensor):
         raise DeclarationError(f"paths start from a tensor, not from {x!r}: give the tensor itself, gx.leaves(y)['name'] finds it")
-    target, source = reading.targets[0], reading.sources.get(x)
-    if source is None or source not in reading.items:
-        raise DerivationError(f"{reading.items[target].called} does not depend on {x.describe()}: no path leads from one to the other")
+    if reading.sources.get(x) not in reading.items:
+        raise DerivationError(f"{reading.items[reading.targets[0]].called} does not depend on {x.describe()}: no path leads from one to the other")
     if x.dtype != "float":
         raise DerivationError(f"{x.describe()} holds {x.dtype} values, and derivatives are by floats")
-    return reading, target, source
+    flat = through_time(targets, None if at is None else checked_feeds(at, reading), unroll)
+    if flat.cells and x.kind != "computed":  # a sequence that the picture would show item by item is where the paths start
+        flat.items = {t for t in flat.items if x not in t.inputs and all(x not in i.inputs for i in t.inputs)}
+        reading = flat.reading()
+    elif flat.cells:
+        again = flat.reading()
+        reading = again if again.sources.get(x) in again.items else reading
+    source = reading.sources[x]
+    return reading, reading.targets[0], source
 
 
 def _routes(reading: Reading, target: Tensor, source: Tensor) -> dict[Tensor, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ class Item:
         inputs: the tensors among them, as the reading knows them.
         operator: what the operation's node shows.
         pattern: the operation as LaTeX with ``{0}``, ``{1}`` for the arguments.
+        cell: the group that its operation is drawn in, while its name stands outside.
     """
 
     tensor: Tensor
@@ -43,6 +44,7 @@ class Item:
     operator: Text
     pattern: str
     group: tuple[str, ...] | None = None
+    cell: tuple[str, ...] = ()
 
     @property
     def called(self) -> str:
@@ -77,8 +79,18 @@ class Reading:
         return found
 
 
-def read(targets: Sequence[Tensor], within: bool = False) -> Reading:
-    """The reading of the graph that computes ``targets``; ``within`` the body of a recurrence, where names may repeat.
+def read(
+    targets: Sequence[Tensor], within: bool = False, cells: Mapping[Tensor, tuple[str, ...]] | None = None,
+    carried: Collection[Tensor] = (), entering: Collection[Tensor] = (),
+) -> Reading:  # fmt: skip
+    """The reading of the graph that computes ``targets``.
+
+    Args:
+        targets: what is drawn.
+        within: whether it is the body of a recurrence, where names may repeat.
+        cells: the groups that some are drawn in.
+        carried: those among them whose names stand outside.
+        entering: tensors that are drawn as inputs, whatever computes them.
 
     Raises:
         DeclarationError: where two different leaves share a name.
@@ -86,16 +98,22 @@ def read(targets: Sequence[Tensor], within: bool = False) -> Reading:
     if not within:
         leaves(list(targets))
     names, sources, layers = _names(targets)
+    outside = frozenset(sources[t] for t in carried if t in sources)
+    entries = frozenset(sources[t] for t in entering if t in sources)
     wanted = tuple(dict.fromkeys(sources[t] for t in targets))
     scopes = {split_scope(name)[0][:depth] for name in names.values() for depth in range(1, name.count("/") + 1)}
     items: dict[Tensor, Item] = {}
-    order = _ordered(wanted, sources)
+    order = _ordered(wanted, sources, entries)
     forms: Forms = {} if len(order) > MANY else None
     for tensor in order:
         item = _item(tensor, names.get(tensor, ""), sources, forms)
         if tensor in layers:  # a layer's result bears the name of the layer: it belongs in there, and needs no box of that name
             inside = tuple(layers[tensor].split("/"))
             item = replace(item, name=item.name if tensor in wanted else "", group=inside if inside in scopes else inside[:-1])
+        if tensor in entries:
+            item = Item(tensor, item.name, "input", (), (), name_text(item.name), "")
+        elif cells and tensor in cells:
+            item = replace(item, cell=cells[tensor]) if tensor in outside else replace(item, group=cells[tensor])
         items[tensor] = item
     return Reading(_numbered(items), wanted, sources)
 
@@ -173,7 +191,7 @@ def _is_copy(tensor: Tensor) -> bool:
     return op.body == read_symbol(0) and source.shape == tensor.shape and [p.bare for p in op.reads[0].coords] == list(op.free or ())
 
 
-def _ordered(targets: Iterable[Tensor], sources: dict[Tensor, Tensor] | None) -> list[Tensor]:
+def _ordered(targets: Iterable[Tensor], sources: dict[Tensor, Tensor] | None, entries: Collection[Tensor] = ()) -> list[Tensor]:
     """Every tensor that the targets reach through arguments, arguments first."""
     order: list[Tensor] = []
     seen: set[Tensor] = set()
@@ -185,7 +203,7 @@ def _ordered(targets: Iterable[Tensor], sources: dict[Tensor, Tensor] | None) ->
         elif tensor not in seen:
             seen.add(tensor)
             stack.append((tensor, True))
-            inputs = _arguments(tensor)
+            inputs = () if tensor in entries else _arguments(tensor)
             if sources is not None:
                 inputs = tuple(sources[t] for t in inputs if not _is_number(t))
             stack.extend((t, False) for t in reversed(inputs))

@@ -73,4 +73,20 @@ def recurrence() -> Example:
     return gx.mean(last**2).named("L"), {x: np.ones((4, 2, 2))}
 
 
-EXAMPLES = {f.__name__: f for f in (circuit, two_paths, network, softmax_regression, convolution, deep, recurrence)}
+def lstm() -> Example:
+    """A long short-term memory, all of whose states are judged."""
+    x, h0, c0 = gx.tensor("x", ("T", "n", 3)), gx.tensor("h0", ("n", 4)), gx.tensor("c0", ("n", 4))
+    weights = {g: (gx.parameter(f"W_{g}", (3, 4)), gx.parameter(f"U_{g}", (4, 4)), gx.parameter(f"b_{g}", (4,))) for g in "fiog"}
+
+    def step(carry: tuple[gx.Tensor, gx.Tensor], item: gx.Tensor) -> tuple[tuple[gx.Tensor, gx.Tensor], gx.Tensor]:
+        h, c = carry
+        f, i, o, g = ((gx.tanh if n == "g" else gx.sigmoid)(item @ W + h @ U + b).named(n) for n, (W, U, b) in weights.items())
+        c = (f * c + i * g).named("c")
+        h = (o * gx.tanh(c)).named("h")
+        return (h, c), h
+
+    _, states = gx.scan(step, x, (h0, c0))
+    return gx.mean(states**2).named("L"), {x: np.ones((3, 2, 3)), h0: np.zeros((2, 4)), c0: np.zeros((2, 4))}
+
+
+EXAMPLES = {f.__name__: f for f in (circuit, two_paths, network, softmax_regression, convolution, deep, recurrence, lstm)}
