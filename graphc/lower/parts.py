@@ -39,13 +39,13 @@ def parts_of(tensor: Tensor, alone: Callable[[Tensor], bool]) -> Parts | None:
         alone: whether nothing else uses a tensor.
     """
     op = tensor.op
-    if not isinstance(op, Stage) or tensor.dtype != "float":
+    if not isinstance(op, Stage) or tensor.dtype == "bool":
         return None
     found = (tensor,) if op.free is None else _terms(tensor, op)
     stages = [t.op for t in found if isinstance(t.op, Stage)]
     if not found or not all(_fills(t) for t in found) or not disjoint(stages):
         return None
-    if not all(t is tensor or alone(t) for t in found):
+    if not all(t is tensor or (alone(t) and t.dtype == tensor.dtype) for t in found):
         return None
     adds = any((c := contraction(t)) is not None and c.sums and not first_term_clears(s, c) for t, s in zip(found, stages, strict=True))
     return Parts(found, adds or not cover(stages, tensor.shape))
@@ -64,7 +64,7 @@ def _terms(tensor: Tensor, op: Stage) -> tuple[Tensor, ...]:
 def _fills(tensor: Tensor) -> bool:
     """Whether a tensor is a scatter that never meets a place twice."""
     op = tensor.op
-    return isinstance(op, Stage) and op.free is None and op.reducer == "sum" and tensor.dtype == "float" and written(op) is not None
+    return isinstance(op, Stage) and op.free is None and op.reducer == "sum" and tensor.dtype != "bool" and written(op) is not None
 
 
 def part_kernel(emitter: Emitter, part: Tensor, target: Tensor) -> ir.Kernel:
@@ -79,7 +79,7 @@ def part_kernel(emitter: Emitter, part: Tensor, target: Tensor) -> ir.Kernel:
     if len(indices) < len(op.extents):
         return reduction_kernel(emitter, part, (True, False), target)
     made = emitter.stage(op, part.inputs, {k: Affine.variable(k) for k in range(len(op.extents))})
-    value = emitter.scalars.convert(made, "float")
+    value = emitter.scalars.convert(made, part.dtype)
     store = ir.Store(emitter.buffer(target, True), emitter.flat(op.write, op.shape), value)  # type: ignore[arg-type]
     statements, sizes, (order,) = collapse([*emitter.statements, store], op.extents, [indices])
     return finish(emitter, nest(emitter, order, sizes, [resolve(emitter, s) for s in statements]))
@@ -87,4 +87,4 @@ def part_kernel(emitter: Emitter, part: Tensor, target: Tensor) -> ir.Kernel:
 
 def clear_kernel(emitter: Emitter, target: Tensor) -> ir.Kernel:
     """The kernel that sets a result to 0."""
-    return finish(emitter, [clear_loop(emitter, 0, target.shape, emitter.buffer(target, True), "sum", "float")])
+    return finish(emitter, [clear_loop(emitter, 0, target.shape, emitter.buffer(target, True), "sum", target.dtype)])

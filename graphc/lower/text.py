@@ -8,6 +8,7 @@ import sympy
 
 from graphc.expr.affine import Affine
 from graphc.expr.operation import Linalg, Random
+from graphc.expr.places import written
 from graphc.expr.stage import Stage, index_symbol, read_symbol
 from graphc.expr.tensor import Tensor
 
@@ -35,7 +36,8 @@ def formula_text(tensor: Tensor, name: Callable[[Tensor], str]) -> str:
     body = str(op.body.xreplace(symbols | op.dim_values()))
     left = ", ".join(_place(p, letters, reads) for p in op.write)
     head = f"{name(tensor)}[{left}]" if op.write else name(tensor)
-    reduced = ", ".join(letters[k] for k in op.reduced)
+    own = written(op) or ()
+    reduced = ", ".join(letters[k] for k in range(len(op.extents)) if k not in own)
     return f"{head} = {op.reducer} over {reduced}: {body}" if op.reducer and reduced else f"{head} = {body}"
 
 

@@ -16,7 +16,7 @@ from graphc.reference.evaluate import evaluate_stage
 
 __all__ = ["fold_constants"]
 
-_LARGEST = 4096  # entries of a box that is worth computing now
+_LARGEST = 1 << 16  # entries of a box that is worth computing now
 
 
 def fold_constants(outputs: Sequence[Tensor]) -> list[Tensor]:
@@ -24,7 +24,7 @@ def fold_constants(outputs: Sequence[Tensor]) -> list[Tensor]:
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         op = node.op
-        if not inputs or any(t.kind != "constant" for t in inputs):
+        if any(t.kind != "constant" for t in inputs) or (not inputs and not (isinstance(op, Stage) and op.reducer is not None)):
             return None
         if isinstance(op, Reshape) and not any(isinstance(e, Dim) for e in op.shape):
             return [constant(inputs[0].value.reshape(op.shape), dtype=node.outputs[0].dtype)]

@@ -1,8 +1,8 @@
-"""Padding: what a sum of products reads as 0 around a tensor is written around a copy of it, once.
+"""Padding: what a window reads around a tensor is written around a copy of it, once.
 
-A padded convolution, or the gradient of one, reads each entry many times, and asks at each whether it is inside. With the
-zeros in memory nothing is asked, and the sum of products goes to the kernel for contractions. The copy is a stage that
-writes into the middle of its result: what computes the tensor entry by entry is computed right there.
+A padded convolution or pool, or the gradient of one, reads each entry many times, and asks at each whether it is inside.
+With the padding in memory nothing is asked, and a sum of products goes to the kernel for contractions. Zeros stand around a
+stage that writes into the middle of its result: what computes the tensor entry by entry is computed right there.
 """
 
 from __future__ import annotations
@@ -12,46 +12,89 @@ from collections.abc import Sequence
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
 from graphc.expr.dims import Extent, provably_at_least
-from graphc.expr.graph import rebuild
+from graphc.expr.graph import rebuild, topological
 from graphc.expr.stage import Read, Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
-from graphc.rewrite.products import contraction, nominal
+from graphc.rewrite.products import nominal
 
-__all__ = ["pad_products"]
+__all__ = ["pad_windows"]
 
-_TIMES = 4  # how often each entry of the copy must at least be used
+Widths = tuple[tuple[int, int], ...]
+_Copy = tuple[Tensor, float]  # a tensor, and what stands around it
+_TIMES = 2  # how often each entry of the copy must at least be read, by all who read it
 
 
-def pad_products(outputs: Sequence[Tensor]) -> list[Tensor]:
-    """The graph in which sums of products read tensors with their zeros around them."""
-    made: dict[tuple[Tensor, tuple[tuple[int, int], ...]], Tensor] = {}
+def pad_windows(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The graph in which windows read tensors with their padding around them, one copy for all that read a tensor alike."""
+    users, wanted = _users(outputs)
+    made: dict[_Copy, Tensor] = {}
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         op, out = node.op, node.outputs[0]
-        if not isinstance(op, Stage) or all(r.outside is None for r in op.reads) or contraction(out, padded=True) is None:
+        if node not in users or not isinstance(op, Stage):
             return None
         reads: list[Access] = []
         for read in op.reads:
-            source = inputs[read.operand]
-            widths = _widths(read, source, op.extents)
-            if widths is None:
-                return None
-            if any(w != (0, 0) for w in widths):
-                shape = [e + low + high for e, (low, high) in zip(source.shape, widths, strict=True)]
-                if nominal(op.extents) < _TIMES * nominal(shape):
-                    return None
-                key = (source, widths)
-                source = made[key] = made[key] if key in made else _padded(source, widths, shape)
-            reads.append((source, tuple(p + low for p, (low, _) in zip(read.coords, widths, strict=True))))
+            now = inputs[read.operand]
+            if read.outside is None:
+                reads.append((now, read.coords))
+                continue
+            copy = (node.inputs[read.operand], read.outside)
+            widths = wanted[copy]
+            if copy not in made:
+                made[copy] = _padded(now, widths, read.outside) if any(w != (0, 0) for w in widths) else now
+            reads.append((made[copy], tuple(p + low for p, (low, _) in zip(read.coords, widths, strict=True))))
         return stage(
-            op.extents, reads, op.body.xreplace(op.dim_values()), write=op.write, shape=op.shape, reducer=op.reducer,
+            op.extents, reads, op.body.xreplace(op.dim_values()), write=op.write, shape=op.shape, reducer=op.reducer, guarded=op.guarded,
             dtype=out.dtype, name=out.name, call=out.call, guards=node.guards, origin=node.origin,
         ).node.outputs  # fmt: skip
 
     return rebuild(outputs, change)
 
 
-def _widths(read: Read, source: Tensor, extents: Sequence[Extent]) -> tuple[tuple[int, int], ...] | None:
+def _users(outputs: Sequence[Tensor]) -> tuple[set[Node], dict[_Copy, Widths]]:
+    """The stages that will read copies, and how wide the padding of each copy is: as wide as any of them wants."""
+    asking = {node: found for node in topological(outputs) if (found := _wanted(node))}
+    steps: dict[_Copy, float] = {}
+    for node, found in asking.items():
+        for copy, _ in found:
+            assert isinstance(node.op, Stage)
+            steps[copy] = steps.get(copy, 0) + nominal(node.op.extents)
+    users: set[Node] = set()
+    wanted: dict[_Copy, Widths] = {}
+    for node, found in asking.items():
+        if all(steps[copy] >= _TIMES * nominal(_around(copy[0].shape, widths)) for copy, widths in found):
+            users.add(node)
+            for copy, widths in found:
+                known = wanted.get(copy, widths)
+                wanted[copy] = tuple((max(a, c), max(b, d)) for (a, b), (c, d) in zip(known, widths, strict=True))
+    return users, wanted
+
+
+def _wanted(node: Node) -> list[tuple[_Copy, Widths]]:
+    """What padding a stage wants around its operands; none where that is impossible or does not pay."""
+    op = node.op
+    if not isinstance(op, Stage) or op.reducer is None or all(r.outside is None for r in op.reads):
+        return []
+    if any(v < 0 for r in op.reads for p in r.coords for v in p.variables):
+        return []
+    found: list[tuple[_Copy, Widths]] = []
+    for read in op.reads:
+        if read.outside is None:
+            continue
+        source = node.inputs[read.operand]
+        widths = _widths(read, source, op.extents)
+        if widths is None or source.dtype == "bool":
+            return []
+        found.append(((source, read.outside), widths))
+    return found
+
+
+def _around(shape: Sequence[Extent], widths: Widths) -> list[Extent]:
+    return [e + low + high for e, (low, high) in zip(shape, widths, strict=True)]
+
+
+def _widths(read: Read, source: Tensor, extents: Sequence[Extent]) -> Widths | None:
     """How many zeros a read wants before and after each axis; ``None`` where that is no number."""
     found: list[tuple[int, int]] = []
     for place, size in zip(read.coords, source.shape, strict=True):
@@ -66,8 +109,14 @@ def _widths(read: Read, source: Tensor, extents: Sequence[Extent]) -> tuple[tupl
     return tuple(found)
 
 
-def _padded(source: Tensor, widths: Sequence[tuple[int, int]], shape: Sequence[Extent]) -> Tensor:
-    """A tensor with zeros around it."""
+def _padded(source: Tensor, widths: Widths, outside: float) -> Tensor:
+    """A tensor with a number around it."""
+    shape = _around(source.shape, widths)
     places = tuple(Affine.variable(axis) for axis in range(source.ndim))
-    write = tuple(p + low for p, (low, _) in zip(places, widths, strict=True))
-    return stage(source.shape, [(source, places)], read_symbol(0), write=write, shape=shape, reducer="sum", dtype="float", origin=source.origin)
+    if outside == 0:
+        write = tuple(p + low for p, (low, _) in zip(places, widths, strict=True))
+        return stage(
+            source.shape, [(source, places)], read_symbol(0), write=write, shape=shape, reducer="sum", dtype=source.dtype, origin=source.origin
+        )
+    inner = tuple(p - low for p, (low, _) in zip(places, widths, strict=True))
+    return stage(shape, [(source, inner, outside)], read_symbol(0), dtype=source.dtype, origin=source.origin)

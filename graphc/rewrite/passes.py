@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from graphc.expr.tensor import Node, Tensor
+from graphc.rewrite.borders import split_borders
 from graphc.rewrite.chains import sum_in_turn
 from graphc.rewrite.common import merge_common
 from graphc.rewrite.constants import fold_constants
 from graphc.rewrite.factors import take_out_factors
 from graphc.rewrite.layouts import lay_out_products
 from graphc.rewrite.moves import fold_moves
-from graphc.rewrite.padding import pad_products
+from graphc.rewrite.padding import pad_windows
 from graphc.rewrite.residues import split_residues
 
 __all__ = ["PASSES", "rewrite"]
@@ -24,8 +25,9 @@ PASSES: dict[str, Pass] = {
     "factors": lambda outputs, _: take_out_factors(outputs),
     "chains": lambda outputs, _: sum_in_turn(outputs),
     "residues": lambda outputs, _: split_residues(outputs),
-    "padding": lambda outputs, _: pad_products(outputs),
+    "padding": lambda outputs, _: pad_windows(outputs),
     "layouts": lambda outputs, _: lay_out_products(outputs),
+    "borders": lambda outputs, _: split_borders(outputs),
     "common": merge_common,
 }
 
