@@ -49,8 +49,8 @@ class Calls:
             return list(results)
         _once(self.own)
         results = self._find_states(results, others)
-        reached = _in_training(results)
-        beside = [a for a in (*self.inner, *self.own) if a.node not in reached]
+        reached = {n.op.number for n in _in_training(results) if isinstance(n.op, Assign)}
+        beside = [a for a in (*self.inner, *self.own) if _number(a) not in reached]
         return [_shown(carry(t, beside), t) for t in results] if beside else results
 
     def _find_states(self, results: Sequence[Tensor], others: Iterable[Tensor]) -> list[Tensor]:
@@ -126,6 +126,11 @@ def _in_training(results: Iterable[Tensor]) -> set[Node]:
             seen.add(node)
             stack.extend(t.node for t in (node.inputs[:1] if isinstance(node.op, Phase) else node.inputs))
     return seen
+
+
+def _number(assigned: Tensor) -> int:
+    assert isinstance(assigned.op, Assign)
+    return assigned.op.number
 
 
 def _once(assigned: Iterable[Tensor]) -> None:

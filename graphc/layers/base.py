@@ -119,7 +119,7 @@ class Layer:
             self._path = _free_name(self.name, flat)
         self._ensure_built(given)
         before = len(self._losses)
-        result = collected(lambda: self.read(given, training, options), lambda: self._losses[before:])
+        result = self.read(given, training, options)
         regularizer = getattr(self, "activity_regularizer", None)
         if isinstance(result, list | tuple):
             marked = type(result)(self._mark(t, flat) for t in result)
@@ -133,13 +133,16 @@ class Layer:
 
     def read(self, given: list[Any], training: bool | None, options: Mapping[str, Any]) -> Any:
         """What ``call`` gives, in one reading or in both: a ``call`` that has an argument ``training`` is told which."""
+        start = len(self._losses)
+
+        def made(inputs: list[Any], **more: bool) -> Any:
+            return collected(lambda: self.call(*inputs, **options, **more), lambda: self._losses[start:])
+
         if "training" not in inspect.signature(self.call).parameters:
-            if training is None:
-                return self.call(*given, **options)
-            return in_one(lambda held: self.call(*held, **options), given, training, self._losses)
+            return made(given) if training is None else in_one(made, given, training, self._losses)
         if training is not None:
-            return self.call(*given, training=training, **options)
-        return in_both(lambda now: self.call(*given, training=now, **options), self._losses)
+            return made(given, training=training)
+        return in_both(lambda now: made(given, training=now), self._losses)
 
     def _ensure_built(self, given: list[Any]) -> None:
         if self.built:

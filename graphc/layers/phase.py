@@ -77,7 +77,8 @@ def in_one(call: Callable[[list[Any]], Any], given: Sequence[Any], training: boo
         return leaf
 
     count = len(terms)
-    result = call([[stand_in(t) for t in x] if isinstance(x, list | tuple) else stand_in(x) for x in given])
+    with collecting(apart=True):
+        result = call([[stand_in(t) for t in x] if isinstance(x, list | tuple) else stand_in(x) for x in given])
     listed = _listed(result)
     made = substitute(resolve_phase([*listed, *terms[count:]], 0 if training else 1), held)
     terms[count:] = made[len(listed) :]

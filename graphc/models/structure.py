@@ -12,7 +12,6 @@ from graphc.expr.tensor import METHODS, Tensor
 from graphc.initializers import initialise
 from graphc.layers.base import Layer, LayerOutput, layers_of, unique
 from graphc.layers.core import AutomaticInput, Input
-from graphc.layers.phase import collected
 from graphc.models.feeding import features
 from graphc.models.reuse import apply_again
 from graphc.models.summary import summary_text
@@ -201,7 +200,7 @@ class Structure(Layer):
         """Build a subclass that has ``call`` alone."""
         kinds = kinds or ["float"] * len(shapes)
         given = [Input(tuple(s[1:]), dtype=kind) for s, kind in zip(shapes, kinds, strict=True)]
-        outputs = collected(lambda: self.read(given, None, {}))
+        outputs = self.read(given, None, {})
         self._connect(given if len(given) > 1 else given[0], outputs)
 
     @property
