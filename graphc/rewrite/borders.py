@@ -79,8 +79,9 @@ def _inside(read: Read, source: Tensor) -> list[tuple[Affine, Affine]]:
 
 def _condition(relation: Any, indices: int) -> Affine | None:
     """A comparison of indices; ``None`` where it is about anything else."""
-    left, right = relation.args if isinstance(relation, GreaterThan | StrictGreaterThan) else reversed(relation.args)
-    difference: Any = sympy.expand(left - right)
+    sides: tuple[Any, ...] = relation.args
+    greater, less = sides if isinstance(relation, GreaterThan | StrictGreaterThan) else sides[::-1]
+    difference: Any = sympy.expand(greater - less)
     if isinstance(relation, StrictGreaterThan | StrictLessThan):
         difference = difference - 1
     terms: list[tuple[int, int]] = []
