@@ -18,7 +18,8 @@ import numba
 __all__ = ["cofactor", "cofactor1", "cofactor2", "determinant", "inverse", "logdet"]
 
 _NOISE = 2.0**49  # see graphc/reference/matrices.py: beyond it rounding decides every digit of an inverse
-_jit: Any = numba.njit(error_model="numpy", fastmath={"contract"})
+# Put wholly into the kernels that call them, so that no code for calls from Python is kept with the machine code.
+_jit: Any = numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @_jit
@@ -33,11 +34,16 @@ def _load(w: Any, x: Any, start: int, n: int) -> bool:
 
 
 @_jit
+def _exchange(w: Any, a: int, b: int) -> None:
+    kept = w[a]
+    w[a] = w[b]
+    w[b] = kept
+
+
+@_jit
 def _swap(w: Any, a: int, b: int, step: int, n: int) -> None:
     for k in range(n):
-        kept = w[a + k * step]
-        w[a + k * step] = w[b + k * step]
-        w[b + k * step] = kept
+        _exchange(w, a + k * step, b + k * step)
 
 
 @_jit
@@ -65,7 +71,7 @@ def _eliminate(w: Any, n: int, order: int) -> float:
             sign = -sign
             _swap(w, at * n, k * n, 1, n)
             if order > 0:
-                _swap(w, order + at, order + k, 1, 1)
+                _exchange(w, order + at, order + k)
         if w[k * n + k] != 0.0:
             _below(w, k, n)
     return sign
@@ -133,7 +139,7 @@ def _singular(w: Any, x: Any, start: int, b: int, n: int) -> bool:
 
 @_jit
 def inverse(control: Any, y: Any, x: Any, w: Any, count: int, n: int, code: int) -> None:
-    """The inverses; a singular matrix leaves ``code`` and its position in the control words. ``w``: 2 n² + n numbers."""
+    """The inverses; the first singular matrix leaves ``code`` and its position in the control words. ``w``: 2 n² + n numbers."""
     b, order = n * n, 2 * n * n
     for m in range(count):
         start = m * n * n
@@ -146,7 +152,7 @@ def inverse(control: Any, y: Any, x: Any, w: Any, count: int, n: int, code: int)
                 w[b + i * n + int(w[order + i])] = 1.0
             _lower(w, b, n)
             _upper(w, b, n)
-            if _singular(w, x, start, b, n):
+            if _singular(w, x, start, b, n) and control[3] == 0:
                 control[3] = code
                 control[5] = m
         for k in range(n * n):
@@ -169,11 +175,11 @@ def _eliminate_wholly(w: Any, n: int, rows: int, columns: int) -> float:
         if row != k:
             sign = -sign
             _swap(w, row * n, k * n, 1, n)
-            _swap(w, rows + row, rows + k, 1, 1)
+            _exchange(w, rows + row, rows + k)
         if column != k:
             sign = -sign
             _swap(w, column, k, n, n)
-            _swap(w, columns + column, columns + k, 1, 1)
+            _exchange(w, columns + column, columns + k)
         if w[k * n + k] == 0.0:  # so is all the rest
             break
         _below(w, k, n)
@@ -300,9 +306,7 @@ def _second(w: Any, c: int, p: int, q: int, e: int, n: int) -> None:
             total = 0.0
             for k in range(n):
                 kk, bk, kb, ka, ba = k * n + k, b * n + k, k * n + b, k * n + a, b * n + a
-                total = total + w[e + k] * (
-                    w[p + bk] * w[q + ka] + w[q + bk] * w[p + ka] - w[p + ba] * w[q + kk] - w[q + ba] * w[p + kk]
-                )
+                total = total + w[e + k] * (w[p + bk] * w[q + ka] + w[q + bk] * w[p + ka] - w[p + ba] * w[q + kk] - w[q + ba] * w[p + kk])
                 diagonal = diagonal + w[e + k] * (w[p + b * n + b] * w[q + kk] - w[p + bk] * w[q + kb])
             w[c + a * n + b] = total
         w[c + a * n + a] = diagonal

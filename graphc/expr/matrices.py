@@ -40,7 +40,8 @@ def linalg(
     return make(Linalg(kind, label or x.label), operands, shape, "float", call=call, guards=guards, origin=origin)
 
 
-def singular_message(label: Any, place: int, count: int) -> str:
-    """What to say where one of ``count`` matrices has no inverse."""
+def singular_message(label: Any, place: int, count: int, origin: Any = None) -> str:
+    """What to say where one of ``count`` matrices has no inverse; ``origin`` is the line that asks for it."""
     which = f"matrix {place} of {label}" if count > 1 else str(label)
-    return f"{which} is singular at this value, so it has no inverse: check what it is made of, or add a small multiple of the identity to it"
+    line = f" (declared at {origin})" if origin is not None else ""
+    return f"{which} is singular at this value, so it has no inverse: check what it is made of, or add a small multiple of the identity to it{line}"

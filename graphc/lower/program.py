@@ -12,6 +12,7 @@ from graphc.expr.build import stage
 from graphc.expr.dims import Extent, product
 from graphc.expr.graph import assigns, topological
 from graphc.expr.operation import Assign, Leaf, Linalg, Random, Reshape, Scan
+from graphc.expr.origin import Origin
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower import ir
@@ -38,10 +39,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Regular:
-    """What a check for singular matrices is about: what the user calls them, and how many there are."""
+    """What a check for singular matrices is about: what the user calls them, how many there are, and the line that inverts them."""
 
     label: str
     count: Extent
+    origin: Origin
 
 
 @dataclass
@@ -158,7 +160,7 @@ class _Lowering:
     def _singular(self, tensor: Tensor) -> int:
         op = tensor.op
         assert isinstance(op, Linalg)
-        return self._code(Regular(op.label, product(tensor.shape[:-2])))
+        return self._code(Regular(op.label, product(tensor.shape[:-2]), tensor.origin))
 
     def _code(self, check: Check | Regular) -> int:
         """What the error word is where a check fails."""

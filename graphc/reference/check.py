@@ -76,9 +76,10 @@ class GradientReport:
 
 
 def sample(
-    tensors: Sequence[Tensor], seed: int = 0, given: Mapping[Tensor, Any] | None = None, within: tuple[float, float] = (-1.5, 1.5)
-) -> dict[Tensor, Any]:
-    """Random arrays for inputs, with distinct sizes for the named dimensions that ``given`` leaves open."""
+    tensors: Sequence[Tensor], seed: int = 0, given: Mapping[Tensor, Any] | None = None, within: tuple[float, float] = (-1.5, 1.5),
+    drawn: Sequence[int] = _SIZES,
+) -> dict[Tensor, Any]:  # fmt: skip
+    """Random arrays for inputs, with distinct sizes, ``drawn`` in turn, for the named dimensions that ``given`` leaves open."""
     rng = np.random.default_rng(seed)
     values: dict[Tensor, Any] = dict(given or {})
     sizes: dict[str, int] = {}
@@ -88,7 +89,7 @@ def sample(
                 sizes[extent.names[0]] = size
     for tensor in tensors:
         for name in (n for e in tensor.shape if isinstance(e, Dim) for n in e.names):
-            sizes.setdefault(name, _SIZES[len(sizes) % len(_SIZES)])
+            sizes.setdefault(name, drawn[len(sizes) % len(drawn)])
     for tensor in tensors:
         if tensor in values:
             continue
@@ -119,6 +120,8 @@ def check_gradients(y: Tensor, wrt: Any = None, at: Mapping[Tensor, Any] | None 
         True
     """
     y = operand(y)
+    if at is not None and not (isinstance(at, Mapping) and all(isinstance(t, Tensor) for t in at)):
+        raise DataError("the points are given as a dict from tensors to arrays: gx.check_gradients(y, at={x: array})")
     found = leaves(y)
     variables = [t for t in found.values() if t.dtype == "float" and t.kind != "state"] if wrt is None else wrt
     variables = list(variables) if isinstance(variables, list | tuple) else [variables]
@@ -129,12 +132,27 @@ def check_gradients(y: Tensor, wrt: Any = None, at: Mapping[Tensor, Any] | None 
     for v in variables:
         if v not in found.values() and v not in (at or {}):
             raise DataError(f"{v.describe()} is no input of {y.label}, so there is nothing to vary")
-    own = {leaf: leaf.value for leaf in found.values() if leaf.kind != "input"}
-    values = sample(inputs, seed, own | dict(at or {}))
-    at_point = Prepared([y], values)
+    given = {leaf: leaf.value for leaf in found.values() if leaf.kind != "input"} | dict(at or {})
+    try:
+        return _checked(y, variables, inputs, given, seed, _SIZES)
+    except DataError as error:
+        try:  # of A'A and AA' one has no inverse where A is not square
+            return _checked(y, variables, inputs, given, seed, (*_SIZES[1::-1], *_SIZES[2:]))
+        except DataError:
+            raise error from None
+
+
+def _checked(y: Tensor, variables: list[Tensor], inputs: list[Tensor], given: dict[Tensor, Any], seed: int, sizes: Sequence[int]) -> GradientReport:
+    """The report for these sizes of named dimensions.
+
+    Raises:
+        DataError: where something has no value at the points drawn.
+    """
+    at_point = Prepared([y], sample(inputs, seed, given, drawn=sizes))
     value: Any = np.nan
+    values: dict[Tensor, Any] = {}
     for within in _DOMAINS:
-        values = sample(inputs, seed, own | dict(at or {}), within)
+        values = sample(inputs, seed, given, within, sizes)
         (value,) = at_point(values, seed=seed)
         if np.all(np.isfinite(value)):
             break

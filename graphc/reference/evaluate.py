@@ -145,7 +145,7 @@ def _apply(node: Node, inputs: list[Array], sizes: Mapping[str, int], floats: An
     if isinstance(op, Scan):
         return _scan(op, inputs, sizes, floats, draw)
     if isinstance(op, Linalg):
-        return [linalg_value(op, inputs, floats)]
+        return [linalg_value(op, inputs, floats, node.origin)]
     shape = tuple(extent_value(e, sizes, out) for e in out.shape)
     if isinstance(op, Reshape):
         return [inputs[0].reshape(shape)]

@@ -23,8 +23,8 @@ Array = Any
 NOISE = 2.0**49
 
 
-def linalg_value(op: Linalg, operands: Sequence[Array], dtype: Any) -> Array:
-    """The value of one operation for stacks of matrices.
+def linalg_value(op: Linalg, operands: Sequence[Array], dtype: Any, origin: Any) -> Array:
+    """The value of one operation for stacks of matrices, which the line ``origin`` asks for.
 
     Raises:
         DataError: for a singular matrix that is to be inverted.
@@ -34,7 +34,7 @@ def linalg_value(op: Linalg, operands: Sequence[Array], dtype: Any) -> Array:
     x = np.where(fine[..., None, None], x, np.eye(x.shape[-1]))
     with np.errstate(all="ignore"):
         if op.kind == "inverse":
-            value = _inverse(x, op.label)
+            value = _inverse(x, op.label, origin)
         elif op.kind == "determinant":
             value = np.linalg.det(x)
         elif op.kind == "logdet":
@@ -45,7 +45,7 @@ def linalg_value(op: Linalg, operands: Sequence[Array], dtype: Any) -> Array:
         return np.where(mask, value, np.nan).astype(dtype)
 
 
-def _inverse(x: Array, label: str) -> Array:
+def _inverse(x: Array, label: str, origin: Any) -> Array:
     count = int(np.prod(x.shape[:-2], dtype=np.int64))
     flat = x.reshape(count, *x.shape[-2:])
     result = np.empty_like(flat)
@@ -53,10 +53,10 @@ def _inverse(x: Array, label: str) -> Array:
         try:
             result[k] = np.linalg.inv(flat[k])
         except np.linalg.LinAlgError:
-            raise DataError(singular_message(label, k, count)) from None
+            raise DataError(singular_message(label, k, count, origin)) from None
         spread = (np.abs(result[k]) * np.abs(flat[k]).T).sum(axis=-1)
         if np.any((spread >= NOISE) & (spread < np.inf)):
-            raise DataError(singular_message(label, k, count))
+            raise DataError(singular_message(label, k, count, origin))
     return result.reshape(x.shape)
 
 

@@ -239,7 +239,7 @@ class Compiled:
         if code:
             check = self.program.checks[code - 1]
             if isinstance(check, Regular):
-                raise DataError(singular_message(check.label, place, bound.size(check.count)))
+                raise DataError(singular_message(check.label, place, bound.size(check.count), check.origin))
             ids = check.ids.label if check.ids is not None else ""
             target = check.tensor.label if check.tensor.name or check.tensor.call else ""
             raise DataError(id_message(ids, place, target, check.axis, bound.size(check.size)))
