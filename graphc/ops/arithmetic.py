@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sympy
 
 from graphc.errors import DeclarationError
@@ -126,6 +127,7 @@ def declare(row: Elementwise) -> Callable[..., Tensor]:
     return function
 
 
+_POWER = next(row for row in ELEMENTWISE if row.name == "power")
 _FUNCTIONS: dict[str, Callable[..., Tensor]] = {row.name: declare(row) for row in ELEMENTWISE}
 
 abs = _FUNCTIONS["abs"]
@@ -154,7 +156,6 @@ minimum = _FUNCTIONS["minimum"]
 multiply = _FUNCTIONS["multiply"]
 negative = _FUNCTIONS["negative"]
 not_equal = _FUNCTIONS["not_equal"]
-power = _FUNCTIONS["power"]
 reciprocal = _FUNCTIONS["reciprocal"]
 relu = _FUNCTIONS["relu"]
 sigmoid = _FUNCTIONS["sigmoid"]
@@ -168,6 +169,18 @@ subtract = _FUNCTIONS["subtract"]
 tan = _FUNCTIONS["tan"]
 tanh = _FUNCTIONS["tanh"]
 where = _FUNCTIONS["where"]
+
+
+def power(x: Any, y: Any) -> Tensor:
+    """``x`` to the power ``y``; for a variable exponent the derivative by it is 0 where ``x`` is 0.
+
+    Entry by entry; shapes broadcast as NumPy's do. Whole numbers to the power of whole numbers that may be negative are
+    floats.
+    """
+    result = _FUNCTIONS["power"](x, y)
+    if isinstance(result, Tensor) and result.dtype == "int" and isinstance(y, Tensor) and (y.kind != "constant" or np.any(y.value < 0)):
+        return elementwise(_POWER.symbol, _POWER.formula, (x, y), dtype="float", latex=_POWER.latex)
+    return result
 
 
 def clip(x: Any, lower: Any, upper: Any) -> Tensor:

@@ -18,6 +18,7 @@ GRADIENTS: list[Mistake] = [
     ("by a number", lambda: gx.grad(gx.sum(v()), 3), gx.GraphcError, ("3",)),
     ("by text", lambda: gx.grad(gx.sum(v()), "v"), gx.GraphcError, ("v",)),
     ("by integers", lambda: gx.grad(gx.sum(gx.exp(t := ids())), t), gx.GraphcError, ("ids", "int")),
+    ("points for text", lambda: gx.check_gradients(gx.sum(v() ** 2), at={"v": np.zeros(5)}), gx.DataError, ("at={x: array}",)),
     ("of a number", lambda: gx.grad(3.0, v()), gx.GraphcError, ("3.0",)),
     ("an unknown word for unconnected", lambda: gx.grad(gx.sum(t := v()), t, unconnected="ignore"), gx.GraphcError, ("ignore",)),
     ("a cotangent of another shape", lambda: gx.vjp(2 * (t := v()), t, np.zeros(4)), gx.GraphcError, ("(4,)", "5")),

@@ -117,6 +117,10 @@ KINKS = [
     Row("power", "a negative base, a whole exponent", (Arg((4,), values=[-2.0, -1.0, 0.5, 3.0]),), lambda a: gx.power(a, 3), lambda a: a**3),
     Row("power", "exponent 1/2 at 4", (Arg((2,), values=[4.0, 9.0]),), lambda a: a**0.5, np.sqrt),
     Row("power", "exponent 0", (Arg((3,), values=[0.0, -1.0, 2.0]),), lambda a: a**0, lambda a: a**0, False, lambda a, w: [w * 0]),
+    Row("power", "whole numbers to variable ones", (Arg((4,), values=[2, 3, -2, 1], kind="int"), Arg((4,), values=[3, -1, -2, 0], kind="int")), gx.power, lambda a, b: a.astype(float) ** b, False),
+    Row("power", "whole numbers to fixed ones", (Arg((3,), values=[2, 3, -2], kind="int"),), lambda a: a**2 * a ** gx.constant([0, 1, 3]), lambda a: a**2 * a ** np.array([0, 1, 3]), False, dtype="int"),
+    Row("power", "a whole number to -1", (Arg((2,), values=[2, -4], kind="int"),), lambda a: a**-1, lambda a: 1 / a, False),
+    Row("power", "of 0 to a variable", (Arg((3,), values=[0.0, 1.0, 2.0]),), lambda a: 0**a, lambda a: 0.0**a, False, lambda a, w: [w * 0]),
     Row("power", "exponent -1", (Arg((3,), 0.5, 2),), lambda a: a**-1, lambda a: 1 / a),
     Row("power", "a number to a tensor", (Arg((3,)),), lambda a: 2**a, lambda a: 2.0**a),
 ]
