@@ -11,6 +11,16 @@ from tests.errors.common import Mistake, W, X, ids, v
 SHAPES: list[Mistake] = [
     ("matmul", lambda: X() @ W(), gx.ShapeError, ("X(n, 3)", "W(4, 2)", "3", "4")),
     ("matmul with a scalar", lambda: gx.scalar("a") @ W(), gx.ShapeError, ("a (scalar)", "W(4, 2)", "*")),
+    ("the inverse of what is not square", lambda: gx.linalg.inv(W()), gx.ShapeError, ("W(4, 2)", "linalg.inv", "4 and 2", "square", "A.T @ A")),
+    ("the determinant of a vector", lambda: gx.linalg.det(v()), gx.ShapeError, ("v(5,)", "linalg.det", "square")),
+    ("the log-determinant of a number", lambda: gx.linalg.logdet(3.0), gx.ShapeError, ("3.0", "linalg.logdet", "square")),
+    (
+        "the inverse of names that differ",
+        lambda: gx.evaluate(gx.linalg.inv(t := gx.tensor("A", ("n", "m"))), {t: np.ones((2, 3))}),
+        gx.ShapeError,
+        ("A(n, m)", "n = 2"),
+    ),
+    ("the inverse of text", lambda: gx.linalg.inv("A"), gx.DeclarationError, ("'A'",)),
     ("broadcasting", lambda: v() + W(), gx.ShapeError, ("v(5,)", "W(4, 2)")),
     ("a named intermediate", lambda: (v() * 2).named("h") + W(), gx.ShapeError, ("h(5,)", "W(4, 2)")),
     ("where", lambda: gx.where(v() > 0, W(), 0.0), gx.ShapeError, ("W(4, 2)",)),

@@ -37,6 +37,14 @@ MEANINGS = [
     ("norm1(w) + .5e1", np.abs(w).sum() + 5),
     (" sum ( log( 1+exp( -y.*(X*w) ) ) ) ", np.log1p(np.exp(-y * (X @ w))).sum()),
     ("w .^ 2", w**2),
+    ("w'*inv(A)*w", w @ np.linalg.inv(A) @ w),
+    ("A^-1*w", np.linalg.inv(A) @ w),
+    ("(A*A')^(-1)", np.linalg.inv(A @ A.T)),
+    ("inv(A)'*w", np.linalg.inv(A).T @ w),
+    ("det(A)", np.linalg.det(A)),
+    ("logdet(A'*A)", 2 * np.log(abs(np.linalg.det(A)))),
+    ("log(det(A'*A))", 2 * np.log(abs(np.linalg.det(A)))),
+    ("tr(inv(A'))", np.trace(np.linalg.inv(A))),
 ]
 
 
@@ -60,6 +68,10 @@ REFUSED = [
     ("w + w'", "transpose one of them"),
     ("w / w", "entry by entry"),
     ("tr(w)", "takes a matrix"),
+    ("inv(w)", "takes a matrix"),
+    ("A^-2", "entry by entry"),
+    ("A^a", "entry by entry"),
+    ("logdet(X)", "square"),
     ("diag(a)", "a vector or a matrix"),
     ("__import__('os')", "unknown"),
     ("w; w", "no part of a formula"),
@@ -71,7 +83,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "message"), REFUSED, ids=[row[0][:20] for row in REFUSED])
 def test_what_is_refused(text: str, message: str) -> None:
-    shapes = SHAPES if text != "X*y" else {"X": (4, 3), "y": (4,)}
+    shapes = SHAPES if text not in ("X*y", "logdet(X)") else {"X": (4, 3), "y": (4,)}
     with pytest.raises(gx.GraphcError, match=message):
         gx.parse(text, shapes)
 
