@@ -53,7 +53,7 @@ class Model(Structure):
         self.best: Best | None = None
         self.epochs_done = 0
         self.plans: dict[Any, Any] = {}
-        self._compiled_flags: dict[Layer, bool] = {}
+        self.compiled_flags: dict[Layer, bool] = {}  # of each layer, whether it was trainable when the model was compiled
         self._losses_given: Any = None
         self._metrics_given: Any = None
         self._shares: Any = None
@@ -96,7 +96,7 @@ class Model(Structure):
 
         check_target(target)
         self.plans = {}
-        self._compiled_flags = self.flags
+        self.compiled_flags = self.flags
 
     @contextmanager
     def as_compiled(self) -> Generator[None]:
@@ -105,21 +105,12 @@ class Model(Structure):
         That is how a part of another model is kept from being trained by that other model, and goes on by itself.
         """
         now = self.flags
-        if not self.trainable and self._compiled_flags.get(self):
-            self.set_flags(self._compiled_flags)
+        if not self.trainable and self.compiled_flags.get(self):
+            self.set_flags(self.compiled_flags)
         try:
             yield
         finally:
             self.set_flags(now)
-
-    @property
-    def compiled_flags(self) -> dict[Layer, bool]:
-        """Of each layer whether it was trainable when the model was compiled."""
-        return dict(self._compiled_flags)
-
-    @compiled_flags.setter
-    def compiled_flags(self, flags: Mapping[Layer, bool]) -> None:
-        self._compiled_flags = dict(flags)
 
     @property
     def trained(self) -> tuple[tuple[Tensor, ...], tuple[Layer, ...]]:

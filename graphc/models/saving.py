@@ -10,7 +10,6 @@ import inspect
 import io
 import json
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,9 +62,8 @@ def save_model(model: Any, path: Any, best: Any = None) -> None:
         "dtype": model.float_type,
         "compiled": None if optimizer is None else _compiled(model, plans, ref),
     }
-    if optimizer is not None:
-        known = {layer: encoder.layer(layer) for layer in encoder.layers} | {model: -1}
-        content["compiled"]["flags"] = [[known[layer], on] for layer, on in model.compiled_flags.items() if layer in known]
+    known = {layer: encoder.layer(layer) for layer in encoder.layers} | {model: -1}
+    content["compiled_flags"] = [[known[layer], on] for layer, on in model.compiled_flags.items() if layer in known]
     content["layer_table"] = [_layer(encoder, layer) for layer in encoder.layers]
     content["nodes"] = encoder.nodes
     if best is not None:
@@ -242,7 +240,8 @@ def _restore(content: Any, arrays: list[Any]) -> Model:
     model.seed, model.epochs_done = int(content["seed"]), int(content["epochs_done"])
     compiled = content["compiled"]
     if compiled is not None:
-        _restore_training(model, compiled, str(content["dtype"]), at, layers)
+        flags = {model if k < 0 else layers[k]: bool(on) for k, on in content["compiled_flags"]}
+        _restore_training(model, compiled, str(content["dtype"]), at, flags)
     verify(decoder.tensors)
     if "best" in content:
         monitor, value, places, epochs = content["best"]
@@ -250,7 +249,7 @@ def _restore(content: Any, arrays: list[Any]) -> Model:
     return model
 
 
-def _restore_training(model: Model, data: Any, dtype: str, at: Any, layers: Sequence[Layer]) -> None:
+def _restore_training(model: Model, data: Any, dtype: str, at: Any, flags: dict[Layer, bool]) -> None:
     functions = [_restored_loss(entry) for entry, _, _ in data["losses"]]
     wanted = [[metrics.get(m["name"]) if m["known"] else RestoredLoss(m["name"], None) for m in ms] for _, _, ms in data["losses"]]
     several = len(functions) > 1
@@ -258,7 +257,7 @@ def _restore_training(model: Model, data: Any, dtype: str, at: Any, layers: Sequ
         _restored_optimizer(data["optimizer"], at), functions if several else functions[0],
         loss_weights=[share for _, share, _ in data["losses"]], metrics=wanted if several else wanted[0], target=data["target"], dtype=dtype,
     )  # fmt: skip
-    model.compiled_flags = {model if k < 0 else layers[k]: bool(on) for k, on in data["flags"]}
+    model.compiled_flags = flags
     trained = model.trained
     for plan in data["plans"]:
         kinds = tuple((kind, tuple(shape)) for kind, shape in plan["kinds"])
