@@ -97,7 +97,7 @@ class Scalars:
                 known[part] = self.number(part == sympy.true, "bool")
             elif part.is_Integer:
                 known[part] = self.number(int(part), "int")
-            elif part.is_number and isinstance(part, sympy.Expr):
+            elif isinstance(part, sympy.Expr) and (part.is_Number or part.is_comparable):  # a function of our own is not: it is called
                 known[part] = self.number(float(part), "float")
             else:
                 known[part] = self._part(part, [known[a] for a in part.args])

@@ -140,6 +140,8 @@ def body_text(body: Any, symbols: Mapping[Any, str], emit: Callable[[str], str])
         emit: gives an expression that occurs repeatedly, or is long, a line and a name of its own; returns the name.
     """
     parts = subformulas(body)
+    for abstract in (p for p in parts if isinstance(p, scalar.Abstract)):
+        raise CompileError(f"the function {abstract.label} has no value: it is abstract. Give it a formula, gx.function(name, formula)")
     count = uses(parts)
     known: dict[Any, tuple[str, int]] = {s: (t, _ATOM) for s, t in symbols.items()}
     for part in parts:
@@ -147,7 +149,7 @@ def body_text(body: Any, symbols: Mapping[Any, str], emit: Callable[[str], str])
             continue
         if part in (sympy.true, sympy.false):
             known[part] = ("True" if part == sympy.true else "False", _ATOM)
-        elif part.is_number and isinstance(part, sympy.Expr):
+        elif isinstance(part, sympy.Expr) and (part.is_Number or part.is_comparable):  # a function of our own is not: it is called
             known[part] = _number(part)
         else:
             text = _composed(part, known.__getitem__)
