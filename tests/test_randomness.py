@@ -127,3 +127,16 @@ def test_a_scan_within_a_scan_draws_anew_in_every_iteration(reverse: bool) -> No
         again = gx.compile([last, draws, gradient], inputs=[x, start], target=target, dtype="float64")(values, 1.0, seed=5, step=0)
         assert np.array_equal(again[1], u)
         np.testing.assert_allclose(again[2], slope, rtol=1e-12)
+
+
+def test_parameters_of_a_law_may_be_tensors() -> None:
+    mu, s = gx.tensor("mu", ("n",)), gx.scalar("s")
+    z, u = gx.random.normal(("n",), mean=mu, std=s, key=1), gx.random.uniform(("n",), -s, mu, key=2)
+    plain = gx.random.normal(("n",), key=1), gx.random.uniform(("n",), key=2)
+    values = {mu: np.array([1.0, 2.0, 4.0]), s: 0.5}
+    given = gx.evaluate([z, u, *gx.grad(gx.sum(z), [mu, s])], values)
+    noise, share = gx.evaluate([mu * 0 + p for p in plain], values)
+    np.testing.assert_allclose(given[0], values[mu] + 0.5 * noise)
+    np.testing.assert_allclose(given[1], -0.5 + share * (values[mu] + 0.5))
+    np.testing.assert_allclose(given[2], 1.0)
+    np.testing.assert_allclose(given[3], noise.sum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Dim
@@ -54,8 +55,11 @@ def leaves(outputs: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
         >>> list(gx.leaves(x * w))
         ['x', 'w']
     """
+    many: Any = [outputs] if isinstance(outputs, Tensor) else outputs
+    if not isinstance(many, list | tuple) or not all(isinstance(t, Tensor) for t in cast("Sequence[Any]", many)):
+        raise DeclarationError(f"gx.leaves reads a tensor or a list of tensors, not {outputs!r}")
     found: dict[str, Tensor] = {}
-    for node in topological([outputs] if isinstance(outputs, Tensor) else outputs):
+    for node in topological(many):
         if not isinstance(node.op, Leaf) or node.op.kind == "constant":
             continue
         tensor = node.outputs[0]
@@ -153,6 +157,8 @@ def inference(y: Tensor) -> Tensor:
         >>> gx.evaluate(gx.inference(y), {x: [1.0, 2.0, 3.0]})
         array([1., 2., 3.])
     """
+    if not isinstance(y, Tensor):
+        raise DeclarationError(f"gx.inference takes one tensor, not {y!r}")
     return resolve_phase([y], 1)[0]
 
 

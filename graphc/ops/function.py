@@ -36,19 +36,33 @@ def function(name: str, formula: Callable[..., Any] | None = None) -> Callable[.
         raise DeclarationError(f"a function's name is a text that is not empty, not {name!r}")
     if formula is None:
         return _abstract(name)
-    arity = _arity(name, formula)
+    signature = _signature(name, formula)
+    arity = len(signature.parameters)
     symbols = [read_symbol(k) for k in range(arity)]
     try:
-        body = normalise(sympy.sympify(formula(*symbols)))
+        given: Any = formula(*symbols)
+        if isinstance(given, bool):
+            raise DeclarationError(
+                f"the formula of {name} is {given}, a Python truth value, so a comparison was carried out: write it with sympy.Eq, sympy.Lt, ..."
+            )
+        body: Any = None if given is None or isinstance(given, str) else sympy.sympify(given)
+        body = body if body is None else normalise(body)
     except (TypeError, sympy.SympifyError) as error:
         raise DeclarationError(f"the formula of {name} could not be read: {error}. Write it with SymPy functions, such as sympy.exp(x)") from None
+    if body is None:
+        raise DeclarationError(f"the formula of {name} is {given!r}: it must return a SymPy expression, such as x / (1 + sympy.exp(-x))")
     if not isinstance(body, sympy.Basic) or body.free_symbols - set(symbols):
         raise DeclarationError(f"the formula of {name}, {body}, has symbols that are none of its arguments")
     latex = rf"\operatorname{{{name}}}({', '.join(f'{{{k}}}' for k in range(arity))})"
 
-    def call(*values: Any) -> Tensor:
+    def call(*values: Any, **named: Any) -> Tensor:
+        if named:
+            try:
+                values = tuple(signature.bind(*values, **named).args)
+            except TypeError as error:
+                raise DeclarationError(f"{name} has the arguments {', '.join(signature.parameters)}: {error}") from None
         if len(values) != arity:
-            raise DeclarationError(f"{name} takes {arity} arguments, and {len(values)} are given")
+            raise DeclarationError(f"{name} takes {arity} arguments, {', '.join(signature.parameters)}, and {len(values)} are given")
         return elementwise(name, body, values, latex=latex)
 
     call.__name__ = call.__qualname__ = name
@@ -72,11 +86,12 @@ def _abstract(name: str) -> Callable[..., Tensor]:
     return call
 
 
-def _arity(name: str, formula: Any) -> int:
+def _signature(name: str, formula: Any) -> inspect.Signature:
     try:
-        parameters = inspect.signature(formula).parameters.values()
+        signature = inspect.signature(formula)
     except (TypeError, ValueError):
         raise DeclarationError(f"gx.function({name!r}, ...) takes a Python function of SymPy symbols, not {formula!r}") from None
+    parameters = signature.parameters.values()
     if not parameters or any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
         raise DeclarationError(f"the formula of {name} must name its arguments, such as lambda x, beta: ...")
-    return len(parameters)
+    return signature

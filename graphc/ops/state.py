@@ -156,6 +156,7 @@ def assign(target: Tensor, value: Any) -> Tensor:
     Raises:
         DeclarationError: for a target that is no state or parameter, a value of another shape, or floats for whole numbers.
     """
+    target = unalias(target) if isinstance(target, Tensor) else target
     if not isinstance(target, Tensor) or target.kind not in ("state", "parameter"):
         raise DeclarationError(f"gx.assign gives a value to a state or a parameter, not to {getattr(target, 'label', target)!r}")
     value = operand(value)
@@ -199,6 +200,8 @@ def by_phase(*, training: Any, inference: Any, updates: Any = ()) -> Tensor:
 def choice(op: Phase, training: Any, inference: Any, updates: Any = ()) -> Tensor:
     """What :func:`by_phase` gives, under a phase that a layer may freeze."""
     a, b = operand(training), operand(inference)
+    if not a.ndim or not b.ndim:  # a number may stand wherever a tensor may
+        a, b = (broadcast_to(t, other.shape) if t.ndim < other.ndim else t for t, other in ((a, b), (b, a)))
     if a.ndim != b.ndim:
         raise DeclarationError(f"the branches {a.describe()} and {b.describe()} of gx.by_phase differ in shape")
     guards: list[Guard] = []

@@ -77,6 +77,9 @@ def evaluate(
         raise DataError("the arrays are given as a dict from tensors to arrays: gx.evaluate(y, {x: array})")
     if dtype not in ("float64", "float32"):
         raise DataError(f"dtype={dtype!r}: values are computed in 'float64' or 'float32'")
+    for what, number in (("seed", seed), ("step", step)):
+        if isinstance(number, bool) or not hasattr(number, "__index__"):
+            raise DataError(f"{what}={number!r}: it is a whole number")
     wanted = [operand(t) for t in (outputs if many else [outputs])]
     leaves(wanted)  # two leaves of one name are an error
     values = evaluate_all(wanted, dict(feeds or {}), np.dtype(dtype), seed, step, _stable if stabilise else list)

@@ -64,6 +64,8 @@ DATA: list[Mistake] = [
     ),
     ("a feed for text", lambda: gx.evaluate(v(), {"v": np.zeros(5)}), gx.DataError, ("{x: array}",)),
     ("a feed that is no mapping", lambda: gx.evaluate(v(), [1, 2]), gx.GraphcError, ()),
+    ("text for a seed", lambda: gx.evaluate(gx.random.uniform((3,)), seed="a"), gx.DataError, ("seed", "'a'")),
+    ("a fraction for a step", lambda: gx.evaluate(gx.random.uniform((3,)), step=1.5), gx.DataError, ("step", "1.5")),
     ("an unknown precision", lambda: gx.evaluate(gx.constant(1.0), {}, dtype="float13"), gx.GraphcError, ("float13",)),
     ("integers as a precision", lambda: gx.evaluate(gx.constant(1.0), {}, dtype="int64"), gx.GraphcError, ("int64",)),
     ("a size that nothing tells", lambda: gx.evaluate(gx.random.uniform(("n",))), gx.DataError, ("n",)),

@@ -273,6 +273,9 @@ SAME_FUNCTIONS = [
 
 STRUCTURE = [
     Row("by_phase", "training", (Arg((3,)),), lambda x: gx.by_phase(training=2 * x, inference=x), lambda x: 2 * x),
+    Row("by_phase", "a number", (Arg(("n", 2)),), lambda x: gx.by_phase(training=0.5, inference=x) * x, lambda x: 0.5 * x),
+    Row("assign", "under another name", (Arg((3,)),), lambda x: gx.assign(gx.state("m", (3,)).named("mean"), x) * 2, lambda x: 2 * x),
+    Row("function", "with an argument by its name", (Arg((3,)), Arg((), 0.5, 2)), lambda x, b: gx.function("swish", lambda t, beta: t / (1 + sympy.exp(-beta * t)))(x, beta=b), lambda x, b: x * sigmoid(b * x)),
     Row("inference", "of by_phase", (Arg((3,)),), lambda x: gx.inference(gx.by_phase(training=2 * x, inference=x)), lambda x: x),
     Row("inference", "of two, nested", (Arg((3,)),), lambda x: gx.inference(gx.by_phase(training=x, inference=gx.by_phase(training=x, inference=3 * x))), lambda x: 3 * x),
     Row("assign", "its value is the new value", (Arg((3,)),), lambda x: 2 * gx.assign(gx.state("m", (3,)), x * x), lambda x: 2 * x * x),
