@@ -7,7 +7,7 @@ from typing import Any
 import sympy
 
 from graphc.autodiff.batch import vectorise
-from graphc.autodiff.sweep import grad, vjp
+from graphc.autodiff.sweep import as_shaped, grad, vjp
 from graphc.errors import ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
@@ -76,9 +76,8 @@ def hvp(y: Tensor, wrt: Any, v: Any) -> Any:
     variables, vectors = (list(wrt), list(v)) if isinstance(wrt, list | tuple) else ([wrt], [v])
     first = grad(y, variables)
     vectors = [operand(u) for u in vectors]
-    for variable, u in zip(variables, vectors, strict=True):
-        if variable.shape != u.shape:
-            raise ShapeError(f"the vector {u.describe()} must have the shape of {variable.describe()}")
+    pairs = zip(variables, vectors, strict=True)
+    vectors = [as_shaped(u, variable, f"the vector {u.describe()} must have the shape of {variable.describe()}") for variable, u in pairs]
     total = _inner(first[0], vectors[0])
     for g, u in zip(first[1:], vectors[1:], strict=True):
         total = stage((), [(total, ()), (_inner(g, u), ())], read_symbol(0) + read_symbol(1))

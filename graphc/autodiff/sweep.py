@@ -12,14 +12,14 @@ from graphc.autodiff.scan_rule import scan_adjoints
 from graphc.autodiff.stage_rule import stage_adjoints
 from graphc.errors import DeclarationError, DerivationError, ShapeError
 from graphc.expr.affine import Affine
-from graphc.expr.build import operand, stage
+from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.graph import substitute, topological
 from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor, make
 from graphc.stable import stabilise_keeping
 
-__all__ = ["grad", "vjp"]
+__all__ = ["as_shaped", "grad", "vjp"]
 
 
 def grad(y: Tensor, wrt: Any, *, unconnected: str = "raise") -> Any:
@@ -61,9 +61,23 @@ def vjp(y: Tensor, wrt: Any, cotangent: Any, *, unconnected: str = "raise") -> A
     y, cotangent = operand(y), operand(cotangent)
     if not cotangent.ndim and y.ndim:  # one number for all entries
         cotangent = stage(y.shape, [(cotangent, ())], read_symbol(0), dtype="float")
-    if cotangent.shape != y.shape:
-        raise ShapeError(f"the cotangent {cotangent.describe()} must have the shape of {y.describe()}")
+    cotangent = as_shaped(cotangent, y, f"the cotangent {cotangent.describe()} must have the shape of {y.describe()}")
     return _gradients(y, wrt, cotangent, unconnected)
+
+
+def as_shaped(given: Tensor, like: Tensor, text: str) -> Tensor:
+    """A tensor as one of another's shape; what sizes alone decide is checked when they are known.
+
+    Raises:
+        ShapeError: where the shapes certainly differ.
+    """
+    if given.shape == like.shape:
+        return given
+    if given.ndim != like.ndim:
+        raise ShapeError(text)
+    found = [same_extent(a, b, text) for a, b in zip(like.shape, given.shape, strict=True)]
+    here = tuple(Affine.variable(k) for k in range(given.ndim))
+    return stage(like.shape, [(given, here)], read_symbol(0), guards=[g for g in found if g])
 
 
 def _gradients(y: Tensor, wrt: Any, seed: Tensor, unconnected: str) -> Any:

@@ -103,3 +103,14 @@ def test_a_gradient_is_differentiated_by_an_intermediate_that_it_was_not_taken_b
     at = np.array([0.2, -1.0, 3.0])
     wanted = 6 * np.logaddexp(0, at) / (1 + np.exp(-at))
     np.testing.assert_allclose(gx.evaluate(gx.grad(gx.sum(slope), h), {x: at}), wanted, rtol=1e-12)
+
+
+def test_a_vector_or_a_cotangent_of_numbers_for_named_sizes() -> None:
+    v = np.cos(np.arange(12.0)).reshape(4, 3)
+    y = gx.sum(X**3)
+    np.testing.assert_allclose(gx.evaluate(gx.hvp(y, X, v), VALUES), 6 * VALUES[X] * v, rtol=1e-12)
+    np.testing.assert_allclose(gx.evaluate(gx.vjp(X * X, X, v), VALUES), 2 * VALUES[X] * v, rtol=1e-12)
+    with pytest.raises(gx.ShapeError, match="cotangent"):
+        gx.evaluate(gx.vjp(X * X, X, v[:3]), VALUES)
+    with pytest.raises(gx.ShapeError, match="vector"):
+        gx.hvp(y, X, v[:, :2])
