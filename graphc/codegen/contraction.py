@@ -1,4 +1,6 @@
-"""The product of two matrices inside compiled kernels: slices of the sum, stripes of columns, blocks of rows in registers.
+"""The product of two matrices for compiled kernels: slices of the sum, stripes of columns, blocks of rows in registers.
+
+It is compiled once for each precision, by itself; kernels call it by its address, which is one of the control words.
 
 A stripe of B is first copied to where its rows lie side by side, unless it is so small or so little used that this does not
 pay; a stripe of one slice of the sum stays in the first cache while all rows of A pass over it.
@@ -15,15 +17,15 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.extending import intrinsic
 
+from graphc.codegen.executor import PRODUCT_ROW, PRODUCT_WORD
 from graphc.codegen.micro_kernel import Block
 from graphc.codegen.pointers import Pointer, entry
 
-__all__ = ["multiply", "vector_bytes"]
+__all__ = ["matrix_product", "multiply", "vector_bytes"]
 
 _WORD = ir.IntType(64)
 _SLICE = 256  # terms of the sum that are taken at a time
 _FEW_ROWS = 48  # rows of A for which a stripe of B is read where it is
-_NAMES = ("c", "c_at", "cm", "a", "a_at", "am", "ak", "b", "b_at", "bk", "bn", "s", "m", "n", "k", "adds")
 
 
 @cache
@@ -105,7 +107,7 @@ def _number(value: int) -> Any:
 
 
 @intrinsic
-def multiply(
+def matrix_product(
     typingctx: Any, c: Any, c_at: Any, cm: Any, a: Any, a_at: Any, am: Any, ak: Any, b: Any, b_at: Any, bk: Any, bn: Any, scratch: Any,
     m: Any, n: Any, k: Any, adds: Any,
 ) -> Any:  # fmt: skip
@@ -113,9 +115,34 @@ def multiply(
     word = types.int64
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        _Product(builder, sig.args[0].dtype, dict(zip(_NAMES, args, strict=True))).emit()
+        _Product(builder, sig.args[0].dtype, dict(zip(PRODUCT_ROW, args, strict=True))).emit()
         return context.get_dummy_value()
 
     if not all(isinstance(p, Pointer) for p in (c, a, b, scratch)):
         return None
     return types.none(c, word, word, a, word, word, word, b, word, word, word, scratch, word, word, word, word), codegen
+
+
+@intrinsic
+def multiply(
+    typingctx: Any, control: Any, c: Any, c_at: Any, cm: Any, a: Any, a_at: Any, am: Any, ak: Any, b: Any, b_at: Any, bk: Any, bn: Any,
+    scratch: Any, m: Any, n: Any, k: Any, adds: Any,
+) -> Any:  # fmt: skip
+    """The same by a call of the kernel :data:`graphc.codegen.executor.PRODUCT`: its arguments are a row, as those of all kernels."""
+    word = types.int64
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        row = builder.bitcast(cgutils.alloca_once(builder, ir.ArrayType(_WORD, len(PRODUCT_ROW))), _WORD.as_pointer())
+        for place, (kind, value) in enumerate(zip(sig.args[1:], args[1:], strict=True)):
+            number = builder.ptrtoint(value, _WORD) if isinstance(kind, Pointer) else value
+            builder.store(number, builder.gep(row, [_number(place)], source_etype=_WORD))
+        words = builder.bitcast(args[0], _WORD.as_pointer())
+        address = builder.load(builder.gep(words, [_number(PRODUCT_WORD)], source_etype=_WORD), typ=_WORD)
+        kernel = ir.FunctionType(ir.VoidType(), [byte])
+        builder.call(builder.inttoptr(address, kernel.as_pointer()), [builder.bitcast(row, byte)])
+        return context.get_dummy_value()
+
+    if not all(isinstance(p, Pointer) for p in (control, c, a, b, scratch)):
+        return None
+    return types.none(control, c, word, word, a, word, word, word, b, word, word, word, scratch, word, word, word, word), codegen

@@ -1,7 +1,8 @@
 """The kernels that run other kernels: one program once, and a whole run of training steps.
 
 A program is a table of pairs: a kernel's address, the address of its row of arguments. The control words that all kernels see
-are: the seed's two words, the step, the error word, the iteration of a loop, the place that was out of range.
+are: the seed's two words, the step, the error word, the iteration of a loop, the place that was out of range, and the address
+of the product of matrices.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 from graphc.codegen.cache import kernel_address
 from graphc.codegen.printer import PLACEHOLDER
 
-__all__ = ["ONCE", "REPEAT", "STEPS", "executor_address"]
+__all__ = ["ONCE", "PRODUCT", "PRODUCT_ROW", "PRODUCT_WORD", "REPEAT", "STEPS", "executor_address"]
 
-_HEAD = """from graphc.codegen.invoke import call, copy_bytes, float32_at, float64_at
-from graphc.codegen.kernel import *
+_COMPILED = """from graphc.codegen.kernel import *
 
 
 @compiled
 """
+_HEAD = f"from graphc.codegen.invoke import call, copy_bytes, float32_at, float64_at\n{_COMPILED}"
 
 # Row: control, table, how many kernels come before any state changes, how many there are.
 ONCE = (
@@ -130,8 +131,19 @@ REPEAT = (
     control[4] = outer
 """
 )
+# The product of matrices, compiled once for each precision; its row are the arguments of the product, in this order.
+PRODUCT_WORD = 6  # the control word that holds its address
+PRODUCT_ROW = ("c", "c_at", "cm", "a", "a_at", "am", "ak", "b", "b_at", "bk", "bn", "s", "m", "n", "k", "adds")
+
+
+def _product(bind: str) -> str:
+    words = ", ".join(f"{bind if name in ('a', 'b', 'c', 's') else 'integer'}(row, {k})" for k, name in enumerate(PRODUCT_ROW))
+    return f"from graphc.codegen.contraction import matrix_product\n{_COMPILED}def {PLACEHOLDER}(row):\n    matrix_product({words})\n"
+
+
+PRODUCT = {"float32": _product("floats32"), "float64": _product("floats64")}
 
 
 def executor_address(source: str) -> int:
-    """The address of :data:`ONCE`, :data:`STEPS` or :data:`REPEAT`, compiled."""
+    """The address of :data:`ONCE`, :data:`STEPS`, :data:`REPEAT` or one of :data:`PRODUCT`, compiled."""
     return kernel_address(source, PLACEHOLDER)

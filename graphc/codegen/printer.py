@@ -185,7 +185,7 @@ class _Printer:
         c = f"b{s.c}, {self.place(s.c_at)}, {self.number(s.cm)}"
         a = f"b{s.a}, {self.place(s.a_at)}, {self.number(s.am)}, {self.number(s.ak)}"
         b = f"b{s.b}, {self.place(s.b_at)}, {self.number(s.bk)}, {self.number(s.bn)}"
-        self.emit(depth, f"multiply({c}, {a}, {b}, b{s.scratch}, {m}, {n}, {k}, {self.place(s.adds)})")
+        self.emit(depth, f"multiply(control, {c}, {a}, {b}, b{s.scratch}, {m}, {n}, {k}, {self.place(s.adds)})")
 
     def matrices(self, s: ir.Matrices, depth: int) -> None:
         """The line of an operation of linear algebra."""

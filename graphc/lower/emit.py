@@ -49,7 +49,7 @@ class Emitter:
 
     def __init__(
         self, extents: Sequence[Extent], root: Callable[[Tensor], Tensor], stored: Callable[[Tensor], bool], numbers: dict[Node, int],
-        check: Callable[[Tensor, int, Extent], int],
+        check: Callable[[Tensor, int, Extent, Tensor | None], int],
     ) -> None:  # fmt: skip
         self.extents: list[Extent] = list(extents)
         self.root, self.stored, self.numbers, self.check = root, stored, numbers, check
