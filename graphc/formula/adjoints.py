@@ -16,9 +16,9 @@ import sympy
 from graphc.errors import DerivationError
 from graphc.expr.scalar import Select, derivative
 from graphc.formula.algebra import ONE, ZERO, outright
-from graphc.formula.atoms import Entry, Letter, Reduced, Source, extent_formula, fresh_letters, letter, opened, outer_atoms
+from graphc.formula.atoms import Entry, Letter, Reduced, Source, extent_formula, fresh_letters, letter, opened, outer_atoms, time_letters
+from graphc.formula.definition import Definition
 from graphc.formula.fold import fold_rules, folded
-from graphc.formula.forward import Definition
 from graphc.formula.matrices import matrix_adjoint
 from graphc.formula.radix import joined_letters, split_letters
 from graphc.formula.ranges import decided, inside, solution
@@ -127,7 +127,8 @@ def _product(body: Any, letters: Sequence[Letter]) -> Any:
 def _gathered(entry: Entry, value: Any, letters: Sequence[Letter]) -> Any:
     """The sum of ``value`` over ``letters``, as a formula of the indices of the entry's own axes."""
     own = tuple(letter(k, e) for k, e in enumerate(entry.source.tensor.shape))
-    single = {x: ZERO for x in letters if x.extent == 1}
+    # An index of one value is that value; a time stays, though there be but one.
+    single = {x: ZERO for x in letters if x.extent == 1 and x not in time_letters(entry) | time_letters(value)}
     value, places = value.xreplace(single), [p.xreplace(single) for p in entry.places]
     left = [x for x in letters if x not in single]
     known, digits = joined_letters(places, own, left)
@@ -150,7 +151,7 @@ def _gathered(entry: Entry, value: Any, letters: Sequence[Letter]) -> Any:
 
 def _solved(target: Letter, place: Any, value: Any, letters: list[Letter]) -> tuple[Any, dict[Any, Any]]:
     """``value`` where ``place`` is ``target``: with an index of the place expressed by it, or with a condition."""
-    if place == target or (place == 0 and target.extent == 1):
+    if place == target or (target.extent == 1 and not place.free_symbols):
         return value, {}
     found = None if place.has(Entry) else solution(place, target, letters)
     if found is None:

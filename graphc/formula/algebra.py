@@ -323,7 +323,7 @@ def _signature(factor: Any, sign: int) -> tuple[tuple[str, Any], ...]:
     """The names in a difference with their numbers, whatever their places; empty for anything else."""
     if not isinstance(factor, sympy.Add) or not _odd_difference(factor, ONE):
         return ()
-    terms = [t.as_coeff_Mul() for t in factor.args]
+    terms: list[tuple[Any, Any]] = [t.as_coeff_Mul() for t in factor.args]
     return tuple(sorted(((str(t.source), sign * c) for c, t in terms), key=str)) if all(isinstance(t, Entry) for _, t in terms) else ()
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "opened",
     "outer_atoms",
     "reduced",
+    "time_letters",
 ]
 
 _fresh = itertools.count(1000)
@@ -64,18 +65,20 @@ def fresh_letters(extents: Iterable[Extent]) -> tuple[Letter, ...]:
 class Source(sympy.Symbol):
     """What an entry belongs to: a tensor of the graph, or the adjoint of one."""
 
-    __slots__ = ("barred", "order", "symmetric", "tensor")
+    __slots__ = ("barred", "order", "start", "symmetric", "tensor")
     tensor: Tensor
     barred: bool
     order: int
+    start: int | None  # the time of the first row of what is made over time; times are counted from 1
     symmetric: bool  # a matrix that is its own transpose
 
     @staticmethod
-    def of(tensor: Tensor, adjoint: bool = False, order: int = 0) -> Source:
+    def of(tensor: Tensor, adjoint: bool = False, order: int = 0, start: int | None = None) -> Source:
         """The source of a tensor, or of its adjoint; ``order`` places it in printed sums and products."""
         name = f"s{order:06d}{'a' if adjoint else ''}_{tensor.node.serial}_{tensor.output}"
         symbol: Source = sympy.Symbol.__xnew__(Source, name, real=True)  # type: ignore[attr-defined]
         symbol.tensor, symbol.barred, symbol.order = tensor, adjoint, order
+        symbol.start = start
         symbol.symmetric = not adjoint and getattr(tensor.op, "symmetric", False)
         return symbol
 
@@ -193,3 +196,8 @@ def extent_formula(extent: Any) -> Any:
         return sympy.Integer(extent)
     parts: list[Any] = [sympy.Mul(c, *(dim_symbol(Dim((((a,), 1),))) for a in monomial)) for monomial, c in extent.terms]
     return sympy.Add(*parts)
+
+
+def time_letters(expr: Any) -> set[Any]:
+    """The letters that stand for a time: in the first place of something made over time."""
+    return {x for e in entries(expr) if e.source.start is not None and e.places for x in letters_of(e.places[0])}

@@ -14,14 +14,13 @@ from graphc.expr.operation import Random
 from graphc.expr.tensor import Tensor
 from graphc.formula.arrays import constant_line
 from graphc.formula.atoms import Entry, Letter, Source, entries
-from graphc.formula.display import Show, atom, latex, text
-from graphc.formula.forward import Definition, axes
-from graphc.formula.index_form import words_of
-from graphc.formula.matrices import formula_name, matrix_names
-from graphc.formula.matrix import MatrixSpeller, NoMatrixFormError
+from graphc.formula.definition import Definition, axes
+from graphc.formula.display import Show, latex, text
+from graphc.formula.lines import Lines
+from graphc.formula.naming import Naming
 from graphc.formula.numpy_source import Listing
 from graphc.formula.reasons import reason_of
-from graphc.formula.spell import IndexSpeller, Vocabulary, symbol
+from graphc.formula.spell import Vocabulary
 from graphc.formula.sweep import Adjoint, Sweep, shape_words
 from graphc.formula.variable import variable_of
 
@@ -56,103 +55,21 @@ class Derivation:
     def __init__(self, y: Tensor, wrt: Tensor, layout: str, cotangent: str | None) -> None:
         self.y, self.wrt, self.layout, self.cotangent = y, wrt, layout, cotangent
         self._sweep = _swept(y, wrt, cotangent is not None)
-        self._words = words_of(self._sweep.forward)
-        self._names: dict[Source, str] = {}
-        self._spelled: set[Source] = set()  # what is called by its own formula
-        self._name_everything()
-
-    # Names
-
-    def _name_everything(self) -> None:
-        sweep = self._sweep
-        used = {d.name for d in sweep.forward.definitions.values()}
-        counts = dict.fromkeys("utM", 0)
-        operands = {d.operand for d in sweep.forward.definitions.values()}
-        for d in sweep.forward.definitions.values():
-            if d.operand is not None:
-                self._words.late.setdefault(d.source, d.source.order)
-                self._words.names[d.source], self._names[d.source] = matrix_names(d.tensor, self._words.name(d.operand), self._names[d.operand])
-                continue
-            name = d.name
-            if not name and d is sweep.y:
-                name = next(n for n in (("L", "J", "L_0") if not d.tensor.ndim else ("Y", "F", "Y_0")) if n not in used)
-                used.add(name)
-            base = "u" if isinstance(d.tensor.op, Random) else "M" if d.source in operands else "t"
-            while not name:
-                counts[base] += 1
-                name = f"{base}{counts[base]}" if f"{base}{counts[base]}" not in used else ""
-            self._name(d.source, name)
-            if d.source in operands and not d.name and d is not sweep.y and (shown := formula_name(d.expr, d.letters, self._words)):
-                self._words.names[d.source] = shown
-                self._spelled.add(d.source)
-        if sweep.cotangent is not None:
-            assert self.cotangent is not None
-            self._name(sweep.cotangent, self.cotangent)
-        self._name_adjoints(used)
-
-    def _name(self, source: Source, name: str) -> None:
-        self._names[source] = name
-        self._words.names[source] = symbol(name)
-        self._words.late.setdefault(source, source.order)
-
-    def _name_adjoints(self, used: set[str]) -> None:
-        named = [a for a in self._sweep.adjoints.values() if a.source is not None]
-        clash = any(n == "δ" or n.startswith(("delta", "δ")) for n in used)
-        for a in named:
-            assert a.source is not None
-            layer = a.definition in self._sweep.layers
-            if layer and not clash:
-                number = self._sweep.layers.index(a.definition) + 1
-                name = "δ" if len([b for b in named if b.definition in self._sweep.layers]) == 1 else f"δ{number}"
-                self._name(a.source, name)
-            else:
-                below = self._words.name(a.definition.source)
-                above = self._words.name(self._sweep.y.source)
-                self._names[a.source] = f"d_{self._names[a.definition.source]}"
-                self._words.names[a.source] = atom(f"∂{above.plain}/∂{below.plain}", rf"\frac{{\partial {above.tex}}}{{\partial {below.tex}}}")
-            self._words.late[a.source] = a.source.order + 0.5
+        self._naming = Naming(self._sweep, cotangent)
+        self._words, self._names = self._naming.words, self._naming.names
+        self._lines = Lines(self._naming)
 
     # Both sides
-
-    def _left(self, source: Source) -> Show:
-        above, below = self._words.name(self._sweep.y.source), self._words.name(source)
-        if self._sweep.cotangent is not None:
-            bar = self._words.name(self._sweep.cotangent)
-            return atom(
-                f"∂⟨{bar.plain}, {above.plain}⟩/∂{below.plain}", rf"\frac{{\partial \langle {bar.tex}, {above.tex} \rangle}}{{\partial {below.tex}}}"
-            )
-        return atom(f"∂{above.plain}/∂{below.plain}", rf"\frac{{\partial {above.tex}}}{{\partial {below.tex}}}")
 
     @property
     def _letters(self) -> tuple[Letter, ...]:
         own, other = self._sweep.wrt.letters, self._sweep.jacobian
         return (*own, *other) if self.layout == "denominator" else (*other, *own)
 
-    def _line(self, left: Show, source: Source, expr: Any, letters: Sequence[Letter], extra: Sequence[Letter] = ()) -> tuple[Show, Show]:
-        """Both sides of an equation, in matrix form where there is one."""
-        try:
-            return left, MatrixSpeller(self._words)(expr, letters)
-        except NoMatrixFormError:
-            return self._index_line(left, source, expr, letters, extra)
-
-    def _index_line(self, left: Show, source: Source, expr: Any, letters: Sequence[Letter], extra: Sequence[Letter] = ()) -> tuple[Show, Show]:
-        speller = IndexSpeller(self._words).with_letters(letters)
-        own = speller.entry(source, [x for x in letters if x not in extra])
-        if left == self._words.name(source):
-            return own, speller(expr)
-        above = self._words.name(self._sweep.y.source)
-        if extra:
-            above = speller.entry(self._sweep.y.source, extra)
-        if self._sweep.cotangent is not None:
-            bar = self._words.name(self._sweep.cotangent)
-            above = atom(f"⟨{bar.plain}, {above.plain}⟩", rf"\langle {bar.tex}, {above.tex} \rangle")
-        shown = atom(f"∂{text(above)}/∂{text(own)}", rf"\frac{{\partial {latex(above)}}}{{\partial {latex(own)}}}")
-        return shown, speller(expr)
-
     @cached_property
     def _result(self) -> tuple[Show, Show]:
         wrt = self._sweep.wrt
-        return self._line(self._left(wrt.source), wrt.source, self._sweep.result, self._letters, self._sweep.jacobian)
+        return self._lines.gradient(wrt.source, self._sweep.result, self._letters, self._sweep.jacobian)
 
     @property
     def zero(self) -> bool:
@@ -181,7 +98,7 @@ class Derivation:
     def index_latex(self) -> str:
         """The result in index notation, as LaTeX."""
         wrt = self._sweep.wrt
-        left, right = self._index_line(self._left(wrt.source), wrt.source, self._sweep.result, self._letters, self._sweep.jacobian)
+        left, right = self._lines.indexed_gradient(wrt.source, self._sweep.result, self._letters, self._sweep.jacobian)
         return f"{latex(left)} = {latex(right)}"
 
     # What it uses
@@ -203,14 +120,16 @@ class Derivation:
                         pending.append(formula[1])
         return sorted(found, key=lambda s: (not s.barred, -s.order if s.barred else s.order))
 
+    @cached_property
+    def _adjoints(self) -> dict[Source, Adjoint]:
+        return {a.source: a for a in self._sweep.adjoints.values() if a.source is not None}
+
     def _formula(self, source: Source) -> tuple[tuple[Letter, ...], Any] | None:
-        for a in self._sweep.adjoints.values():
-            if a.source == source:
-                return a.definition.letters, a.expr
-        if source == self._sweep.cotangent:
-            return None
+        if source.barred:
+            found = self._adjoints.get(source)
+            return None if found is None else (found.definition.letters, found.expr)
         d = self._sweep.forward.definitions[source.tensor]
-        return None if d.expr is None or source.barred else (d.letters, d.expr)
+        return None if d.expr is None else (d.letters, d.expr)
 
     def _definition(self, source: Source) -> Definition | None:
         return None if source.barred else self._sweep.forward.definitions.get(source.tensor)
@@ -225,37 +144,41 @@ class Derivation:
 
     @cached_property
     def where(self) -> list[Named]:
-        """The named quantities that the result uses, each with its formula."""
-        found: list[Named] = []
-        for source in self._used:
-            if source in self._spelled:
-                continue
-            formula = self._formula(source)
-            draw = self._draw(source)
-            uniform = [source] if isinstance(source.tensor.op, Random) else []
-            lines: list[tuple[str, str]] = []
-            if formula is not None or draw is not None:
-                left, right = self._defining(source, *(formula or draw or ()))
-                lines = [(text(left) + " = " + text(right), latex(left) + " = " + latex(right))]
-            if draw is not None:
-                uniform = [s for s in dict.fromkeys(e.source for e in entries(draw[1])) if self._is_unnamed_draw(s)]
-            shown = [self._words.name(s) for s in uniform]
-            lines += constant_line(source.tensor, self._words.name(source))
-            lines += [(f"{s.plain} ∼ U(0, 1)", rf"{s.tex} \sim \mathcal{{U}}(0, 1)") for s in shown]
-            if lines:
-                name = self._names[source] if not source.barred else self._words.name(source).plain
-                plain, tex = zip(*lines, strict=True)
-                found.append(Named(name, r",\; ".join(tex), ", ".join(plain), shape_words(source.tensor.shape)))
-        return found
+        """The named quantities that the result uses, each with its formula; what a scan makes is named at a time ``t``."""
+        return [n for source in self._used if source not in self._naming.spelled and (n := self._entry(source)) is not None]
 
-    def _defining(self, source: Source, letters: tuple[Letter, ...], expr: Any) -> tuple[Show, Show]:
-        name = self._words.name(source)
-        left, right = self._line(name, source, expr, letters)
-        if source.barred and left == name:
-            other = self._left(self._sweep.forward.definitions[source.tensor].source)
-            if other.plain != name.plain:
-                left = atom(f"{name.plain} = {other.plain}", f"{name.tex} = {other.tex}")
-        return left, right
+    def _entry(self, source: Source) -> Named | None:
+        """What there is to say about one quantity."""
+        draw, lines = self._draw(source), list[tuple[str, str]]()
+        sides = self._sides(source)
+        if sides is not None:
+            lines = [_joined(sides)]
+        uniform = [source] if isinstance(source.tensor.op, Random) else []
+        if draw is not None:
+            uniform = [s for s in dict.fromkeys(e.source for e in entries(draw[1])) if self._is_unnamed_draw(s)]
+        if sides is not None and (first := self._lines.boundary(source, self._owner(source))) is not None:
+            lines.append(_joined(first))
+        shown = [self._words.name(s) for s in uniform]
+        lines += constant_line(source.tensor, self._words.name(source))
+        lines += [(f"{s.plain} ∼ U(0, 1)", rf"{s.tex} \sim \mathcal{{U}}(0, 1)") for s in shown]
+        if not lines:
+            return None
+        name = self._names[source] if not source.barred else self._words.name(source).plain
+        timed = source.start is not None
+        plain, tex = zip(*lines, strict=True)
+        return Named(f"{name}_t" if timed else name, r",\; ".join(tex), ", ".join(plain), shape_words(source.tensor.shape[timed:]))
+
+    def _owner(self, source: Source) -> Definition:
+        return self._adjoints[source].definition if source.barred else self._sweep.forward.definitions[source.tensor]
+
+    def _sides(self, source: Source) -> tuple[Show, Show] | None:
+        """Both sides of what defines a quantity; ``None`` where it is given."""
+        if source in self._adjoints:
+            return self._lines.adjoint(self._adjoints[source])
+        draw = self._draw(source)
+        if draw is not None:
+            return self._lines.definition(self._owner(source), draw[1])
+        return self._lines.definition(self._owner(source)) if self._formula(source) is not None else None
 
     # Steps
 
@@ -264,10 +187,10 @@ class Derivation:
         """The derivation, from the definitions to the result; every line true by itself."""
         lines: list[Step] = []
         for d in self._sweep.path:
-            if d.expr is not None and d is not self._sweep.wrt and d.source not in self._spelled:
-                left, right = self._line(self._words.name(d.source), d.source, d.expr, d.letters)
-                reason = f"definition of {self._words.name(d.source).plain}"
-                lines.append(Step(f"{latex(left)} = {latex(right)}", f"{text(left)} = {text(right)}", reason, shape_words(d.tensor.shape)))
+            if d.expr is not None and d is not self._sweep.wrt and d.source not in self._naming.spelled:
+                sides = [self._lines.definition(d), self._lines.boundary(d.source, d)]
+                name = self._words.name(d.source).plain
+                lines.append(_step(sides, f"definition of {name}" + (" over time" if d.recurrence is not None else ""), self._shape(d)))
         for a in self._sweep.adjoints.values():
             if a.definition is self._sweep.y and a.definition is not self._sweep.wrt:
                 continue
@@ -278,29 +201,26 @@ class Derivation:
             lines.append(Step(self.latex, self.text, self._zero_words, shape_words(self.wrt.shape)))
         return lines
 
+    def _shape(self, d: Definition) -> Shape:
+        return shape_words(d.tensor.shape[d.recurrence is not None :])
+
     def _step(self, a: Adjoint) -> Step:
         d = a.definition
-        if d is self._sweep.wrt:
-            left, right = self._result
-            shape: tuple[Any, ...] = tuple(x.extent for x in self._letters)
-        else:
-            source = a.source or d.source
-            letters = (*d.letters, *self._sweep.jacobian)
-            if a.source is not None:
-                left, right = self._defining(a.source, d.letters, a.expr)
-            else:
-                left, right = self._line(self._left(d.source), source, a.expr, letters, self._sweep.jacobian)
-            shape = tuple(x.extent for x in letters)
         reason = reason_of(a, self._words, self._sweep)
-        return Step(f"{latex(left)} = {latex(right)}", f"{text(left)} = {text(right)}", reason, shape_words(shape))
+        if d is self._sweep.wrt:
+            return _step([self._result], reason, shape_words(tuple(x.extent for x in self._letters)))
+        if a.source is not None:
+            return _step([self._lines.adjoint(a), self._lines.boundary(a.source, d)], reason, self._shape(d))
+        letters = (*d.letters, *self._sweep.jacobian)
+        sides = self._lines.gradient(d.source, a.expr, letters, self._sweep.jacobian)
+        return _step([sides], reason, shape_words(tuple(x.extent for x in letters[d.recurrence is not None :])))
 
     # Numbers
 
     @cached_property
     def _listing(self) -> Listing:
-        adjoints = {a.source: (a.definition.letters, a.expr) for a in self._sweep.adjoints.values() if a.source is not None}
         definitions = list(self._sweep.forward.definitions.values())
-        return Listing(self._sweep.result, self._letters, definitions, adjoints, self._names, self._sweep.numbers, self.text)
+        return Listing(self._sweep.result, self._letters, definitions, self._adjoints, self._names, self._sweep.numbers, self.text)
 
     def numpy(self) -> str:
         """Source of one function ``gradient(...)`` that needs NumPy alone; its keywords are the names of the leaves used.
@@ -345,6 +265,16 @@ class Derivation:
         from graphc.formula.page import markdown
 
         return markdown(self)
+
+
+def _joined(sides: tuple[Show, Show]) -> tuple[str, str]:
+    left, right = sides
+    return f"{text(left)} = {text(right)}", f"{latex(left)} = {latex(right)}"
+
+
+def _step(equations: Sequence[tuple[Show, Show] | None], reason: str, shape: Shape) -> Step:
+    plain, tex = zip(*(_joined(e) for e in equations if e is not None), strict=True)
+    return Step(r",\; ".join(tex), ", ".join(plain), reason, shape)
 
 
 def derive(y: Any, wrt: Any, layout: str = "denominator", cotangent: str | None = None) -> Any:

@@ -6,12 +6,15 @@ in the tables below.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from graphc.formula.names import to_subscript
 
-__all__ = ["Show", "add", "atom", "call", "fraction", "hadamard", "latex", "negative", "power", "product", "scale", "text", "transpose"]
+__all__ = [
+    "Show", "add", "atom", "call", "fraction", "gradient_name", "hadamard", "latex", "negative", "power", "product", "scale", "text", "transpose",
+]  # fmt: skip
 
 ADD, TOTAL, HADAMARD, PRODUCT, POWER, ATOM = 1.0, 2.0, 3.0, 3.5, 4.0, 5.0
 _BINDING = {
@@ -289,3 +292,15 @@ def indexed(name: Show, places: Sequence[Show]) -> Show:
         plain = f"{name.plain}[{', '.join(letters)}]"
     joined = (" " if simple else ", ").join(latex(p) for p in places) if not simple else "".join(latex(p) for p in places)
     return atom(plain, rf"[{name.tex}]_{{{joined}}}" if marked else f"{name.tex}_{{{joined}}}")
+
+
+def gradient_name(above: Show, below: Show) -> Show:
+    """``∂L/∂w``; where ``L`` is such a derivative itself it is one of second order, ``∂²L/∂w²``."""
+    first = re.fullmatch(r"∂([^/]*)/∂([^/]*)", above.plain)
+    tex = re.fullmatch(r"\\frac\{\\partial (.*)\}\{\\partial (.*)\}", above.tex)
+    if first and tex and "∂" not in first[1] + first[2]:
+        under = f"∂{below.plain}∂{first[2]}", rf"\partial {below.tex} \, \partial {tex[2]}"
+        if first[2] == below.plain:
+            under = f"∂{first[2]}²", rf"\partial {tex[2]}^{{2}}"
+        return atom(f"∂²{first[1]}/{under[0]}", rf"\frac{{\partial^{{2}} {tex[1]}}}{{{under[1]}}}")
+    return atom(f"∂{above.plain}/∂{below.plain}", rf"\frac{{\partial {above.tex}}}{{\partial {below.tex}}}")

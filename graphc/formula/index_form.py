@@ -7,8 +7,9 @@ from typing import Any
 from graphc.expr.graph import unalias
 from graphc.expr.tensor import Tensor
 from graphc.formula.atoms import Source, entries
+from graphc.formula.definition import Definition
 from graphc.formula.display import Show, latex, text
-from graphc.formula.forward import Definition, Forward
+from graphc.formula.forward import Forward
 from graphc.formula.matrices import matrix_show
 from graphc.formula.spell import IndexSpeller, Vocabulary, symbol
 

@@ -28,7 +28,7 @@ def matrix_source(tensor: Tensor, order: int, symmetric: bool) -> Source:
     op = tensor.op
     assert isinstance(op, Linalg)
     symbol: Source = sympy.Symbol.__xnew__(Source, f"s{order:06d}m{op.kind}_{tensor.node.serial}", real=True)  # type: ignore[attr-defined]
-    symbol.tensor, symbol.barred, symbol.order, symbol.symmetric = tensor, False, order, symmetric
+    symbol.tensor, symbol.barred, symbol.order, symbol.start, symbol.symmetric = tensor, False, order, None, symmetric
     return symbol
 
 

@@ -19,6 +19,7 @@ from graphc.formula.algebra import is_symmetric
 from graphc.formula.arrays import ONES, NoMatrixFormError, assemble, collected, diag, row
 from graphc.formula.atoms import Entry, Letter, Reduced, entries, letters_of, opened
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, negative, product, scale, transpose
+from graphc.formula.names import to_subscript
 from graphc.formula.network import Network
 from graphc.formula.ranges import slice_of
 from graphc.formula.spell import (
@@ -37,6 +38,29 @@ from graphc.formula.spell import (
 )  # fmt: skip
 
 __all__ = ["MatrixSpeller", "NoMatrixFormError"]
+
+
+def grouped_terms(terms: Sequence[Any]) -> list[Any]:
+    """``2 h - 2 y`` among other terms as one group, for ``2 (h - y)``."""
+    groups: dict[Any, list[Any]] = {}
+    for t in terms:
+        coefficient, rest = t.as_coeff_Mul()
+        if abs(coefficient) != 1 and isinstance(rest, Entry):
+            groups.setdefault(abs(coefficient), []).append(t)
+    joined = [g for g in groups.values() if 1 < len(g) < len(terms) and g[0].as_coeff_Mul()[0] > 0]
+    found: list[Any] = []
+    for t in terms:
+        group = next((g for g in joined if t in g), None)
+        if group is None:
+            found.append(t)
+        elif t is group[0]:
+            found.append(group)
+    return found
+
+
+def total_over(time: str, shown: Show) -> Show:
+    """The sum over all times."""
+    return Show("total", (shown,), f"Σ{to_subscript(time)}", rf"\sum_{{{time}}}")
 
 
 def _plain(shown: Show, symmetric: set[Show]) -> Show:
@@ -98,6 +122,8 @@ class MatrixSpeller:
             return self._entry(expr, free)
         if isinstance(expr, Letter):
             raise NoMatrixFormError
+        if isinstance(expr, Reduced) and not expr.bound:
+            return total_over(str(expr.args[2]), self.spell(expr.body, free))
         if isinstance(expr, Reduced):
             return self._product(expr, free) if expr.reducer == "sum" else self._extreme(expr)
         if isinstance(expr, sympy.Add):
@@ -193,7 +219,11 @@ class MatrixSpeller:
         shared, rest = expr.primitive()
         if shared != ONE and plain_terms(rest):
             return scale([number(shared)], self._sum(rest, free))
-        for t in ordered_terms(expr.args):
+        for t in grouped_terms(ordered_terms(expr.args)):
+            if isinstance(t, list):
+                same = t[0].as_coeff_Mul()[0]
+                terms.append(scale([number(same)], self._sum(sympy.Add(*(x / same for x in t)), free)))
+                continue
             minus, positive = signed(t)
             shown = self._term(positive, free)
             terms.append(negative(shown) if minus else shown)
@@ -247,7 +277,7 @@ class MatrixSpeller:
         return negative(shown) if minus else shown
 
     def _is_sum(self, factor: Any) -> bool:
-        return isinstance(factor, Reduced) and factor.reducer == "sum"
+        return isinstance(factor, Reduced) and factor.reducer == "sum" and bool(factor.bound)
 
     def _varied(self, factors: Sequence[Any], free: tuple[Any, ...]) -> Show:
         """Factors that depend on the letters, grouped by which."""

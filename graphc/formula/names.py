@@ -15,6 +15,7 @@ GREEK = dict(zip(_NAMES.split(), _SIGNS, strict=True)) | {
 }
 _BACK = {sign: name for name, sign in GREEK.items()}
 _SUBSCRIPTS = dict(zip("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+_MARKS = {"\u0302": "hat", "\u0304": "bar"}
 _ESCAPED = {
     "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
     "^": r"\hat{}", "~": r"\sim{}", " ": r"\ ", "<": "<", ">": ">",
@@ -38,11 +39,16 @@ def text_name(name: str) -> str:
     match = re.fullmatch(r"([^\W\d_]+)_?(\d+)", name)
     if match:
         return GREEK.get(match[1], match[1]) + to_subscript(match[2])
+    gradient = re.fullmatch(r"∂([^/∂]+)/∂([^/∂]+)", name)
+    if gradient:
+        return f"∂{text_name(gradient[1])}/∂{text_name(gradient[2])}"
     return GREEK.get(name, name)
 
 
 def _word(word: str) -> str:
     """One word of a name in LaTeX."""
+    if word[1:2] in _MARKS:
+        return rf"\{_MARKS[word[1]]}{{{_word(word[0])}}}" + (f"_{{{_word(word[2:])}}}" if word[2:] else "")
     if word in GREEK:
         return f"\\{word}"
     if word in _BACK:
@@ -61,6 +67,9 @@ def latex_name(name: str) -> str:
     name = _one_line(name)
     if "{" in name and _MARKED.fullmatch(name):
         return name
+    gradient = re.fullmatch(r"∂([^/∂]+)/∂([^/∂]+)", name)
+    if gradient:
+        return rf"\frac{{\partial {latex_name(gradient[1])}}}{{\partial {latex_name(gradient[2])}}}"
     if "/" in name:
         return "/".join(latex_name(part) for part in name.split("/"))
     match = re.fullmatch(r"([^\W\d_]+)_?(\d+)", name)

@@ -10,11 +10,13 @@ from graphc.errors import DerivationError
 from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.operation import Leaf, Random
 from graphc.expr.tensor import Node
-from graphc.formula.atoms import Entry, Letter, Source, entries
-from graphc.formula.forward import Definition, axes
+from graphc.formula.atoms import Entry, Letter, Source, entries, letter
+from graphc.formula.definition import Definition, axes
+from graphc.formula.loops import Loop, Rows, in_loops, kept_inside, members_of, place_text, rows_of
 from graphc.formula.matrices import matrix_call
 from graphc.formula.names import identifier
 from graphc.formula.program import Array, Program, Value, stable
+from graphc.formula.sweep import Adjoint
 from graphc.source.module import RANDOM_HELPERS, literal
 from graphc.source.scalars import HELPERS
 
@@ -45,17 +47,20 @@ class Listing:
         expr: Any,
         letters: Sequence[Letter],
         defined: Sequence[Definition],
-        adjoints: Mapping[Source, tuple[Sequence[Letter], Any]],
+        adjoints: Mapping[Source, Adjoint],
         names: dict[Source, str],
         numbers: Mapping[Node, int],
         title: str,
     ) -> None:
-        self.letters, self.adjoints, self.names, self.numbers, self.title = tuple(letters), adjoints, names, numbers, title
+        self.letters, self.adjoints, self.names, self.numbers, self.title = tuple(letters), dict(adjoints), names, numbers, title
         self.definitions = {d.source: d for d in defined}
         self.arguments: dict[str, Source] = {}
         self.draws: dict[str, Source] = {}
         self._bases: dict[Source, Value] = {}
         self._variables: dict[str, Source | None] = {}
+        self._rows: Rows = {}
+        self._loops: dict[Array, Loop] = {}
+        self._walked: dict[Any, Array] = {}
         self._reached = self._closure(expr)
         self._leaf_names = {names[s] for s in names if self._formula(s) is None and self._matrix(s) is None}
         self.seed, self.step = (self._variable(None, n) for n in ("seed", "step")) if numbers else ("", "")
@@ -77,6 +82,9 @@ class Listing:
                     below = self._formula(e.source)
                     if below is not None:
                         pending.append(below[1])
+                    d = self.definitions.get(e.source)
+                    if d is not None and d.recurrence is not None and e.source in d.recurrence.initial:
+                        pending.append(d.recurrence.initial[e.source])
                     matrix = self._matrix(e.source)
                     if matrix is not None and matrix.operand is not None:
                         pending.append(Entry(matrix.operand, *axes(matrix.operand.tensor)))
@@ -84,7 +92,7 @@ class Listing:
 
     def _formula(self, source: Source) -> tuple[Sequence[Letter], Any] | None:
         if source in self.adjoints:
-            return self.adjoints[source]
+            return self.adjoints[source].definition.letters, self.adjoints[source].expr
         d = self.definitions.get(source)
         return None if d is None or d.expr is None else (d.letters, d.expr)
 
@@ -95,6 +103,11 @@ class Listing:
 
     def _base(self, source: Source) -> Value:
         """The variable that holds a source."""
+        row = self._row(source) if self._rows else None
+        if row is not None:
+            return row
+        if source not in self._bases and source.start is not None:
+            self._walk(source)
         if source not in self._bases:
             formula = self._formula(source)
             matrix = self._matrix(source)
@@ -109,6 +122,50 @@ class Listing:
                 value = self._full(self.program(stable(expr)), letters)
                 self._bases[source] = self.program.make("name", self._variable(source), (value,))
         return self._bases[source]
+
+    def _row(self, source: Source) -> Value | None:
+        """The row of an array over time at the clock."""
+        found = next((key for key, row in self._rows.items() if row == source), None)
+        if found is None:
+            return None
+        of, at, length = found
+        place = kept_inside(at, place_text(at, self.program.clock, self._size), of, length)
+        loop = next((x for x in self._loops.values() if of in x.variables), None)
+        if loop is not None and not loop.values:
+            name = loop.variables[of]
+            return self.program.make("row", f"{name}[{place.format(name)}]")
+        return self.program.make("row", f"{{}}[{place}]", (self._base(of),))
+
+    def _walk(self, source: Source) -> None:
+        """The loop that makes a source over time, with everything else that it makes."""
+        owner = self.adjoints[source].definition if source.barred else self.definitions[source]
+        recurrence = owner.recurrence
+        assert recurrence is not None
+        members = members_of(recurrence, source.barred, self._reached, self.adjoints)
+        if not self._loops:
+            self.program.clock = self._variable(None, "t")
+        array = Array("loop", str(len(self._loops)))
+        loop = self._loops[array] = Loop(members, {m.source: self._variable(m.source) for m in members}, source.barred != recurrence.reverse)
+        values = [self._full(self.program(rows_of(stable(m.expr), self._rows, recurrence.length)), m.letters).array for m in members]
+        initial: list[Array] = []
+        for m in members:
+            shape = [self._rows_text(m.source.tensor.shape[0]), *(self._size(e) for e in m.source.tensor.shape[1:])]
+            kind = {"int": ", int", "bool": ", bool"}.get(m.source.tensor.dtype, "")
+            loop.head.append(f"{loop.variables[m.source]} = np.zeros({_tuple(shape)}{kind})")
+            if m.source in recurrence.initial:
+                first = self._full(self.program(stable(recurrence.initial[m.source])), m.letters).array
+                loop.head.append(f"{loop.variables[m.source]}[{place_text(recurrence.start, '', self._size)}] = {{{len(initial)}}}")
+                initial.append(first)
+        loop.length, loop.values, loop.initial = self._rows_text(recurrence.length), values, initial
+        made = Array("loop", array.text, (*initial, *values))
+        self._loops[made] = self._loops.pop(array)
+        self._walked[recurrence, source.barred] = made
+        for m in members:
+            axes_ = tuple(letter(k, e) for k, e in enumerate(m.source.tensor.shape))
+            self._bases[m.source] = Value(self.program.make("made", loop.variables[m.source], (Value(made),)).array, axes_)
+
+    def _rows_text(self, extent: Extent) -> str:
+        return self._size(extent).removeprefix("(").removesuffix(")") if isinstance(extent, Dim) else str(extent)
 
     def _given(self, source: Source) -> Value:
         name = self.names[source]
@@ -176,22 +233,43 @@ class Listing:
         return self.program.make("view", f"np.broadcast_to({{}}, {shape})", (self.program.aligned(value, letters),), letters)
 
     def _source(self) -> str:
-        uses: dict[Array, int] = {}
+        self._uses: dict[Array, int] = {}
         for v in self.order:
             for p in v.parts:
-                uses[p] = uses.get(p, 0) + 1
+                self._uses[p] = self._uses.get(p, 0) + 1
+        self._inside = in_loops(self.order)
+        self._hoisted = {p for v in self._inside for p in v.parts if p not in self._inside and p.counted}
         texts: dict[Array, tuple[str, int]] = {}
         lines: list[str] = []
-        for v in self.order:
-            texts[v] = self._text(v, texts, lines)
-            simple = v.op in ("name", "number", "size", "drawn") or v is self.result
+        self._listed([v for v in self.order if v not in self._inside], texts, lines)
+        lines.append(f"return np.asarray({texts[self.result][0]})")
+        return self._module(lines)
+
+    def _listed(self, order: Sequence[Array], texts: dict[Array, tuple[str, int]], lines: list[str]) -> None:
+        """The source of arrays; what is used twice, or is long, gets a line of its own."""
+        for v in order:
+            texts[v] = self._loop(v, texts, lines) if v.op == "loop" else self._text(v, texts, lines)
+            simple = v.op in ("name", "number", "size", "drawn", "made", "row", "clock", "loop") or v is self.result
             wide = len(texts[v][0]) > 100
-            if not simple and (uses.get(v, 0) > 1 or wide):
+            if not simple and (self._uses.get(v, 0) > 1 or wide or v in self._hoisted):
                 name = self._variable(None, "t")
                 lines.append(f"{name} = {texts[v][0]}")
                 texts[v] = (name, _ATOM)
-        lines.append(f"return np.asarray({texts[self.result][0]})")
-        return self._module(lines)
+
+    def _loop(self, v: Array, texts: dict[Array, tuple[str, int]], lines: list[str]) -> tuple[str, int]:
+        """The lines of a loop over time."""
+        loop = self._loops[v]
+        lines += [h.format(*(texts[a][0] for a in loop.initial)) for h in loop.head]
+        walk = f"range({loop.length})"
+        lines.append(f"for {self.program.clock} in {f'reversed({walk})' if loop.backward else walk}:")
+        inner, listed = list[str](), set[Array]()
+        for m, value in zip(loop.members, loop.values, strict=True):
+            fresh = [a for a in _reachable(value) if a in self._inside and a not in listed]
+            listed.update(fresh)
+            self._listed(fresh, texts, inner)
+            inner.append(f"{loop.variables[m.source]}[{place_text(m.row, self.program.clock, self._size)}] = {texts[value][0]}")
+        lines += [f"    {line}" for line in inner]
+        return "", _ATOM
 
     def _text(self, v: Array, texts: dict[Array, tuple[str, int]], lines: list[str]) -> tuple[str, int]:
         parts = [texts[p] for p in v.parts]
@@ -202,7 +280,11 @@ class Listing:
         if v.op == "drawn":
             lines.append(f"{v.text} = {parts[0][0]} if {v.text} is None else np.asarray({v.text})")
             return v.text, _ATOM
-        if v.op in ("number", "size", "range", "draw"):
+        if v.op == "row":
+            return (v.text.format(*[_wrap(parts[0], _ATOM)] * v.text.count("{}")) if parts else v.text), _ATOM
+        if v.op == "made":
+            return v.text, _ATOM
+        if v.op in ("number", "size", "range", "draw", "clock"):
             return v.text, _UNARY if v.text.startswith("-") else _ATOM
         if v.op == "infix":
             return _infix(v.text, parts)

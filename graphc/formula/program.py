@@ -16,7 +16,7 @@ from graphc.formula.atoms import Entry, Letter, Reduced, Source, letters_of, ope
 from graphc.formula.radix import Quotient, Remainder
 from graphc.formula.ranges import slice_of
 
-__all__ = ["CALLS", "Array", "Program", "Value", "stable"]
+__all__ = ["CALLS", "CLOCK", "Array", "Program", "Value", "stable"]
 
 CALLS: dict[Any, str] = {
     sympy.exp: "np.exp", sympy.log: "np.log", sympy.sin: "np.sin", sympy.cos: "np.cos", sympy.tan: "np.tan",
@@ -32,12 +32,16 @@ _INFIX: dict[Any, str] = {
 }  # fmt: skip
 
 
+CLOCK: Any = sympy.Symbol("clock", integer=True, nonnegative=True)  # the number of the item that a loop is at
+
+
 @dataclass(frozen=True, eq=False)
 class Array:
     """An array that the program computes.
 
-    ``op`` is name, number, size, range, view, infix, call, product, einsum, reduce, read, draw (random numbers) or drawn
-    (those that the caller may give instead); ``text`` says which.
+    ``op`` is name, number, size, range, view, infix, call, product, einsum, reduce, read, draw (random numbers), drawn
+    (those that the caller may give instead), loop (over time), made (what one makes), row (of an array over time) or clock
+    (the time); ``text`` says which.
     """
 
     op: str
@@ -68,6 +72,7 @@ class Program:
 
     def __init__(self, names: Callable[[Source], Value], size: Callable[[Any], str]) -> None:
         self._names, self._size = names, size
+        self.clock = "t"
         self._known: dict[Any, Array] = {}
         self._formulas: dict[Any, Value] = {}
 
@@ -92,6 +97,8 @@ class Program:
             return self._entry(expr)
         if isinstance(expr, Reduced):
             return self._sum(expr) if expr.reducer == "sum" else self._reduced(expr)
+        if expr == CLOCK:
+            return self.make("clock", self.clock)
         if isinstance(expr, Letter):
             return self.make("range", f"np.arange({self._size(expr.extent)})", (), (expr,))
         if expr.is_number:

@@ -22,13 +22,15 @@ def _bounds(expr: Any) -> tuple[Any, Any] | None:
     """The least and the greatest value of an affine formula of indices; ``None`` where it is none."""
     low, high = _ZERO, _ZERO
     for term in _add.make_args(expr):
-        coefficient, factor = term.as_coeff_Mul()
+        pair: tuple[Any, Any] = term.as_coeff_Mul()
+        coefficient, factor = pair
+        args: Any = factor.args
         if isinstance(factor, Letter):
             reach = coefficient * (extent_formula(factor.extent) - 1)
         elif isinstance(factor, Remainder):
-            reach = coefficient * (factor.args[1] - 1)
-        elif isinstance(factor, Quotient) and (inner := _bounds(factor.args[0])) is not None and factor.args[1].is_Integer and inner[1].is_Integer:
-            reach = coefficient * (inner[1] // factor.args[1])
+            reach = coefficient * (args[1] - 1)
+        elif isinstance(factor, Quotient) and (inner := _bounds(args[0])) is not None and args[1].is_Integer and inner[1].is_Integer:
+            reach = coefficient * (inner[1] // args[1])
         elif all(isinstance(s, DimSymbol) for s in term.free_symbols):
             low, high = low + term, high + term
             continue
@@ -40,15 +42,18 @@ def _bounds(expr: Any) -> tuple[Any, Any] | None:
 
 def always(condition: Any) -> bool | None:
     """Whether a comparison of indices holds at all of them (True), at none (False), or depends on them."""
-    if not isinstance(condition, sympy.Ge | sympy.Lt | sympy.Le | sympy.Gt):
+    if not isinstance(condition, sympy.Ge | sympy.Lt | sympy.Le | sympy.Gt | sympy.Eq):
         return None
-    left, right = condition.args
+    sides: tuple[Any, Any] = condition.args  # type: ignore[assignment]
+    left, right = sides
     if not letters_of(condition):
         return None
     bounds = _bounds(sympy.expand(left - right))
     if bounds is None:
         return None
     low, high = bounds
+    if isinstance(condition, sympy.Eq):
+        return True if low == high == 0 else False if _at_least(low, True) or _at_least(-high, True) else None
     if isinstance(condition, sympy.Ge | sympy.Gt):
         strict = isinstance(condition, sympy.Gt)
         return True if _at_least(low, strict) else False if _at_least(-high, not strict) else None
@@ -65,7 +70,7 @@ def _at_least(value: Any, strict: bool) -> bool:
 def decided(expr: Any) -> Any:
     """A formula without the conditions that the ranges of its indices decide."""
     found: dict[Any, Any] = {}
-    for part in expr.atoms(sympy.Ge, sympy.Lt, sympy.Le, sympy.Gt):
+    for part in expr.atoms(sympy.Ge, sympy.Lt, sympy.Le, sympy.Gt, sympy.Eq):
         verdict = always(part)
         if verdict is not None:
             found[part] = sympy.true if verdict else sympy.false
@@ -108,7 +113,7 @@ def narrowed(body: Any, x: Letter) -> tuple[Any, Letter] | None:
         if (isinstance(extent, int) and extent < 0) or extent == x.extent:
             continue
         (fresh,) = fresh_letters([extent])
-        others = [c for c in conditions if c not in own]
+        others: list[Any] = [c for c in conditions if c not in own]
         return body.xreplace({factor: Select(sympy.And(*others), yes, _ZERO)}).xreplace({x: fresh + low}), fresh
     return None
 
@@ -119,12 +124,12 @@ def shifted(body: Any, x: Letter) -> tuple[Any, Letter] | None:
         if not isinstance(factor, Select) or factor.args[2] != _ZERO:
             continue
         condition, yes, _ = factor.args
-        conditions = condition.args if isinstance(condition, sympy.And) else (condition,)
+        conditions: tuple[Any, ...] = condition.args if isinstance(condition, sympy.And) else (condition,)
         for c in conditions:
             low = sympy.Ge(c.args[0], 0) if isinstance(c, sympy.Lt) else None
             if low not in conditions or not c.args[1].is_Integer or solution(c.args[0], _ZERO, [x]) is None or letters_of(c) == {x}:
                 continue
-            (fresh,) = fresh_letters([int(c.args[1])])
+            (fresh,) = fresh_letters([int(str(c.args[1]))])
             found = solution(c.args[0], fresh, [x])
             if found is None or inside(found[1], x.extent) != sympy.true:
                 continue
@@ -137,23 +142,28 @@ def slice_of(place: Any, extent: Extent) -> str | None:
     """A place on an axis as it is written in brackets: ``:``, ``3:``, ``1:4``, ``::2``, ``0``; ``None`` where it is no slice."""
     if place.is_Integer:
         return str(place) if place >= 0 else None
+    if all(isinstance(a, DimSymbol) for a in place.free_symbols):
+        back = sympy.expand(extent_formula(extent) - place)
+        return f"-{back}" if back.is_Integer and back > 0 else None
     (x, *more) = sorted(letters_of(place), key=str) or (None,)
     if x is None or more or not isinstance(x, Letter):
         return None
-    step = place.coeff(x) if isinstance(place, sympy.Add) else place.as_coeff_Mul()[0]
+    step: Any = place.coeff(x) if isinstance(place, sympy.Add) else place.as_coeff_Mul()[0]
     start = sympy.expand(place - step * x)
     if place == x and x.extent == extent:
         return ":"
-    if step == -1 and start == extent_formula(extent) - 1 and x.extent == extent:
+    if start == extent_formula(extent) - 1 and place == start - x and x.extent == extent:
         return "::-1"
     if start.free_symbols or not step.is_Integer or inside(place, extent) != sympy.true:
         return None
     if step < 1 or not start.is_Integer:
         return None
-    size = extent_formula(x.extent)
-    stop = start + step * (size - 1) + 1
-    open_end = sympy.expand(stop + step - 1 - extent_formula(extent)).is_nonnegative
-    ends = f"{start if start != 0 else ''}:{'' if open_end else stop}".replace(" ", "")
+    stop = sympy.expand(start + step * (extent_formula(x.extent) - 1) + 1)
+    left: Any = sympy.expand(extent_formula(extent) - stop)
+    if not stop.is_Integer and not left.is_Integer:
+        return None
+    end = "" if (left - step + 1).is_nonpositive else str(stop) if stop.is_Integer else f"-{left}"
+    ends = f"{start if start != 0 else ''}:{end}"
     return ends if step == 1 else f"{ends}:{step}"
 
 

@@ -11,8 +11,10 @@ from graphc.expr.operation import Linalg
 from graphc.formula.adjoints import kinks
 from graphc.formula.algebra import shortest
 from graphc.formula.atoms import Entry, Letter, Reduced, entries
+from graphc.formula.backtime import Initial
+from graphc.formula.definition import Definition
 from graphc.formula.display import text
-from graphc.formula.forward import Definition
+from graphc.formula.lines import formula_text
 from graphc.formula.matrices import matrix_reason
 from graphc.formula.matrix import MatrixSpeller, NoMatrixFormError
 from graphc.formula.spell import IndexSpeller, Vocabulary
@@ -33,6 +35,8 @@ def reason_of(adjoint: Any, words: Vocabulary, sweep: Any) -> str:
     if len(users) > 1:
         count = {2: "two", 3: "three"}.get(len(users), str(len(users)))
         reason += f"; {count} paths meet here, and their contributions add"
+    if d.row is not None and any(u.recurrence is d.recurrence for u in users):
+        reason += "; backpropagation through time: what the next time has gives its share, too"
     notes = list(dict.fromkeys(n for u in users if u.expr is not None for n in kinks(u.expr)))
     remark = _remark(adjoint, words, sweep)
     return "; ".join([reason, *notes, *remark])
@@ -41,9 +45,11 @@ def reason_of(adjoint: Any, words: Vocabulary, sweep: Any) -> str:
 def _through(d: Definition, user: Definition, words: Vocabulary) -> str:
     """What one use of a tensor contributes."""
     name, through = words.name(d.source).plain, words.name(user.source).plain
+    if isinstance(user, Initial):
+        return f"chain rule through {through}: the recurrence begins with {name}"
     if isinstance(user.tensor.op, Linalg) and user.operand is not None:
         return matrix_reason(user.tensor.op.kind, words.name(d.source), words.name(user.source))
-    formula = _shown(user.expr, user.letters, words)
+    formula = formula_text(user, words)
     chain = f"chain rule through {through} = {formula}" if formula and through != f"({formula})" else f"chain rule through {formula or through}"
     return f"{chain}: {_kind(d, user, name, through)}"
 

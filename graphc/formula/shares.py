@@ -15,8 +15,9 @@ from graphc.expr.build import stage
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.formula.atoms import Entry, Letter, Reduced, Source
+from graphc.formula.definition import Definition
 from graphc.formula.fold import outside_reductions
-from graphc.formula.forward import Definition, Forward
+from graphc.formula.forward import Forward
 
 __all__ = ["Shares", "missing_shares"]
 

@@ -48,6 +48,7 @@ class Vocabulary:
 
     names: dict[Source, Show] = field(default_factory=dict)
     late: dict[Source, float] = field(default_factory=dict)
+    clocks: set[Source] = field(default_factory=set)  # times as numbers
 
     @property
     def sizes(self) -> set[str]:
@@ -98,6 +99,7 @@ def ordered_terms(terms: Sequence[Any]) -> list[Any]:
         return (
             bool(coefficient < 0),
             not found and not t.atoms(Letter),
+            bool(t.is_number),
             kind,
             min((e.source.order for e in found), default=0),
             len(found),
@@ -146,24 +148,42 @@ class IndexSpeller:
     def __init__(self, words: Vocabulary) -> None:
         self.words = words
         self.letters: dict[Any, Show] = {}
+        self.times: set[Any] = set()  # letters that stand for times, which are counted from 1
 
-    def with_letters(self, letters: Sequence[Any]) -> IndexSpeller:
-        """A speller in which these letters have names, ``i``, ``j``, ... in order."""
+    def with_letters(self, letters: Sequence[Any], times: Sequence[Any] = ()) -> IndexSpeller:
+        """A speller in which these letters have names, ``i``, ``j``, ... in order, and ``t``, ``s``, ... for times."""
         other = IndexSpeller(self.words)
+        other.letters, other.times = dict(self.letters), {*self.times, *times}
         for x in letters:
-            other.letters[x] = other._next()
+            other.letters[x] = other._next("tsr" + _LETTERS if x in other.times else _LETTERS)
         return other
 
-    def _next(self) -> Show:
-        taken = {s.plain for s in self.letters.values()} | {s.plain for s in self.words.names.values()} | self.words.sizes
-        for c in _LETTERS:
+    def _next(self, choice: str = _LETTERS) -> Show:
+        named = {n.plain for s, n in self.words.names.items() if s not in self.words.clocks}
+        taken = {s.plain for s in self.letters.values()} | named | self.words.sizes
+        for c in choice:
             if c not in taken:
                 return atom(c, c)
         return atom(f"i{len(self.letters)}", f"i_{{{len(self.letters)}}}")
 
     def entry(self, source: Source, places: Sequence[Any]) -> Show:
         """One entry."""
-        return indexed(self.words.name(source), [self(p) for p in places])
+        return indexed(self.words.name(source), [self._place(source, k, p) for k, p in enumerate(places)])
+
+    def _place(self, source: Source, axis: int, place: Any) -> Show:
+        """A place; what is made over time, and what goes with it, is counted from 1."""
+        own = letters_of(place) & self.times
+        made = axis == 0 and source.start is not None
+        if not own and not (made and not letters_of(place)):
+            return self(place)
+        start = source.start if made else 1
+        return self._timeless(sympy.expand(place.xreplace({x: x - 1 for x in own}) + start))
+
+    def _timeless(self, expr: Any) -> Show:
+        """A formula in which times are counted from 1 already."""
+        other = IndexSpeller(self.words)
+        other.letters = self.letters
+        return other(expr)
 
     def __call__(self, expr: Any) -> Show:
         """A formula in index notation."""
@@ -172,7 +192,10 @@ class IndexSpeller:
         if isinstance(expr, Reduced):
             return self._reduced(expr)
         if isinstance(expr, Letter):
-            return self.letters[expr]
+            return self._timeless(expr - 1) if expr in self.times else self.letters[expr]
+        if self.times and isinstance(expr, relational.Relational) and not expr.has(Entry, Reduced) and letters_of(expr) & self.times:
+            back = {x: x - 1 for x in self.times}
+            return self._timeless(expr.func(*(sympy.expand(a.xreplace(back)) for a in expr.args)))
         return spelled(expr, self, self.words)
 
     def chained(self, body: Any) -> Show:
@@ -186,10 +209,8 @@ class IndexSpeller:
         return product([self(factors[n]) for n in order])
 
     def _reduced(self, expr: Reduced) -> Show:
-        inner = IndexSpeller(self.words)
-        inner.letters = dict(self.letters)
-        for x in expr.bound:
-            inner.letters[x] = inner._next()
+        times = {x for e in entries(expr.body) if e.source.start is not None for x in letters_of(e.places[0])}
+        inner = self.with_letters(expr.bound, [x for x in expr.bound if x in times])
         names = [inner.letters[x] for x in expr.bound]
         plain, tex = _REDUCERS[expr.reducer]
         conditions, body = held_apart(expr)
@@ -286,7 +307,8 @@ def function(expr: Any, again: Callable[[Any], Show]) -> Show:
         plain, tex = FUNCTIONS[head]
         return call(plain, tex, [again(a) for a in expr.args])
     if head in _COMPARED:
-        if (expr.args[0].is_number and not expr.args[1].is_number) or (isinstance(expr, sympy.Eq) and isinstance(expr.args[0], Letter)):
+        left, right = expr.args
+        if not right.is_number and (left.is_number or (isinstance(expr, sympy.Eq) and isinstance(left, Letter))):
             expr = expr.reversed
         digits = winner_places(expr)
         if digits:

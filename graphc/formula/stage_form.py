@@ -9,8 +9,8 @@ from graphc.expr.operation import Leaf
 from graphc.expr.stage import Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Tensor, make
 from graphc.formula.atoms import Entry, Source, extent_formula
+from graphc.formula.definition import axes, exact, stage_formula
 from graphc.formula.display import atom, latex
-from graphc.formula.forward import axes, exact, stage_formula
 from graphc.formula.spell import IndexSpeller, Vocabulary
 
 __all__ = ["body_latex", "is_part", "plain_latex", "stage_latex"]

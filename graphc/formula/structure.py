@@ -44,9 +44,10 @@ def _sources(node: Node) -> list[Tensor]:
     return [unalias(t) for t in node.inputs]
 
 
-def automatic_names(order: Sequence[Node], names: Mapping[Tensor, str]) -> dict[Tensor, str]:
+def automatic_names(order: Sequence[Node], names: Mapping[Tensor, str], recurrent: bool = False) -> dict[Tensor, str]:
     """Names for unnamed tensors: ``z`` before an activation and ``h`` after it, within a network of several layers;
-    ``r`` for random numbers; ``c`` for constant arrays; ``p`` for what is divided by a sum of its own parts.
+    ``r`` for random numbers; ``c`` for constant arrays; ``p`` for what is divided by a sum of its own parts. In the body of a
+    recurrence every layer has layers after it.
     """
     nodes = [n for n in order if not isinstance(n.op, Alias)]
     users: dict[Tensor, list[Node]] = {}
@@ -55,6 +56,8 @@ def automatic_names(order: Sequence[Node], names: Mapping[Tensor, str]) -> dict[
             users.setdefault(t, []).append(node)
     random = random_only(nodes)
     products, below = _product_flags(nodes, users)
+    if recurrent:
+        below = {t for node in nodes for t in node.outputs}
     layers = _layers(nodes, products)
     letters: dict[Tensor, str] = {}
     for node in nodes:

@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 
 from graphc.expr.scalar import Select
-from graphc.formula.atoms import Entry, Letter, Reduced, extent_formula, opened, reduced
+from graphc.formula.atoms import Entry, Letter, Reduced, extent_formula, opened, reduced, time_letters
 from graphc.formula.ranges import decided, inside, narrowed, shifted, solution
 
 __all__ = ["total"]
@@ -25,7 +25,7 @@ def total(body: Any, letters: Sequence[Any]) -> Any:
     if isinstance(body, Reduced) and body.reducer == "sum":
         inner, more = opened(body)
         return total(inner, [*left, *more])
-    single = [x for x in left if x.extent == 1]
+    single = [x for x in left if x.extent == 1 and x not in time_letters(body)]
     if single:
         return total(decided(body.xreplace(dict.fromkeys(single, ZERO))), [x for x in left if x not in single])
     for x in left:

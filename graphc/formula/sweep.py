@@ -15,7 +15,9 @@ from graphc.expr.tensor import Tensor
 from graphc.formula.adjoints import contributions
 from graphc.formula.algebra import ONE, ZERO, has_sum_of_products, is_symmetric, shortest, size_of, symmetrised
 from graphc.formula.atoms import Entry, Letter, Source, entries, letter, outer_atoms
-from graphc.formula.forward import Definition, Forward
+from graphc.formula.backtime import Part, through_time
+from graphc.formula.definition import Definition, Recurrence
+from graphc.formula.forward import Forward
 from graphc.formula.shares import Shares, missing_shares
 
 __all__ = ["Adjoint", "Sweep"]
@@ -82,20 +84,31 @@ class Sweep:
     def _path(self) -> list[Definition]:
         """The definitions between the variable and the output, both included."""
         reached = self._reached()
-        return list(reached.values()) if self.y.source in reached else []
+        if self.y.source not in reached:
+            return []
+        return [self.wrt, *(d for d in self.forward.definitions.values() if d.source in reached and d is not self.wrt)]
 
     def _reached(self, whole: bool = False) -> dict[Source, Definition]:
         """What the variable reaches, through floats alone, or with ``whole`` through whole numbers and conditions too."""
         reached = {self.wrt.source: self.wrt}
         for d in self.forward.definitions.values():
-            if d.operand is not None and d.operand in reached:
-                reached[d.source] = d
-            formula = d.drawn if d.expr is None and whole else d.expr
-            if formula is None or d is self.wrt or (d.tensor.dtype != "float" and not whole):
-                continue
-            if any(e.source in reached for e in entries(formula)):
-                reached[d.source] = d
+            if d.recurrence is not None:
+                # A carry reads what is made of it: once more for what it reaches so.
+                for one in (*d.recurrence.body, *d.recurrence.body) if d is d.recurrence.body[0] else ():
+                    self._reach(one, reached, whole)
+            else:
+                self._reach(d, reached, whole)
         return reached
+
+    def _reach(self, d: Definition, reached: dict[Source, Definition], whole: bool) -> None:
+        if d.operand is not None and d.operand in reached:
+            reached[d.source] = d
+        formula = d.drawn if d.expr is None and whole else d.expr
+        if formula is None or d is self.wrt or (d.tensor.dtype != "float" and not whole):
+            return
+        formulas = [formula, *([d.recurrence.initial[d.source]] if d.recurrence is not None and d.source in d.recurrence.initial else [])]
+        if any(e.source in reached for f in formulas for e in entries(f)):
+            reached[d.source] = d
 
     def _seed(self) -> Any:
         if self.cotangent is not None:
@@ -107,22 +120,55 @@ class Sweep:
 
     def _run(self) -> None:
         wanted = [d.source for d in self.path]
-        parts: dict[Source, list[Any]] = {self.y.source: [self._seed()]}
-        users: dict[Source, list[Definition]] = {}
+        parts: dict[Source, list[Part]] = {self.y.source: [Part(self._seed(), self.y)]}
+
+        def share(d: Definition, symbol: Any) -> list[tuple[Source, Any]]:
+            return contributions(d, symbol, wanted, self.shares)
+
+        walked: list[Recurrence] = []
+        needed = self._needed()
         for d in reversed(self.path):
+            if d.recurrence is not None and d is not self.wrt:
+                if self.jacobian:
+                    raise no_formula(self.y, f"its Jacobian goes through the recurrence of {d.name}: derive its product with a cotangent='Ybar'")
+                if d.recurrence not in walked:
+                    walked.append(d.recurrence)
+                    own = [x for x in d.recurrence.body if x in self.path and x.source in needed]
+                    for one, expr, source, users in through_time(d.recurrence, own, parts, share, self._timed):
+                        self.adjoints[one.tensor] = Adjoint(one, expr, source, users)
+                continue
             if d.source not in parts:
                 continue
-            expr = shortest(sympy.Add(*parts[d.source]))
+            expr = shortest(sympy.Add(*(p.value for p in parts[d.source])))
             source = self._named(d, expr)
-            self.adjoints[d.tensor] = Adjoint(d, expr, source, tuple(users.get(d.source, ())))
+            users = () if d is self.y else tuple(dict.fromkeys(p.user for p in parts[d.source]))
+            self.adjoints[d.tensor] = Adjoint(d, expr, source, users)
             if d is self.wrt:
                 break
             symbol = Entry(source, *d.letters) if source is not None else expr
             if symbol == ZERO:
                 continue
-            for target, value in contributions(d, symbol, wanted, self.shares):
-                parts.setdefault(target, []).append(value)
-                users.setdefault(target, []).append(d)
+            for target, value in share(d, symbol):
+                parts.setdefault(target, []).append(Part(value, d))
+
+    def _needed(self) -> set[Source]:
+        """What the output is made of."""
+        found: set[Source] = set()
+        pending = [self.y]
+        while pending:
+            d = pending.pop()
+            if d.source in found:
+                continue
+            found.add(d.source)
+            formulas = [d.expr, d.recurrence.initial.get(d.source) if d.recurrence is not None else None]
+            reads = [e.source for f in formulas if f is not None for e in entries(f)]
+            reads += [d.operand] if d.operand is not None else []
+            pending += [self.forward.definitions[s.tensor] for s in reads if s.tensor in self.forward.definitions]
+        return found
+
+    def _timed(self, d: Definition, expr: Any) -> bool:
+        """Whether the adjoint of what is made over time gets a symbol: that of a layer, and a long one."""
+        return d in self.layers or size_of(expr) > _LONGEST
 
     def _named(self, d: Definition, expr: Any) -> Source | None:
         """A symbol for an adjoint that later formulas should not spell out."""
