@@ -9,7 +9,7 @@ from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.emit import Emitter, Scratch
 from graphc.lower.kernels import clear_loop, finish
-from graphc.lower.loops import collapse, nest, resolve
+from graphc.lower.loops import collapse
 from graphc.rewrite.products import Contraction, contraction
 
 __all__ = ["Contraction", "contraction", "contraction_kernel", "first_term_clears"]
@@ -41,19 +41,26 @@ def contraction_kernel(emitter: Emitter, tensor: Tensor, found: Contraction, tar
     a, b, c = (s.place for s in merged)
     m, n, k = (group[-1] for group in (ms, ns, ks))
     outer, extra = [*ms[:-1], *ns[:-1]], ks[:-1]
-    inner = {m: Affine.constant(0), n: Affine.constant(0), k: Affine.constant(0)}
     # Where the sum takes several runs of the inner product, each adds to the result: all but the first, or all after a clearing.
     first = first_term_clears(op, found)
-    adds = Affine(tuple((x, 1) for x in sorted(extra))) if first else Affine.constant(1 if extra else 0)
+    adds = ir.Place(tuple((x, 1) for x in extra)) if first else ir.Place((), 1 if extra else 0)
     buffers = [emitter.buffer(tensor.inputs[op.reads[r].operand]) for r in (found.left, found.right)]
     own = emitter.own_param
+
+    loops = [*outer, *extra]
+
+    # Every place has every loop, and no number is written into the kernel: products with equally many loops are one kernel.
+    def place(p: Affine) -> ir.Place:
+        return ir.Place(tuple((x, own(p.coefficient(x))) for x in loops), own(p.offset))
+
     statement = ir.Contract(
         emitter.buffer(tensor if target is None else target, True), buffers[0], buffers[1],
-        c.substitute(inner), a.substitute(inner), b.substitute(inner),  # type: ignore[arg-type]
+        place(c), place(a), place(b),
         own(sizes[m]), own(sizes[n]), own(sizes[k]), own(c.coefficient(m)), own(a.coefficient(m)), own(a.coefficient(k)),
-        own(b.coefficient(k)), own(b.coefficient(n)), adds,  # type: ignore[arg-type]
-        emitter.buffer(Scratch(_SCRATCH), True),
+        own(b.coefficient(k)), own(b.coefficient(n)), adds, emitter.buffer(Scratch(_SCRATCH), True),
     )  # fmt: skip
-    loops = nest(emitter, [*outer, *extra], sizes, [resolve(emitter, statement)])
+    body: list[ir.Statement] = [statement]
+    for x in reversed(loops):
+        body = [ir.Loop(x, own(sizes[x]), tuple(body))]
     cleared = [clear_loop(emitter, len(op.extents), tensor.shape, statement.c, "sum", "float")] if extra and not first and target is None else []
-    return finish(emitter, [*cleared, *loops])
+    return finish(emitter, [*cleared, *body])

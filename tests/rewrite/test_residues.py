@@ -89,7 +89,9 @@ def check(inputs: list[Tensor], y: Tensor, *, compiled: bool = False) -> Tensor:
 
 
 whole = st.integers
-AXES = st.builds(Axis, st.sampled_from([-3, -2, -1, 1, 2, 3, 4, 6]), whole(0, 7), st.sampled_from([-2, -1, 1, 2, 3, 4]), whole(0, 5), whole(-6, 12), whole(0, 24))
+AXES = st.builds(
+    Axis, st.sampled_from([-3, -2, -1, 1, 2, 3, 4, 6]), whole(0, 7), st.sampled_from([-2, -1, 1, 2, 3, 4]), whole(0, 5), whole(-6, 12), whole(0, 24)
+)
 
 
 @given(st.lists(AXES, min_size=1, max_size=2), st.sampled_from(["product", "choice", "sum"]))
