@@ -13,13 +13,13 @@ from graphc.errors import DeclarationError
 from graphc.expr.build import operand
 from graphc.expr.dims import Extent
 from graphc.expr.graph import topological
-from graphc.expr.operation import Alias
+from graphc.expr.operation import Alias, Scan
 from graphc.expr.tensor import Tensor, make
 from graphc.layers.phase import collected, in_both, in_one
 from graphc.ops.reduction import mean
 from graphc.ops.state import parameter, shape_of, state
 
-__all__ = ["Layer", "LayerOutput", "check_names", "layers_of", "snake_case"]
+__all__ = ["Layer", "LayerOutput", "calls_of", "check_names", "layers_of", "snake_case"]
 
 Shape = tuple[Extent, ...]
 
@@ -339,10 +339,17 @@ def _free_name(name: str, inputs: Sequence[Tensor]) -> str:
 
 def layers_of(outputs: Sequence[Tensor]) -> list[Any]:
     """The layers whose outputs a graph contains, in order of first use."""
+    return list(dict.fromkeys(node.op.layer for node in calls_of(outputs)))
+
+
+def calls_of(outputs: Sequence[Tensor]) -> list[Any]:
+    """The nodes that are outputs of layers, in a graph and in the bodies of its recurrences."""
     found: dict[Any, None] = {}
     for node in topological(outputs):
         if isinstance(node.op, LayerOutput):
-            found.setdefault(node.op.layer)
+            found[node] = None
+        elif isinstance(node.op, Scan):
+            found.update(dict.fromkeys(calls_of(node.op.results)))
     return list(found)
 
 

@@ -10,7 +10,7 @@ from graphc.expr.graph import leaves, topological
 from graphc.expr.operation import Leaf
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.initializers import initialise
-from graphc.layers.base import Layer, LayerOutput, layers_of, unique
+from graphc.layers.base import Layer, calls_of, layers_of, unique
 from graphc.layers.core import AutomaticInput, Input
 from graphc.models.feeding import features
 from graphc.models.reuse import apply_again
@@ -73,9 +73,8 @@ class Structure(Layer):
         named: set[str] = set()
         for layer in self.layers:
             layer.rename(prefix + unique(layer.base_name, named))
-        for node in topological(self._outputs):
-            if isinstance(node.op, LayerOutput):
-                node.outputs[0].name = node.op.layer.path
+        for node in calls_of(self._outputs):
+            node.outputs[0].name = node.op.layer.path
 
     def rename(self, path: str) -> None:
         """Give the model a name as a layer of another: its layers stand under it."""
@@ -157,6 +156,12 @@ class Structure(Layer):
         A layer that other models use too adds the terms of those of its calls that this model's outputs need.
         """
         needed = set(topological(self._outputs))
+        for layer in dict.fromkeys(node.op.layer for node in calls_of(self._outputs) if node not in needed):
+            if any(outputs and not any(o.node in needed for o in outputs) for _, outputs in layer.loss_terms):
+                raise DeclarationError(
+                    f"{layer.name} adds a term to the loss where it is called within a gx.scan, and a term of one iteration cannot leave it: "
+                    "let the step give what the term is made of as an output, and add the term outside, by model.add_loss(...)"
+                )
         terms = [t for t, outputs in self.loss_terms if not outputs or any(o.node in needed for o in outputs)]
         return [t for t in terms if all(leaf.kind != "input" or leaf in self._inputs for leaf in leaves(t).values())]
 
