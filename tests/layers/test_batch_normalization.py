@@ -144,6 +144,16 @@ def test_used_twice_the_statistics_move_twice_as_in_pytorch() -> None:
     np.testing.assert_allclose(layer.moving_variance.value, peer.layer.running_var.numpy(), rtol=1e-12)
 
 
+def test_inference_beside_training_takes_the_old_statistics() -> None:
+    layer = layer_of(4)
+    x = K.Input((4,))
+    y = layer(gx.tanh(layer(x)))
+    data = RNG.normal(size=(8, 4))
+    wanted = gx.evaluate(gx.inference(y), {x: data})
+    np.testing.assert_allclose(gx.compile([y, gx.inference(y)], dtype="float64")(data)[1], wanted, rtol=1e-9)
+    assert np.abs(gx.evaluate(gx.inference(y), {x: data}) - wanted).max() > 1e-3
+
+
 def test_weights_are_keras_names_order_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
     model = gx.Sequential([K.Input((3,)), K.Dense(4), K.BatchNormalization(), K.Dense(1)])
     assert [w.name.split("/")[1] for w in model.layers[1].weights] == ["gamma", "beta", "moving_mean", "moving_variance"]

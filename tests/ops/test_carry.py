@@ -12,7 +12,9 @@ import graphc as gx
 from graphc.expr.carry import carried
 from graphc.expr.graph import training
 from graphc.expr.operation import Carry, Current
+from graphc.expr.stage import Stage
 from graphc.expr.verify import verify
+from graphc.stable import stabilise
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(6, 3))
@@ -77,6 +79,7 @@ def test_evaluating_and_inference_leave_the_state() -> None:
     gx.evaluate([case.y, case.loss, gx.grad(case.loss, case.w)], {case.x: X})
     np.testing.assert_array_equal(gx.compile(gx.inference(case.y), dtype="float64")(X), X @ W0 - [1.0, 2.0, 3.0])
     gx.compile(gx.inference(gx.grad(case.loss, case.w)))(X)
+    gx.compile(gx.inference(gx.grad(gx.sum(case.y**2 * case.x), case.w)))(X)  # the gradient itself reads the value
     np.testing.assert_array_equal(case.m.value, [1.0, 2.0, 3.0])
 
 
@@ -112,9 +115,13 @@ def test_stable_forms_look_through_it() -> None:
     z, m = gx.tensor("z", ("n",)), gx.state("m", (), init=0.0)
     p = gx.by_phase(training=gx.sigmoid(z), inference=gx.sigmoid(z), updates=[gx.assign(m, gx.mean(z))])
     loss = -gx.mean(gx.log(p))
-    for value in (gx.evaluate(loss, {z: [-800.0]}), gx.compile([loss, gx.grad(loss, z)])([-800.0])[0]):
-        assert value == pytest.approx(800.0)
+    both = [loss, gx.grad(loss, z)]
+    for value, slope in (gx.evaluate(both, {z: [-800.0]}), gx.compile(both)([-800.0])):
+        assert (value, slope[0]) == pytest.approx((800.0, -1.0))
     assert m.value == -800.0
+    [logarithm] = stabilise(training([gx.log(p)]))
+    assert isinstance(logarithm.op, Stage)
+    assert "Softplus" in str(logarithm.op.body)
 
 
 def test_derivations_and_pictures_show_the_value() -> None:
@@ -233,6 +240,36 @@ NESTED: dict[str, tuple[Callable[[Any], Any], int]] = {
     "twice by another": (lambda layer: lambda x: Unused(layer)(Unused(layer)(x)), 2),
     "used and not used": (lambda layer: lambda x: Unused(layer)(layer(x)), 2),
 }
+
+
+class Growing(gx.layers.Layer):
+    """``exp(u x)``, with 1 added to ``u`` at each use."""
+
+    def build(self, input_shape: Any) -> None:
+        self.u = self.add_weight((), 2.0, trainable=False, name="u")
+
+    def call(self, x: Any) -> Any:
+        gx.assign(self.u, self.u + 1)
+        return gx.exp(self.u * x)
+
+
+def test_one_state_in_two_turns_is_two_values_for_stable_forms() -> None:
+    x, layer = gx.tensor("x", ("n",)), Growing()
+    first = layer(x)
+    loss = gx.sum(gx.log(layer(x) / first))
+    for value, slope in (gx.evaluate([loss, gx.grad(loss, x)], {x: [0.5, 1.0]}), gx.compile([loss, gx.grad(loss, x)])([0.5, 1.0])):
+        assert value == pytest.approx(1.5)
+        assert slope == pytest.approx([1.0, 1.0])
+
+
+def test_what_feeds_a_layer_reads_the_old_state() -> None:
+    x, layer = gx.tensor("x", ("n", 3)), Mean()
+    y = layer(x)
+    layer.total.value = 2.0
+    last = layer(y * layer.total)
+    total = gx.sum(last) + gx.sum(layer.total)
+    assert gx.compile(total, dtype="float64")(X) == pytest.approx(2 * X.sum() + 6)
+    np.testing.assert_allclose(layer.total.value, 2 + X.sum(0) + 2 * X.sum(0))
 
 
 @pytest.mark.parametrize("name", NESTED)
