@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphc.expr.operation import Leaf
@@ -10,7 +11,7 @@ from graphc.expr.tensor import Tensor
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, product, scale, transpose
 from graphc.formula.spell import Vocabulary, parted, spelled
 
-__all__ = ["ONES", "NoMatrixFormError", "assemble", "collected", "constant_line", "diag", "dot", "row", "turns"]
+__all__ = ["ONES", "NoMatrixFormError", "assemble", "collected", "column", "constant_line", "diag", "dot", "row", "turns"]
 
 _SMALL = 12  # entries of a constant that are written out
 ONES = atom("𝟏", r"\mathbf{1}")
@@ -51,7 +52,16 @@ def row(shown: Show) -> Show:
     if shown.kind in ("scale", "negative"):
         inner = row(shown.parts[-1])
         return shown if inner is shown.parts[-1] else Show(shown.kind, (*shown.parts[:-1], inner))
-    return product([ONES, transpose(shown)]) if shown.kind == "product" else shown
+    return product([ONES, transpose(column(shown))]) if shown.kind == "product" else shown
+
+
+def column(shown: Show) -> Show:
+    """A vector that is written as a row, ``𝟏ᵀ A``, as the column that it is in a matrix: ``Aᵀ 𝟏``."""
+    if shown.kind == "product" and shown.parts[0] == transpose(ONES):
+        return transpose(shown)
+    if shown.kind in ("add", "negative", "scale", "hadamard", "fraction"):
+        return replace(shown, parts=tuple(map(column, shown.parts)))
+    return shown
 
 
 def diag(vector: Show) -> Show:

@@ -16,7 +16,7 @@ import sympy
 from graphc.expr.dims import DimSymbol
 from graphc.expr.scalar import Select
 from graphc.formula.algebra import is_symmetric
-from graphc.formula.arrays import ONES, NoMatrixFormError, assemble, collected, diag, row
+from graphc.formula.arrays import ONES, NoMatrixFormError, assemble, collected, column, diag, row
 from graphc.formula.atoms import Entry, Letter, Reduced, entries, letters_of, opened
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, negative, product, scale, transpose
 from graphc.formula.names import to_subscript
@@ -98,7 +98,7 @@ class MatrixSpeller:
         if not own:
             ones = product([ONES, transpose(ONES)]) if len(lacking) == 2 else ONES
             return ones if expr == ONE else scale([self.spell(expr, ())], ones)
-        vector = self.spell(expr, own)
+        vector = column(self.spell(expr, own))
         return product([ONES, transpose(vector)]) if free[0] is lacking[0] else product([vector, transpose(ONES)])
 
     def _elements(self, expr: Any, free: Sequence[Any]) -> Show:
@@ -211,7 +211,7 @@ class MatrixSpeller:
                 return shown
             if at == 1:
                 return row(shown)
-            return product([shown, transpose(ONES)])
+            return product([column(shown), transpose(ONES)])
         raise NoMatrixFormError
 
     def _sum(self, expr: Any, free: tuple[Any, ...]) -> Show:
@@ -290,7 +290,8 @@ class MatrixSpeller:
         shown = {own: self.elementwise(fs, own) for own, fs in groups.items()}
         if len(free) == 1 or (free in shown and len(shown) == 1):
             return shown[free]
-        left, right, both = shown.get(free[:1]), shown.get(free[1:]), shown.get(free)
+        left, right = (None if own not in shown else column(shown[own]) for own in (free[:1], free[1:]))
+        both = shown.get(free)
         if both is None:
             if left is None and right is not None:
                 return right if free[0].extent == 1 and False else product([ONES, transpose(right)])

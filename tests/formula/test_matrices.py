@@ -111,3 +111,10 @@ def test_the_derivative_of_cofactors_says_what_stopped_it() -> None:
     x = gx.tensor("X", (3, 3))
     with pytest.raises(gx.DerivationError, match="cof"):
         gx.derive(gx.sum(gx.grad(gx.linalg.det(x), x) ** 2), x)
+
+
+def test_a_sum_over_rows_within_a_matrix_is_a_column() -> None:
+    t = leaves()
+    assert gx.derive(gx.sum(t["A"] @ t["X"]).named("L"), "X").text == "∂L/∂X = Aᵀ 𝟏 𝟏ᵀ"
+    assert gx.derive(gx.sum(t["X"] @ t["X"]).named("L"), "X").text == "∂L/∂X = Xᵀ 𝟏 𝟏ᵀ + 𝟏 𝟏ᵀ Xᵀ"
+    assert gx.derive(gx.sum(t["A"] @ t["X"] + t["a"]).named("L"), "X").verify().ok
