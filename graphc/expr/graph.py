@@ -10,7 +10,7 @@ from graphc.errors import DeclarationError
 from graphc.expr.dims import Dim
 from graphc.expr.operation import Alias, Assign, Carry, Current, Leaf, Phase, Random, Scan
 from graphc.expr.stage import Stage
-from graphc.expr.tensor import Call, Guard, Node, Tensor
+from graphc.expr.tensor import Guard, Node, Tensor, make
 
 __all__ = [
     "assigns",
@@ -97,7 +97,7 @@ def replace_inputs(node: Node, inputs: Sequence[Tensor], shown: Mapping[Tensor, 
     for t in node.outputs:
         call = t.call
         if call is not None and shown:
-            call = Call(call.symbol, tuple(shown.get(a, a) for a in call.inputs), call.latex)
+            call = call.on(shown)
         outputs.append(Tensor(copy, t.shape, t.dtype, t.name, call, t.output))
     copy.outputs = tuple(outputs)
     return copy
@@ -125,19 +125,25 @@ def substitute(outputs: Sequence[Tensor], replacements: dict[Tensor, Tensor], ma
     return rebuild(outputs, change, made)
 
 
-def resolve_phase(outputs: Sequence[Tensor], branch: int, made: dict[Tensor, Tensor] | None = None) -> list[Tensor]:
+def resolve_phase(outputs: Sequence[Tensor], branch: int, made: dict[Tensor, Tensor] | None = None, for_good: bool = False) -> list[Tensor]:
     """The outputs with every ``by_phase`` replaced by one of its branches: 0 training, 1 inference.
 
     In inference nothing is carried out beside a value, and every state is as it was. ``made`` is filled with what became of
-    each tensor.
+    each tensor. ``for_good`` leaves phases that can still change, to take this branch in both readings as long as they do not.
     """
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         if isinstance(node.op, Scan):
-            return with_body(node, inputs, resolve_phase(node.op.results, branch))
+            return with_body(node, inputs, resolve_phase(node.op.results, branch, for_good=for_good))
         if isinstance(node.op, Carry | Current):
             return [inputs[0]] if branch else None
-        return [inputs[1 if node.op.frozen else branch]] if isinstance(node.op, Phase) else None
+        if not isinstance(node.op, Phase):
+            return None
+        kept = node.op.for_good() if for_good and not branch else None
+        if kept is None:
+            return [inputs[node.op.branch(branch)]]
+        old = node.outputs[0]
+        return [make(kept, inputs, old.shape, old.dtype, name=old.name, call=old.call, guards=node.guards, origin=node.origin)]
 
     return rebuild(outputs, change, made)
 

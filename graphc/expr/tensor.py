@@ -57,11 +57,18 @@ class Call:
         symbol: the operation as text, such as ``+`` or ``softmax``.
         inputs: the tensors that the user gave.
         latex: the operation as LaTeX; ``{0}``, ``{1}`` in it stand for its arguments, all else is plain LaTeX.
+        inner: the last step of it, where it is made of several.
     """
 
     symbol: str
     inputs: tuple[Tensor, ...]
     latex: str = ""
+    inner: Call | None = None
+
+    def on(self, others: Mapping[Tensor, Tensor]) -> Call:
+        """The same on other tensors."""
+        inner = None if self.inner is None else self.inner.on(others)
+        return Call(self.symbol, tuple(others.get(t, t) for t in self.inputs), self.latex, inner)
 
 
 class Node:
@@ -195,7 +202,7 @@ class Tensor:
 
     def called(self, symbol: str, *inputs: Tensor, latex: str = "") -> Tensor:
         """This tensor as the result of the operation ``symbol`` on ``inputs``: what pictures show."""
-        self.call = Call(symbol, inputs, latex)
+        self.call = Call(symbol, inputs, latex, self.call)
         return self
 
     # Operators: each is a declared operation of the catalogue.

@@ -11,7 +11,7 @@ from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.graph import rebuild, topological, unalias
 from graphc.expr.operation import Assign, Current, Operation, Random, Reshape, Scan, next_number
 from graphc.expr.stage import Read, Stage, dimension_symbol
-from graphc.expr.tensor import Call, Guard, Node, Tensor, make
+from graphc.expr.tensor import Guard, Node, Tensor, make
 
 __all__ = ["apply_again"]
 
@@ -104,7 +104,7 @@ class _Again:
         copy = Node(op, inputs, guards, node.origin)
         outputs: list[Tensor] = []
         for t in node.outputs:
-            call = None if t.call is None else Call(t.call.symbol, tuple(shown.get(a, a) for a in t.call.inputs), t.call.latex)
+            call = None if t.call is None else t.call.on(shown)
             outputs.append(Tensor(copy, tuple(_extent(e, sizes) for e in t.shape), t.dtype, t.name, call, t.output))
         copy.outputs = tuple(outputs)
         shown.update(zip(node.outputs, outputs, strict=True))

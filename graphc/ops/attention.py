@@ -36,8 +36,17 @@ def attention(q: Any, k: Any, v: Any, mask: Any = None, scale: Any = None) -> Te
     same_extent(k.shape[-2], v.shape[-2], f"attention of {k.describe()} and {v.describe()}: there must be one value for each key")
     scores = matmul(q, swapaxes(k, -1, -2))
     scores = scores * (_given(scale, "scale") if scale is not None else q.shape[-1] ** -0.5)
-    weights = softmax(scores) if mask is None else _masked_softmax(scores, _fitting(_given(mask, "mask"), scores))
-    return matmul(weights, v).called("attention", q, k, v, latex=r"\operatorname{attention}({0}, {1}, {2})")
+    if mask is None:
+        return matmul(softmax(scores), v).called("attention", q, k, v, latex=_latex(q, scale is None, ""))
+    seen = _fitting(_given(mask, "mask"), scores)
+    weights = _masked_softmax(scores, seen).called("softmax", scores, seen, latex=r"\operatorname{softmax}_{ {1} }({0})")
+    return matmul(weights, v).called("attention", q, k, v, seen, latex=_latex(q, scale is None, "_{ {3} }"))
+
+
+def _latex(q: Tensor, plain: bool, mask: str) -> str:
+    width = str(q.shape[-1]).replace("*", r"\,")
+    scores = rf"\frac{{ {{0}} \, {{1}}^{{\top}} }}{{\sqrt{{ {width} }}}}" if plain else r"s \, {0} \, {1}^{\top}"
+    return rf"\operatorname{{softmax}}{mask}\left({scores}\right) {{2}}"
 
 
 def _given(value: Any, what: str) -> Any:

@@ -75,7 +75,7 @@ def _convolve(value: Any, kernel: Any, count: int, strides: Any, padding: Any, d
     from_k = (*(Affine.variable(t) for t in taps), Affine.variable(channel), filter_ + (group.scaled(each) if shift else 0))
     extents = [x.shape[0], *(w.steps for w in slides), *([groups] if shift else []), each, *(w.taps for w in slides), inputs]
     outside = 0.0 if any(w.padded for w in slides) else None
-    call = Call(what, (x, k), rf"\operatorname{{{what}}}({{0}}, {{1}})")
+    call = Call(what, (x, k), r"{0} \ast {1}")
     y = stage(extents, [(x, from_x, outside), (k, from_k)], read_symbol(0) * read_symbol(1), outputs=outs, reducer="sum", call=call, guards=guards)
     return reshape(y, (*y.shape[: count + 1], k.shape[-1])).called(what, x, k, latex=call.latex) if shift else y
 
@@ -133,5 +133,5 @@ def conv2d_transpose(x: Any, kernel: Any, strides: Any = 1, padding: Any = "vali
     return stage(
         extents, [(x, (n, p, q, c)), (k, (u, v, o, c))], read_symbol(0) * read_symbol(1), write=(n, *places, o),
         shape=(x.shape[0], *sizes, k.shape[2]), reducer="sum", guarded=padding == "same",
-        call=Call("conv2d_transpose", (x, k), r"\operatorname{conv2d}^\top({0}, {1})"), guards=[guard] if guard else [],
+        call=Call("conv2d_transpose", (x, k), r"{0} \ast^{\top} {1}"), guards=[guard] if guard else [],
     )  # fmt: skip

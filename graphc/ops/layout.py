@@ -169,7 +169,18 @@ def getitem(x: Tensor, key: Any) -> Any:
         for a, (p, s, k) in enumerate(zip(places, x.shape, [k for k in keys if k is not None], strict=True))
         if not isinstance(k, slice) and isinstance(s, Dim)
     ]
-    return _moved(x, shape, places, Call("[ ]", (x,), "{0}"), guards)
+    return _moved(x, shape, places, Call("[ ]", (x,), f"{{0}}[{_written(keys)}]"), guards)
+
+
+def _written(keys: tuple[Any, ...]) -> str:
+    """Positions and slices as LaTeX: ``1:, 0``; full slices at the end are left out."""
+    words: list[str] = []
+    for k in keys:
+        ends = (k.start, k.stop) if isinstance(k, slice) else ()
+        words.append(f"{':'.join('' if e is None else str(e) for e in ends)}{f':{k.step}' if k.step is not None else ''}" if ends else str(k))
+    while len(words) > 1 and words[-1] == ":":
+        words.pop()
+    return ", ".join(words).replace("_", r"\_").replace(":", "{:}")
 
 
 def _without_ellipsis(x: Tensor, keys: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -15,8 +15,10 @@ __all__ = ["batch_norm", "layer_norm"]
 def _normalise(x: Tensor, axes: Any, gamma: Any, beta: Any, epsilon: float, symbol: str) -> Tensor:
     centred = x - mean(x, axes, keepdims=True)
     scaled = centred / sqrt(var(x, axes, keepdims=True) + epsilon)
-    latex = rf"\operatorname{{{symbol}}}({{0}})".replace("_", r"\_")
     given = (x, *(t for t in (gamma, beta) if isinstance(t, Tensor)))
+    latex = r"\text{" + symbol.replace("_", r"\_") + "}({0})"
+    if len(given) == 3:
+        latex = r"{1} \odot \frac{ {0} - \mu }{\sqrt{\sigma^2 + \epsilon}} + {2}"
     return (scaled * gamma + beta).called(symbol, *given, latex=latex)
 
 

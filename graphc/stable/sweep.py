@@ -14,7 +14,7 @@ from graphc.expr.graph import replace_inputs, topological, with_body
 from graphc.expr.operation import Reshape, Scan
 from graphc.expr.scalar import Log1p, normalise
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Call, Node, Tensor
+from graphc.expr.tensor import Node, Tensor
 from graphc.stable.frame import Frame
 from graphc.stable.reach import Reach
 from graphc.stable.rules import Rules
@@ -69,7 +69,7 @@ def _rewritten(node: Node, rules: Rules, made: dict[Tensor, Tensor]) -> tuple[Te
         assert number is not None
         moved[-k - 1] = Affine.variable(-number - 1)
     reads = [(made.get(t, t), places, outside) for t, places, outside in frame.accesses]
-    call = None if old.call is None else Call(old.call.symbol, tuple(made.get(a, a) for a in old.call.inputs), old.call.latex)
+    call = None if old.call is None else old.call.on(made)
     new = stage(
         op.extents, reads, normalise(after), write=[p.substitute(moved) for p in op.write], shape=op.shape, reducer=op.reducer,
         guarded=op.guarded, dtype=old.dtype, name=old.name, call=call, guards=tuple(frame.guards), origin=node.origin,
@@ -77,5 +77,5 @@ def _rewritten(node: Node, rules: Rules, made: dict[Tensor, Tensor]) -> tuple[Te
     for fresh, former in zip(new.node.outputs[1:], node.outputs[1:], strict=True):
         fresh.name = former.name
         if former.call is not None:
-            fresh.call = Call(former.call.symbol, tuple(made.get(a, a) for a in former.call.inputs), former.call.latex)
+            fresh.call = former.call.on(made)
     return new.node.outputs

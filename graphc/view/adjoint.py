@@ -13,17 +13,19 @@ from graphc.errors import GraphcError
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.compose import accesses, inlinable, inline
-from graphc.expr.graph import free_dimensions, rebuild, substitute, training, unalias
+from graphc.expr.graph import free_dimensions, rebuild, substitute, unalias
 from graphc.expr.operation import Alias, Leaf, Reshape
 from graphc.expr.scalar import Select
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor, make
 from graphc.formula import derive
+from graphc.view.isolate import isolated
 from graphc.view.stage_latex import body_latex, stage_latex
 
-__all__ = ["Contribution", "contribution"]
+__all__ = ["OPAQUE", "Contribution", "contribution"]
 
 Contribution = tuple[str, tuple[Tensor, ...], str]  # the LaTeX, the arguments whose values it reads, and the random draw that it names
+OPAQUE = r"\right)^{\!\top}"  # it ends the Jacobian of a step that has no formula of its own
 
 
 def contribution(
@@ -35,13 +37,15 @@ def contribution(
     """
     if source.dtype != "float":
         return None
-    fresh = {t: make(Leaf("input"), (), t.shape, t.dtype, name=t.name or f"v{k}") for k, t in enumerate(arguments)}
+    copy, fresh = isolated(step, arguments)
     back = {f: t for t, f in fresh.items()}
-    [copy] = _unnamed(training(substitute([step], fresh)))
+    [copy] = _unnamed([copy])
     cotangent = make(Leaf("input"), (), step.shape, "float", name="cotangent")
     known = {f: names[t] for f, t in back.items()} | {cotangent: incoming or "1"}
     slope = rf"\frac{{\partial {names[step]}}}{{\partial {names[source]}}}"
-    general = slope if incoming is None else rf"\left({slope}\right)^{{\!\top}} {incoming}"
+    general = slope if incoming is None else rf"\left({slope}{OPAQUE} {incoming}"
+    if isinstance(copy.op, Stage) and copy.op.reducer in ("max", "min") and copy.op.body == read_symbol(0) and copy.output == 0:
+        return rf"{incoming or 1} \;\text{{at}}\; \arg\{copy.op.reducer} {names[source]}", (source,), ""
     try:
         adjoint = _joined(unalias(grad(copy, fresh[source]) if incoming is None else vjp(copy, fresh[source], cotangent)))
     except GraphcError:
@@ -153,7 +157,9 @@ def _joined(tensor: Tensor) -> Tensor:
 def _passed(tensor: Tensor) -> Tensor:
     """The operand itself where a stage only copies it."""
     op = tensor.op
-    if isinstance(op, Stage) and op.elementwise and op.body == read_symbol(0) and [p.bare for p in op.reads[0].coords] == list(op.free or ()):
+    if not isinstance(op, Stage) or not op.elementwise or op.body != read_symbol(0) or tensor.inputs[0].shape != tensor.shape:
+        return tensor
+    if [p.bare for p in op.reads[0].coords] == list(op.free or ()):
         return tensor.inputs[0]
     return tensor
 
@@ -177,7 +183,7 @@ def _elementwise(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
     axes = list(op.free or ())
     for read in op.reads:
         places = [p.bare for p in read.coords]
-        if places and places != axes[-len(places) :]:
+        if places and (places != axes[-len(places) :] or tensor.inputs[read.operand].shape != tensor.shape[-len(places) :]):
             return ""
     if any(s.name.startswith("i") for s in op.body.free_symbols):
         return ""
@@ -225,6 +231,13 @@ def _gated(factor: Any) -> list[Any]:
     return [*sympy.Mul.make_args(yes), _Gate(condition)]
 
 
+def _scaled(op: Stage, text: str) -> str:
+    factor, rest = op.body.as_coeff_Mul()
+    if not text or rest == op.body:
+        return text
+    return f"-{text}" if factor == -1 else rf"{float(factor):.4g} \, {text}" if factor.is_Float else rf"{body_latex(factor, {})} \, {text}"
+
+
 def _product(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
     """``X Y``, ``Xᵀ Y``, ... for one sum over one index of a product of two reads; ``1ᵀ G`` for a sum over rows."""
     free, reduced = op.free, op.reduced
@@ -234,7 +247,7 @@ def _product(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
     words = [known[tensor.inputs[r.operand]] for r in op.reads]
     if op.body == read_symbol(0) and len(reduced) == 1 and places[0] == [reduced[0], *free]:
         return rf"\mathbf{{1}}^{{\top}} {words[0]}"
-    if op.body != read_symbol(0) * read_symbol(1) or len(reduced) != 1 or len(free) != 2 or any(len(p) != 2 for p in places):
+    if op.body.as_coeff_Mul()[1] != read_symbol(0) * read_symbol(1) or len(reduced) != 1 or len(free) != 2 or any(len(p) != 2 for p in places):
         return ""
     k = reduced[0]
     left = next((n for n in (0, 1) if free[0] in places[n]), None)
@@ -245,7 +258,7 @@ def _product(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
         return ""
     first = words[left] if places[left] == [free[0], k] else rf"{_grouped(words[left])}^{{\top}}"
     second = words[right] if places[right] == [k, free[1]] else rf"{_grouped(words[right])}^{{\top}}"
-    return rf"{first} \, {second}"
+    return _scaled(op, rf"{first} \, {second}")
 
 
 def _grouped(word: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Collection
+from dataclasses import replace
 
 import sympy
 
@@ -12,8 +14,10 @@ from graphc.expr.graph import topological
 from graphc.expr.operation import Random, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
-from graphc.view.adjoint import contribution
+from graphc.view.adjoint import OPAQUE, contribution
 from graphc.view.annotate import scalar_target
+from graphc.view.detail import operation_detail
+from graphc.view.expand import composed
 from graphc.view.formula import item_formula
 from graphc.view.iteration import Iterations, opened
 from graphc.view.names import Text, name_text, shape_text, slug
@@ -25,12 +29,13 @@ __all__ = ["backward_outline"]
 
 LONGEST = 5  # operations in one formula; a longer one gets a name of its own in between
 MOST = 120
+_LONG = re.compile(r"\d+\.\d{5,}")
 
 
 class _Steps:
     """The reading reduced to named steps: an unnamed tensor with one user is put into that user's formula."""
 
-    def __init__(self, reading: Reading, links: Collection[Tensor] = ()) -> None:
+    def __init__(self, reading: Reading, own_steps: Collection[Tensor] = ()) -> None:
         self.reading = reading
         users = reading.users()
         self.names: dict[Tensor, str] = {}
@@ -51,7 +56,7 @@ class _Steps:
                 self.names[tensor] = name_text(inner[tensor]).latex
                 continue
             size[tensor] = 1 + sum(size.get(t, 0) for t in item.inputs)
-            own = tensor in self.draws or tensor in links or isinstance(tensor.op, Reshape | Scan)
+            own = tensor in self.draws or tensor in own_steps or isinstance(tensor.op, Reshape | Scan)
             if own or item.kind != "value" or tensor in reading.targets or len(users[tensor]) != 1 or size[tensor] >= LONGEST:
                 if item.kind == "constant":
                     self.names[tensor], self.plain[tensor] = item.operator.latex, item.operator.plain
@@ -73,6 +78,16 @@ class _Steps:
             else:
                 stack.extend(reversed(self.reading.items[t].inputs))
         return tuple(found)
+
+    def within(self, tensor: Tensor) -> list[Tensor]:
+        """A step and those that its formula holds."""
+        found: dict[Tensor, None] = {}
+        stack = [tensor]
+        while stack:
+            t = stack.pop()
+            found[t] = None
+            stack.extend(s for s in self.reading.items[t].inputs if s not in self.names and s not in found)
+        return list(found)
 
     def formula(self, item: Item) -> str:
         formula = item_formula(self.reading, item, lambda t: self.names.get(t, ""))
@@ -116,11 +131,26 @@ def _letters(text: str) -> str:
 
 
 def backward_outline(reading: Reading) -> Outline:
-    """Forward above, backward below, a column for each variable; a recurrence is a frame around one iteration in both."""
+    """Forward above, backward below, a column for each variable; a recurrence is a frame around one iteration in both.
+
+    A step whose adjoint has no formula of its own is drawn as the steps that it is made of.
+    """
     scalar_target(reading)
     turns = opened(reading)
+    made: frozenset[Tensor] = frozenset()
+    while True:
+        outline, opaque = _outlined(turns)
+        if not opaque - made:
+            return outline
+        made |= opaque
+        turns = replace(turns, reading=turns.again(made), opened=made)
+
+
+def _outlined(turns: Iterations) -> tuple[Outline, frozenset[Tensor]]:
+    """The outline, and the steps that it leaves unexplained though they are made of others."""
     reading, target = turns.reading, turns.reading.targets[0]
-    steps = _Steps(reading, turns.links)
+    inner = {t for user in turns.opened for t in reading.items[user].inputs if composed(t)}
+    steps = _Steps(reading, inner.union(turns.links))
     if len(steps.names) > MOST:
         raise GraphcError(
             f"the backward graph of {reading.items[target].called} has {len(steps.names)} variables, more than {MOST} cannot be read: draw it "
@@ -142,7 +172,9 @@ def backward_outline(reading: Reading) -> Outline:
     vertices = [*forward.values(), *backward.values()]
     title = f"Forward and backward graph of {spoken_name(reading.items[target])}"
     formulas = " ".join(f"{v.title}." for v in backward.values())
-    return Outline(vertices, [*arrows, *pass_.arrows], title, f"{title}. {formulas}", roomy=True, top="forward")
+    outline = Outline(vertices, [*arrows, *pass_.arrows], title, f"{title}. {formulas}", roomy=True, top="forward")
+    first = {user: composed(user) and user not in turns.opened for user in pass_.opaque}
+    return outline, frozenset(t for user, alone in first.items() for t in ([user] if alone else steps.within(user)) if composed(t))
 
 
 def _loop(where: dict[Tensor, Vertex], tail: Tensor, head: Tensor) -> Arrow:
@@ -176,6 +208,8 @@ def _forward(steps: _Steps, turns: Iterations, tensor: Tensor, is_target: bool, 
         label = Text(f"{plain} drawn from {item.operator.plain}", rf"{name} \sim {item.operator.latex}" if item.operator.latex else "")
     else:
         label = item.text if item.name else item.operator
+    details = [operation_detail(turns.reading.items[t]) for t in reversed(steps.within(tensor))]
+    shape = "\n".join(dict.fromkeys(filter(None, (shape, *details))))
     frame = turns.frame(tensor)
     scope = ("forward", frame) if frame else ("forward",)
     return Vertex(ids.new(slug(plain)), role, label, shape, scope, title=f"{item.kind} {plain}", rank=plain, small=True)
@@ -190,6 +224,7 @@ class _Pass:
         self.steps, self.turns, self.target, self.forward, self.wanted, self.ids = steps, turns, target, forward, wanted, ids
         self.backward: dict[Tensor, Vertex] = {}
         self.arrows: list[Arrow] = []
+        self.opaque: dict[Tensor, None] = {}
         self._carried = {carry: symbol for pairs in turns.loops.values() for carry, symbol in pairs}
 
     def adjoint(self, tensor: Tensor) -> None:
@@ -218,7 +253,7 @@ class _Pass:
             return
         right = terms[0] + "".join(t if t.startswith("-") else f" + {t}" for t in terms[1:])
         mark = self._delta(tensor, self._carried[tensor], now=True) + " = " if tensor in self._carried else ""
-        vertex.label = Text(f"{plain} = …", f"{mark}{symbol}" if right == symbol else f"{mark}{symbol} = {{{right}}}")
+        vertex.label = Text(f"{plain} = …", f"{mark}{symbol}" if right == symbol else f"{mark}{symbol} = {right}")
         users = [u for u in steps.names if tensor in steps.arguments[u]]
         vertex.title = f"{plain}, from {', '.join('∂' + steps.plain[target] + '/∂' + steps.plain[u] for u in users)}"
         saved = [v for v in read if items[v].kind != "constant"]
@@ -241,6 +276,9 @@ class _Pass:
         made = contribution(user, steps.arguments[user], tensor, incoming, steps.names, steps.draws.get(user, ""))
         if made is None:
             return ""
+        if OPAQUE in made[0]:
+            self.opaque[user] = None
+        made = _LONG.sub(lambda m: f"{float(m[0]):.4g}", made[0]), *made[1:]
         read.update(dict.fromkeys(made[1]))
         if made[2] and made[2] not in self.forward[user].detail:  # the draw that the gradient reads is told where it is drawn
             self.forward[user].detail = "\n".join(filter(None, (self.forward[user].detail, made[2])))

@@ -252,7 +252,9 @@ def _arrow(arrow: Arrow, curve: tuple[Point, ...], at: Point | None, boxes: dict
     if arrow.kind != "link":
         triangle = arrow_head(points, _outside(head, places.nodes[arrow.head], 0.8))
         base = (triangle[1][0] + triangle[2][0]) / 2, (triangle[1][1] + triangle[2][1]) / 2
-        if dash == "" and (base[0] - points[-1][0]) ** 2 + (base[1] - points[-1][1]) ** 2 > 1:  # a line that comes in at a slant goes on to its head
+        if (base[0] - points[-1][0]) ** 2 + (base[1] - points[-1][1]) ** 2 > (
+            1 if dash == "" else 9
+        ):  # a line that comes in at a slant goes on to its head
             parts[0] = Curve((*points, points[-1], base, base), role, thickness, dash)
         parts.append(Polygon(triangle, role))
     if at is not None:

@@ -10,6 +10,7 @@ from graphc.view.annotate import checked_feeds, gradients, scalar_target, values
 from graphc.view.backward_view import backward_outline
 from graphc.view.compose import compose
 from graphc.view.condense import BOXES, checked_folding, condensed
+from graphc.view.expand import expanded
 from graphc.view.layer_view import layer_outline
 from graphc.view.neuron_view import neuron_outline, neuron_scene
 from graphc.view.op_view import op_outline
@@ -47,7 +48,7 @@ def targets_of(target: Any) -> list[Tensor]:
 
 def draw(
     target: Any, backward: bool = False, at: Any = None, view: str = "op", style: str = "default", *,
-    fold: bool = True, depth: int | None = None, unroll: int | None = None,
+    fold: bool = True, depth: int | None = None, unroll: int | None = None, expand: Any = None,
 ) -> Picture:  # fmt: skip
     """A picture of the graph that computes ``target``.
 
@@ -68,6 +69,8 @@ def draw(
         fold: ``False`` draws every node of a large graph, up to 1000.
         depth: how many scopes deep to look: 1 folds every outermost scope, 2 those inside them.
         unroll: how many iterations of each recurrence to draw one by one before an ellipsis and the last.
+        expand: tensors, or their names, whose operations are drawn as the steps they are made of, within a frame:
+            attention, a norm, a softmax; ``True`` for all of them.
 
     Raises:
         DeclarationError: for an unknown view or style, or a target that is none.
@@ -84,7 +87,7 @@ def draw(
     choose("the view", view, VIEWS)
     checked_folding(fold, depth)
     steps = checked_unroll(unroll)
-    reading = _reading(targets_of(target), at, steps)
+    reading = _reading(targets_of(target), at, steps, expand)
     if view == "neuron":
         return Picture(neuron_scene(reading, at), chosen, neuron_outline(reading))
     if view == "layer":
@@ -97,9 +100,13 @@ def draw(
     return Picture(compose(outline), chosen, outline)
 
 
-def _reading(targets: list[Tensor], at: Any, unroll: int | None) -> Reading:
-    """What is drawn: the graph as it was declared, or with its recurrences unrolled."""
+def _reading(targets: list[Tensor], at: Any, unroll: int | None, expand: Any) -> Reading:
+    """What is drawn: the graph as it was declared, or with operations opened, or with its recurrences unrolled."""
     reading = read(targets)
+    if expand is not None and expand is not False:
+        if unroll is not None:
+            raise DeclarationError("unroll= and expand= are two pictures: give one of them")
+        return expanded(targets, reading, expand)
     if unroll is None:
         return reading
     return unrolled(targets, unroll, None if at is None else sizes_of(checked_feeds(at, reading))).reading()

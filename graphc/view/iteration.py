@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.expr.graph import rebuild
@@ -11,7 +11,7 @@ from graphc.expr.tensor import Node, Tensor, make
 from graphc.ops.layout import broadcast_to
 from graphc.view.names import Text, name_text
 from graphc.view.reading import Reading, read
-from graphc.view.unroll import Unrolled, alias, bases, copied
+from graphc.view.unroll import Cells, Unrolled, alias, bases, copied
 
 __all__ = ["Iterations", "opened"]
 
@@ -27,6 +27,8 @@ class Iterations:
         loops: of what is carried on, the carries that it becomes in the next iteration, and their adjoints' symbol.
         frames: the frame of each step, and what the backward pass calls it.
         sums: the letter of the sum over iterations, by frame.
+        roots, cells: what the reading is made from.
+        opened: operations that it shows as their steps.
     """
 
     reading: Reading
@@ -35,6 +37,14 @@ class Iterations:
     loops: dict[Tensor, list[tuple[Tensor, str]]] = field(default_factory=dict[Tensor, list[tuple[Tensor, str]]])
     frames: dict[str, str] = field(default_factory=dict[str, str])
     sums: dict[str, str] = field(default_factory=dict[str, str])
+    roots: list[Tensor] = field(default_factory=list[Tensor])
+    cells: Cells = field(default_factory=Cells)
+    opened: frozenset[Tensor] = frozenset()
+
+    def again(self, opened: Collection[Tensor]) -> Reading:
+        """The reading with some operations as the steps that they are made of."""
+        again = read(self.roots, cells=self.cells, opened=opened)
+        return replace(again, targets=again.targets[: len(self.reading.targets)])
 
     def frame(self, tensor: Tensor) -> str:
         """The frame that a step stands in; empty for none."""
@@ -45,14 +55,14 @@ class Iterations:
 def opened(reading: Reading) -> Iterations:
     """The reading with every recurrence that it shows as one iteration."""
     shown = dict.fromkeys(t.node for t in reading.items if isinstance(t.op, Scan) and not (t.call and t.call.symbol == "⋯"))
+    named = [alias(t, reading.items[t].name) if reading.items[t].name and t.kind == "computed" else t for t in reading.targets]
     if not shown:
-        return Iterations(reading)
+        return Iterations(reading, roots=named)
     found, into = Iterations(reading), Unrolled([])
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         return _one(node.op, inputs, found, into, len(found.frames)) if node in shown and isinstance(node.op, Scan) else None
 
-    named = [alias(t, reading.items[t].name) if reading.items[t].name and t.kind == "computed" else t for t in reading.targets]
     targets = rebuild(named, change)
     found.reading = _whole(targets, found, into)
     source = found.reading.sources
@@ -69,6 +79,7 @@ def _whole(targets: Sequence[Tensor], found: Iterations, into: Unrolled) -> Read
         reading = read([*targets, *more], cells=into.cells)
         fresh = [r for r, pairs in found.loops.items() if r not in more and any(reading.sources.get(c) in reading.items for c, _ in pairs)]
         if not fresh:
+            found.roots, found.cells = [*targets, *more], into.cells
             return replace(reading, targets=reading.targets[: len(dict.fromkeys(reading.sources[t] for t in targets))])
         more.update(dict.fromkeys(fresh))
 

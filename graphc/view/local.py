@@ -7,12 +7,12 @@ from typing import Any
 import sympy
 
 from graphc.errors import DerivationError
-from graphc.expr.graph import training
 from graphc.expr.operation import Alias, Assign, Leaf, Reshape
 from graphc.expr.scalar import derivative
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.reference.scalars import body_value
+from graphc.view.isolate import isolated
 from graphc.view.names import Text, filled, name_text
 from graphc.view.reading import Item, Reading
 from graphc.view.stage_latex import body_latex
@@ -22,8 +22,8 @@ __all__ = ["local_derivative", "local_formula", "short_formula"]
 
 def _composed(item: Item, names: dict[Tensor, Any]) -> Any:
     """The item's value as one formula over symbols of its arguments; ``None`` where it is no scalar formula."""
-    known: dict[Tensor, Any] = dict(names)
-    [result] = training([item.tensor])
+    result, fresh = isolated(item.tensor, item.inputs)
+    known: dict[Tensor, Any] = {fresh[t]: symbol for t, symbol in names.items()}
     stack = [result]
     while stack:
         tensor = stack[-1]

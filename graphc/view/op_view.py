@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphc.expr.operation import Scan
 from graphc.expr.tensor import Node, Tensor
+from graphc.view.detail import operation_detail
 from graphc.view.names import shape_text, slug
 from graphc.view.outline import Arrow, Identifiers, Outline, Vertex
 from graphc.view.reading import Item, Reading
@@ -71,10 +72,16 @@ def _vertices(item: Item, target: bool, scope: tuple[str, ...], ids: Identifiers
         return [Vertex(ids.new(slug(item.name) if item.name else item.kind), item.kind, label, detail, scope, title=title)]
     result = [Vertex(ids.new(slug(item.name)), "output" if target else "value", item.text, shape, scope, title=title)] if item.name else []
     role = "random" if item.kind == "random" else "operation"
+    detail = operation_detail(item)
     if not result and target:
         role = "output"
     operator = Vertex(
-        ids.new(f"op-{slug(item.name or item.operator.plain)}"), role, item.operator, "", item.cell or scope, title=f"operation {item.operator.plain}"
+        ids.new(f"op-{slug(item.name or item.operator.plain)}"),
+        role,
+        item.operator,
+        detail,
+        item.cell or scope,
+        title=f"operation {item.operator.plain}",
     )
     if role == "output":
         operator.shape, operator.title = "circle", f"{operator.title}, the result" + (f", shape {shape}" if shape else "")

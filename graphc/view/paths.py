@@ -6,18 +6,20 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, cast
 
 from graphc.autodiff import grad, vjp
 from graphc.errors import DeclarationError, DerivationError
 from graphc.expr.build import constant
-from graphc.expr.graph import substitute, training
+from graphc.expr.graph import substitute
 from graphc.expr.operation import Leaf
 from graphc.expr.tensor import Tensor, make
 from graphc.reference.evaluate import evaluate
 from graphc.view.annotate import checked_feeds, value_texts, values, write_locals, write_values
 from graphc.view.compose import compose
+from graphc.view.condense import condensed
 from graphc.view.draw import targets_of
+from graphc.view.isolate import isolated
 from graphc.view.names import Text
 from graphc.view.op_view import Drawn, op_outline
 from graphc.view.outline import Note, Outline
@@ -30,8 +32,11 @@ from graphc.view.unroll import checked_unroll, through_time
 __all__ = ["Path", "Paths", "paths"]
 
 LISTED = 64
+FACTORS = 4000  # of all products that are listed
 DRAWN = 6
 LONGEST = 9  # factors of a product that are written out
+Route = tuple[Tensor, object]  # a tensor, and the route that leads to it
+Local = tuple[Tensor, dict[Tensor, Tensor], Tensor]
 _COLOURS = ("positive", "gradient", "value", "state-line", "random-line", "muted")
 
 
@@ -129,7 +134,7 @@ def paths(y: Any, x: Tensor, at: Any = None, style: str = "default", *, unroll: 
     feeds = None if at is None else checked_feeds(at, reading)
     found = None if feeds is None else values(reading, feeds)
     listed = _listed(reading, target, source, routes)
-    locals_: dict[tuple[Tensor, Tensor], tuple[Tensor, Tensor]] = {}
+    locals_: dict[tuple[Tensor, Tensor], Local] = {}
     products = [_product(reading, route, locals_) for route in listed]
     total: Any = grad(target, source)
     if feeds is not None:
@@ -144,6 +149,7 @@ def paths(y: Any, x: Tensor, at: Any = None, style: str = "default", *, unroll: 
     name_unnamed(reading, drawn, names)
     write_locals(outline, reading, drawn, found)
     _mark(outline, drawn, made, count)
+    outline = condensed(outline, reading)
     _write(outline, names, target, source, made, count, total if feeds is not None else None)
     return Paths(made, count, total, outline, chosen)
 
@@ -184,35 +190,43 @@ def _routes(reading: Reading, target: Tensor, source: Tensor) -> dict[Tensor, in
 def _listed(reading: Reading, target: Tensor, source: Tensor, routes: dict[Tensor, int]) -> list[tuple[Tensor, ...]]:
     users = reading.users()
     found: list[tuple[Tensor, ...]] = []
-    stack: list[tuple[Tensor, ...]] = [(source,)]
-    while stack and len(found) < LISTED:
+    stack: list[Route] = [(source, None)]
+    factors = 0
+    while stack and len(found) < LISTED and factors < FACTORS:
         route = stack.pop()
-        if route[-1] is target:
-            found.append(route)
+        if route[0] is target:
+            found.append(_tensors(route))
+            factors += len(found[-1])
             continue
-        stack.extend((*route, u) for u in reversed(users[route[-1]]) if routes[u] and u.dtype == "float")
+        stack.extend((u, route) for u in reversed(users[route[0]]) if routes[u] and u.dtype == "float")
     return found
 
 
-def _product(reading: Reading, route: tuple[Tensor, ...], known: dict[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]) -> Tensor:
+def _tensors(route: Route) -> tuple[Tensor, ...]:
+    found: list[Tensor] = []
+    step: Route | None = route
+    while step is not None:
+        found.append(step[0])
+        step = cast("Route | None", step[1])
+    return tuple(reversed(found))
+
+
+def _product(reading: Reading, route: tuple[Tensor, ...], known: dict[tuple[Tensor, Tensor], Local]) -> Tensor:
     """The adjoint of the path's start along this path alone, as an expression."""
     adjoint = constant(1.0)
     for source, step in zip(route[-2::-1], route[:0:-1], strict=True):
         if (source, step) not in known:
             known[source, step] = _local(reading, source, step)
-        local, cotangent = known[source, step]
-        [adjoint] = substitute([local], {cotangent: adjoint})
+        local, given, cotangent = known[source, step]
+        [adjoint] = substitute([local], {**given, cotangent: adjoint})
     return adjoint
 
 
-def _local(reading: Reading, source: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-    """The step's vector-Jacobian product by one argument, the others held fixed, and its cotangent."""
-    fresh = {t: make(Leaf("input"), (), t.shape, t.dtype, name=f"argument {k}") for k, t in enumerate(dict.fromkeys(reading.items[step].inputs))}
+def _local(reading: Reading, source: Tensor, step: Tensor) -> Local:
+    """The step's vector-Jacobian product by one argument, the others held fixed; what its leaves stand for; its cotangent."""
+    copy, fresh = isolated(step, reading.items[step].inputs)
     cotangent = make(Leaf("input"), (), step.shape, "float", name="cotangent")
-    [copy] = training(substitute([step], fresh))
-    local = vjp(copy, fresh[source], cotangent, unconnected="zero")
-    [local] = substitute([local], {f: t for t, f in fresh.items()})
-    return local, cotangent
+    return vjp(copy, fresh[source], cotangent, unconnected="zero"), {f: t for t, f in fresh.items()}, cotangent
 
 
 def _chain(names: dict[Tensor, Text], route: tuple[Tensor, ...]) -> str:

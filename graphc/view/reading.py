@@ -11,11 +11,11 @@ import numpy as np
 from graphc.expr.graph import leaves
 from graphc.expr.operation import Alias, Leaf, Phase, Reshape
 from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Tensor
+from graphc.expr.tensor import Call, Tensor
 from graphc.view.names import Text, filled, name_text, operator_text, split_scope
 from graphc.view.stage_latex import alike_latex, is_part, plain_latex, stage_latex
 
-__all__ = ["Item", "Reading", "read", "source_of"]
+__all__ = ["Item", "Reading", "read", "shown_call", "source_of"]
 
 MANY = 1000  # items above which stages of one form share one formula
 Forms = dict[tuple[Stage, tuple[str, ...]], str] | None
@@ -81,7 +81,7 @@ class Reading:
 
 def read(
     targets: Sequence[Tensor], within: bool = False, cells: Mapping[Tensor, tuple[str, ...]] | None = None,
-    carried: Collection[Tensor] = (), entering: Collection[Tensor] = (),
+    carried: Collection[Tensor] = (), entering: Collection[Tensor] = (), opened: Collection[Tensor] = (),
 ) -> Reading:  # fmt: skip
     """The reading of the graph that computes ``targets``.
 
@@ -91,22 +91,23 @@ def read(
         cells: the groups that some are drawn in.
         carried: those among them whose names stand outside.
         entering: tensors that are drawn as inputs, whatever computes them.
+        opened: items that are drawn as the last of the steps that they are made of.
 
     Raises:
         DeclarationError: where two different leaves share a name.
     """
     if not within:
         leaves(list(targets))
-    names, sources, layers = _names(targets)
+    names, sources, layers = _names(targets, opened)
     outside = frozenset(sources[t] for t in carried if t in sources)
     entries = frozenset(sources[t] for t in entering if t in sources)
     wanted = tuple(dict.fromkeys(sources[t] for t in targets))
     scopes = {split_scope(name)[0][:depth] for name in names.values() for depth in range(1, name.count("/") + 1)}
     items: dict[Tensor, Item] = {}
-    order = _ordered(wanted, sources, entries)
+    order = _ordered(wanted, sources, entries, opened)
     forms: Forms = {} if len(order) > MANY else None
     for tensor in order:
-        item = _item(tensor, names.get(tensor, ""), sources, forms)
+        item = _item(tensor, names.get(tensor, ""), sources, forms, shown_call(tensor, opened))
         if tensor in layers:  # a layer's result bears the name of the layer: it belongs in there, and needs no box of that name
             inside = tuple(layers[tensor].split("/"))
             item = replace(item, name=item.name if tensor in wanted else "", group=inside if inside in scopes else inside[:-1])
@@ -125,19 +126,23 @@ def source_of(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _arguments(tensor: Tensor) -> tuple[Tensor, ...]:
+def shown_call(tensor: Tensor, opened: Collection[Tensor] = ()) -> Call | None:
+    """What the user wrote, or the last step of it where that is opened."""
+    return tensor.call.inner if tensor.call is not None and tensor in opened else tensor.call
+
+
+def _arguments(tensor: Tensor, call: Call | None) -> tuple[Tensor, ...]:
     """What stands in the user's call, inner reducers of a formula opened; a stage's inputs where nobody called."""
     if isinstance(tensor.op, Leaf):
         return ()
     if isinstance(tensor.op, Alias):
         return tensor.inputs[:1]
-    if tensor.call is None:
+    if call is None:
         return tensor.inputs
+    if call.symbol:
+        return call.inputs
     found: dict[Tensor, None] = {}
-    plain = tensor.call.symbol != ""
-    pending = list(reversed(tensor.call.inputs))
-    if plain:
-        return tensor.call.inputs
+    pending = list(reversed(call.inputs))
     while pending:
         t = pending.pop()
         if is_part(t) and t.call is not None:
@@ -147,7 +152,7 @@ def _arguments(tensor: Tensor) -> tuple[Tensor, ...]:
     return tuple(found)
 
 
-def _names(targets: Sequence[Tensor]) -> tuple[dict[Tensor, str], dict[Tensor, Tensor], dict[Tensor, str]]:
+def _names(targets: Sequence[Tensor], opened: Collection[Tensor]) -> tuple[dict[Tensor, str], dict[Tensor, Tensor], dict[Tensor, str]]:
     """The name of each item, the item that each tensor belongs to, and the layers whose results are items.
 
     An alias names what had no name; a stage that only copies is its source.
@@ -155,7 +160,7 @@ def _names(targets: Sequence[Tensor]) -> tuple[dict[Tensor, str], dict[Tensor, T
     names: dict[Tensor, str] = {}
     layers: dict[Tensor, str] = {}
     sources: dict[Tensor, Tensor] = {}
-    for tensor in _ordered(targets, None):
+    for tensor in _ordered(targets, None, (), opened):
         if isinstance(tensor.op, Alias):
             behind = sources[tensor.inputs[0]]
             if not tensor.name:
@@ -191,7 +196,9 @@ def _is_copy(tensor: Tensor) -> bool:
     return op.body == read_symbol(0) and source.shape == tensor.shape and [p.bare for p in op.reads[0].coords] == list(op.free or ())
 
 
-def _ordered(targets: Iterable[Tensor], sources: dict[Tensor, Tensor] | None, entries: Collection[Tensor] = ()) -> list[Tensor]:
+def _ordered(
+    targets: Iterable[Tensor], sources: dict[Tensor, Tensor] | None, entries: Collection[Tensor], opened: Collection[Tensor]
+) -> list[Tensor]:
     """Every tensor that the targets reach through arguments, arguments first."""
     order: list[Tensor] = []
     seen: set[Tensor] = set()
@@ -203,7 +210,7 @@ def _ordered(targets: Iterable[Tensor], sources: dict[Tensor, Tensor] | None, en
         elif tensor not in seen:
             seen.add(tensor)
             stack.append((tensor, True))
-            inputs = () if tensor in entries else _arguments(tensor)
+            inputs = () if tensor in entries else _arguments(tensor, shown_call(tensor, opened))
             if sources is not None:
                 inputs = tuple(sources[t] for t in inputs if not _is_number(t))
             stack.extend((t, False) for t in reversed(inputs))
@@ -216,19 +223,27 @@ def _is_number(tensor: Tensor) -> bool:
 
 
 def _number(tensor: Tensor) -> str:
-    return f"{np.asarray(tensor.value).item():.4g}" if tensor.dtype != "bool" else str(bool(tensor.value))
+    shown = f"{np.asarray(tensor.value).item():.4g}" if tensor.dtype != "bool" else str(bool(tensor.value))
+    mantissa, _, exponent = shown.partition("e")
+    if tensor.dtype == "bool" or not exponent:
+        return shown
+    return (rf"{mantissa} \cdot " if mantissa != "1" else "") + f"10^{{{int(exponent)}}}"
 
 
-def _item(tensor: Tensor, name: str, sources: dict[Tensor, Tensor], forms: Forms) -> Item:
+def _spoken_number(number: str) -> str:
+    return number.replace(r" \cdot 10^{", "e").replace("10^{", "1e").rstrip("}")
+
+
+def _item(tensor: Tensor, name: str, sources: dict[Tensor, Tensor], forms: Forms, call: Call | None) -> Item:
     if isinstance(tensor.op, Leaf) and (name or tensor.kind != "constant"):
         return Item(tensor, name, tensor.kind, (), (), name_text(name), "")
     if isinstance(tensor.op, Leaf):
         return Item(tensor, "", "constant", (), (), _constant_text(tensor), "")
-    given = _arguments(tensor)
+    given = _arguments(tensor, call)
     arguments = tuple(_number(t) if _is_number(t) else sources[t] for t in given)
     inputs = tuple(a for a in arguments if isinstance(a, Tensor))
-    operator, pattern = _operator(tensor, arguments, forms)
-    drawn = tensor.call is not None and not given and tensor.call.latex != ""
+    operator, pattern = _operator(tensor, arguments, forms, call)
+    drawn = call is not None and not given and call.latex != ""
     return Item(tensor, name, "random" if drawn else "value", arguments, inputs, operator, pattern)
 
 
@@ -244,8 +259,8 @@ def _constant_text(tensor: Tensor) -> Text:
     return Text("constant", r"\mathrm{const}")
 
 
-def _operator(tensor: Tensor, arguments: tuple[Tensor | str, ...], forms: Forms) -> tuple[Text, str]:
-    call, op = tensor.call, tensor.op
+def _operator(tensor: Tensor, arguments: tuple[Tensor | str, ...], forms: Forms, call: Call | None) -> tuple[Text, str]:
+    op = tensor.op
     if isinstance(op, Alias):
         layer = getattr(op, "layer", None)
         return operator_text(tensor.name.rpartition("/")[2]) if layer is not None else Text("=", "="), "{0}"
@@ -272,6 +287,8 @@ def _called(symbol: str, latex: str, tensor: Tensor, arguments: tuple[Tensor | s
     text = operator_text(symbol)
     if not arguments and latex:  # a random draw: nothing but itself
         return Text(symbol, latex.replace("{{", "{").replace("}}", "}")), latex
+    if symbol == "[ ]":
+        text = Text(symbol, filled(latex, [r"\cdot"]))
     pattern = latex or f"{text.latex or 'f'}({', '.join(f'{{{k}}}' for k in range(len(arguments)))})"
     numbers = {k: a for k, a in enumerate(arguments) if isinstance(a, str)}
     if not numbers:
@@ -279,13 +296,14 @@ def _called(symbol: str, latex: str, tensor: Tensor, arguments: tuple[Tensor | s
     (k, number), *more = numbers.items()
     if symbol in _INFIX and len(arguments) == 2 and not more:
         shown = f"{{{text.latex}}}\\,{number}" if k == 1 else f"{number}\\,{{{text.latex}}}"
-        return Text(f"{symbol} {number}" if k == 1 else f"{number} {symbol}", shown), pattern
+        spoken = _spoken_number(number)
+        return Text(f"{symbol} {spoken}" if k == 1 else f"{spoken} {symbol}", shown), pattern
     if symbol == "^" and not more:
         return Text(
             f"to the power {number}" if k == 1 else f"{number} to the power", rf"(\cdot)^{{{number}}}" if k == 1 else rf"{number}^{{(\cdot)}}"
         ), pattern
     shown = filled(pattern, [a if isinstance(a, str) else r"\cdot" for a in arguments])
-    return Text(f"{symbol} with {', '.join(numbers.values())}", shown), pattern
+    return Text(f"{symbol} with {', '.join(map(_spoken_number, numbers.values()))}", shown), pattern
 
 
 def _numbered(items: dict[Tensor, Item]) -> dict[Tensor, Item]:

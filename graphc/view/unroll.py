@@ -20,7 +20,7 @@ from graphc.expr.tensor import Node, Tensor, make, make_scan
 from graphc.ops.joining import concatenate, stack
 from graphc.view.reading import Reading, read
 
-__all__ = ["Unrolled", "alias", "bases", "checked_unroll", "copied", "sizes_of", "through_time", "unrolled"]
+__all__ = ["Cells", "Unrolled", "alias", "bases", "checked_unroll", "copied", "sizes_of", "through_time", "unrolled"]
 
 FEW = 4  # parameters of a recurrence that are drawn one by one without a frame
 MOST = 24  # iterations drawn one by one

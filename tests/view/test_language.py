@@ -1,0 +1,141 @@
+"""Operations of every family: their formulas, what stands below them, their steps, and a backward graph that can be read."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gx
+from graphc.view import draw, paths
+
+SVG = "{http://www.w3.org/2000/svg}"
+Make = Callable[[], gx.Tensor]
+
+
+def titles(picture: Any) -> list[str]:
+    return [t.text or "" for t in ET.fromstring(picture.svg).iter(f"{SVG}title")]
+
+
+def formulas(picture: Any) -> list[str]:
+    return re.findall(r"\{\$(.+)\$\}", picture.tex)
+
+
+def convolution() -> gx.Tensor:
+    x, K, b = gx.tensor("x", ("n", 28, 28, 1)), gx.parameter("K", (5, 5, 1, 6)), gx.parameter("b", (6,))
+    h = gx.relu(gx.nn.conv2d(x, K, strides=2, padding="same") + b).named("h")
+    return gx.mean(gx.nn.max_pool2d(h, 2).named("p") ** 2).named("L")
+
+
+def attention(mask: bool = False) -> gx.Tensor:
+    Q, K, V = (gx.tensor(n, (m, 8)) for n, m in (("Q", "T"), ("K", "S"), ("V", "S")))
+    M = gx.tensor("M", ("T", "S"), dtype="bool") if mask else None
+    return gx.mean(gx.nn.attention(Q, K, V, mask=M).named("A") ** 2).named("L")
+
+
+def norm() -> gx.Tensor:
+    x, g, b = gx.tensor("x", ("n", 8)), gx.parameter("gamma", (8,)), gx.parameter("beta", (8,))
+    return gx.mean(gx.nn.layer_norm(x, g, b).named("y") ** 2).named("L")
+
+
+def embedding() -> gx.Tensor:
+    E, ids = gx.parameter("E", (100, 8)), gx.tensor("ids", ("n", "T"), dtype="int")
+    return gx.mean(gx.nn.embedding(E, ids).named("e") ** 2).named("L")
+
+
+def halves() -> gx.Tensor:
+    a, b = gx.tensor("a", (4,)), gx.tensor("b", (4,))
+    u, v = gx.split(gx.concatenate([a, b]).named("c"), 2)
+    return gx.sum(gx.where(u > v, u, v).named("w") ** 2).named("L")
+
+
+def pooled() -> gx.Tensor:
+    return gx.sum(gx.nn.avg_pool1d(gx.tensor("x", ("n", 9, 2)), 3, strides=2, padding="same").named("p") ** 2).named("L")
+
+
+def dilated() -> gx.Tensor:
+    return gx.sum(gx.nn.conv1d(gx.tensor("x", ("n", 20, 4)), gx.parameter("K", (3, 2, 6)), dilation=2, groups=2).named("y") ** 2).named("L")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (convolution, "conv2d\\n5 × 5, stride 2, padded"),
+        (convolution, "max_pool2d\\n2 × 2, stride 2"),
+        (dilated, "conv1d\\n3, dilation 2"),
+        (pooled, "avg_pool1d\\n3, stride 2, padded"),
+        (lambda: gx.sum(gx.tensor("x", (3, 4, 5)), axis=(0, 2)), "Σ\\naxes 0, 2"),
+        (lambda: gx.mean(gx.tensor("x", ("n", 4)), axis=1), "mean\\naxis 1"),
+        (lambda: gx.max(gx.tensor("x", ("n", 4)), axis=0), "max\\naxis 0"),
+    ],
+)
+def test_what_an_operation_does_stands_below_it(make: Make, words: str) -> None:
+    assert words in draw(make()).dot
+
+
+@pytest.mark.parametrize(
+    ("make", "lines"),
+    [
+        (convolution, [r"z = {{{x} \ast {K}} + {b}}", r"\frac{\partial L}{\partial h} = \frac{\partial L}{\partial p} \;\text{at}\; \arg\max h"]),
+        (attention, [r"\frac{\partial L}{\partial V} = {v_{1}}^{\top} \, \frac{\partial L}{\partial A}", r"v_{1} = {\operatorname{softmax}({z})}"]),
+        (attention, [r"\frac{\partial L}{\partial Q} = 0.3536 \, \frac{\partial L}{\partial z} \, K"]),
+        (norm, [r"\frac{\partial L}{\partial \beta} = \mathbf{1}^{\top} \frac{\partial L}{\partial y}"]),
+        (embedding, [r"e = {{E}[{\mathrm{ids}}]}"]),
+        (halves, [r"v_{1} = {{c}[0{:}4]}"]),
+    ],
+)
+def test_the_backward_graph_can_be_read(make: Make, lines: list[str]) -> None:
+    found = formulas(draw(make(), backward=True))
+    for line in lines:
+        assert line in found, "\n".join(found)
+
+
+@pytest.mark.parametrize("make", [convolution, attention, norm, embedding, halves, pooled, dilated], ids=str)
+def test_no_jacobian_is_left_and_no_long_number(make: Make) -> None:
+    found = "\n".join(formulas(draw(make(), backward=True)))
+    assert r"\right)^{\!\top}" not in found
+    assert not re.search(r"\d\.\d{6}", found)
+
+
+def test_the_gradient_of_a_part_is_no_copy_of_the_whole() -> None:
+    found = formulas(draw(halves(), backward=True))
+    [a] = [f for f in found if f.startswith(r"\frac{\partial L}{\partial a} =")]
+    assert a != r"\frac{\partial L}{\partial a} = \frac{\partial L}{\partial c}", "a is half of c"
+
+
+def test_attention_is_one_node_or_its_steps() -> None:
+    loss = attention(mask=True)
+    assert "operation attention" in titles(draw(loss))
+    assert "M goes into attention" in titles(draw(loss))
+    opened = draw(loss, expand="A")
+    found = titles(opened)
+    assert {"scope attention", "operation softmax", "operation ᵀ", "M goes into softmax", "tensor A, shape T × 8"} <= set(found)
+    assert "scope mean" in titles(draw(loss, expand=True)), "everything that is made of steps"
+    at = {gx.leaves(loss)[n]: np.ones((3, 8)) for n in "QKV"} | {gx.leaves(loss)["M"]: np.ones((3, 3), bool)}
+    assert "value" in draw(loss, expand=True, at=at).description or "value" in draw(loss, expand=True, at=at).dot
+
+
+@pytest.mark.parametrize(
+    ("expand", "words"),
+    [("B", "no tensor of this picture"), (3, "give a tensor or its name"), ("L2", "no tensor"), (["Q"], "is one step|nothing in it")],
+)
+def test_what_cannot_be_expanded_is_told(expand: Any, words: str) -> None:
+    with pytest.raises(gx.DeclarationError, match=words):
+        draw(attention(), expand=expand)
+    with pytest.raises(gx.DeclarationError, match="give one of them"):
+        draw(attention(), expand=True, unroll=2)
+
+
+def test_paths_of_a_long_chain() -> None:
+    x = gx.scalar("x")
+    y = x
+    for _ in range(400):
+        y = y * 1.001
+    p = paths(y, x, at={x: 2.0})
+    assert p.sum == pytest.approx(1.001**400)
+    assert p[0].product == pytest.approx(p.sum)
+    assert len(p.svg) < 200_000
