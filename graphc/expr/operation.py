@@ -118,10 +118,13 @@ def next_number() -> int:
 class Phase:
     """``(training, inference)``: one of the two, resolved by substitution before anything else."""
 
-    @property
-    def frozen(self) -> bool:
-        """Whether training too takes the inference branch."""
-        return False
+    def branch(self, wanted: int) -> int:
+        """The branch that a reading takes: 0 training, 1 inference."""
+        return wanted
+
+    def for_good(self) -> Phase | None:
+        """What stays where the training reading is taken for good, if anything can still change."""
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

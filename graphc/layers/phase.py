@@ -18,14 +18,23 @@ __all__ = ["LayerPhase", "collected", "in_both", "in_one"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerPhase(Phase):
-    """A choice that a layer freezes: where it is not trainable, training too takes the inference branch."""
+    """A choice that a layer freezes: where it is not trainable, training too takes the inference branch.
+
+    Attributes:
+        layer: whose choice it is.
+        always: whether inference takes the training branch, unless the layer is frozen.
+    """
 
     layer: Any = None
+    always: bool = False
 
-    @property
-    def frozen(self) -> bool:
-        """Whether the layer is frozen at this moment."""
-        return not self.layer.trainable
+    def branch(self, wanted: int) -> int:
+        """The branch that a reading takes, as the layer is at this moment."""
+        return 1 if not self.layer.trainable else 0 if self.always else wanted
+
+    def for_good(self) -> Phase | None:
+        """The same choice, between training and the frozen layer alone."""
+        return LayerPhase(self.layer, True)
 
 
 def collected(call: Callable[[], Any], others: Callable[[], Sequence[Tensor]] = list) -> Any:
@@ -80,7 +89,7 @@ def in_one(call: Callable[[list[Any]], Any], given: Sequence[Any], training: boo
     with collecting(apart=True):
         result = call([[stand_in(t) for t in x] if isinstance(x, list | tuple) else stand_in(x) for x in given])
     listed = _listed(result)
-    made = substitute(resolve_phase([*listed, *terms[count:]], 0 if training else 1), held)
+    made = substitute(resolve_phase([*listed, *terms[count:]], 0 if training else 1, for_good=True), held)
     terms[count:] = made[len(listed) :]
     return _like(result, made[: len(listed)])
 

@@ -229,7 +229,7 @@ class Encoder:
         if isinstance(op, Current):
             return {"op": "current", "number": self._turns[op.number]}
         if isinstance(op, LayerPhase):
-            return {"op": "layer phase", "layer": self.layer(op.layer)}
+            return {"op": "layer phase", "layer": self.layer(op.layer), "always": op.always}
         for name, kind in (("carry", Carry), ("alias", Alias), ("phase", Phase)):
             if isinstance(op, kind):
                 return {"op": name}
@@ -309,7 +309,7 @@ class Decoder:
         if kind == "current":
             return Current(self._numbers[int(data["number"])])
         if kind == "layer phase":
-            return LayerPhase(self._layers[data["layer"]])
+            return LayerPhase(self._layers[data["layer"]], bool(data["always"]))
         known: dict[str, Operation] = {"alias": Alias(), "carry": Carry(), "phase": Phase()}
         if kind not in known:
             raise FileFormatError(f"the operation {kind!r} is unknown")

@@ -359,7 +359,7 @@ def test_a_penalty_on_what_a_part_gives_counts_for_each_use(kind: str) -> None:
 # Readings ----------------------------------------------------------------------------------------------------------------
 
 
-class Told(K.Layer):
+class Alert(K.Layer):
     """A layer that is told whether it is training, as Keras's custom layers are."""
 
     def build(self, input_shape: Any) -> None:
@@ -375,7 +375,7 @@ class Told(K.Layer):
 
 
 def test_a_layer_that_is_told_gives_both_readings() -> None:
-    x, layer = K.Input((4,)), Told()
+    x, layer = K.Input((4,)), Alert()
     model = compiled(x, layer(layer(x)))
     np.testing.assert_allclose(gx.compile(model.outputs[0], dtype="float64")(X), 100 * X)
     assert layer.seen.value == 2
@@ -402,3 +402,37 @@ def test_a_part_may_be_used_in_one_reading(kind: str) -> None:
     # What comes before the part still differs between the two readings.
     dropped = gx.evaluate(fixed.outputs[0], {x: X})
     assert np.abs(dropped - fixed.predict(X)).max() > 1e-3
+
+
+class Told(gx.Model):
+    """A model as Keras's custom models are: told whether it is training, it tells its layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm, self.drop, self.last = K.Dense(5), K.BatchNormalization(momentum=0.5), K.Dropout(0.5), K.Dense(1)
+
+    def call(self, x: Any, training: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.last(self.drop(self.norm(self.first(x), training=training), training=training))
+
+
+def test_a_model_of_ones_own_that_tells_its_layers(tmp_path: Path) -> None:
+    told = Told()
+    told.compile(gx.optimizers.SGD(0.1), "mse", **DOUBLE)
+    plain = gx.Sequential([told.first, K.BatchNormalization(momentum=0.5), K.Dropout(0.5), told.last])
+    plain.build((None, 4))
+    told.fit(X, Y, epochs=1, batch_size=32, shuffle=False, verbose=0)
+    mean, variance = told.get_weights()[4:6]
+    assert np.abs(mean).max() > 1e-3
+    assert np.abs(variance - 1).max() > 1e-3
+    plain.set_weights(told.get_weights())
+    np.testing.assert_allclose(told.predict(X), plain.predict(X), rtol=1e-5, atol=1e-6)
+    told.norm.trainable = False
+    told.train_on_batch(X, Y)
+    np.testing.assert_array_equal(told.norm.moving_mean.value, mean)
+    told.norm.trainable = True
+    told.save(tmp_path / "m")
+    again = gx.load_model(tmp_path / "m")
+    for model in (told, again):
+        model.train_on_batch(X, Y)
+    assert same(told.get_weights(), again.get_weights())
+    assert not np.array_equal(told.norm.moving_mean.value, mean)
