@@ -19,7 +19,13 @@ __all__ = ["cofactor", "cofactor1", "cofactor2", "determinant", "inverse", "logd
 
 _NOISE = 2.0**49  # see graphc/reference/matrices.py: beyond it rounding decides every digit of an inverse
 # Put wholly into the kernels that call them, so that no code for calls from Python is kept with the machine code.
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "fastmath": {"contract"},
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 _jit: Any = numba.njit(**_OPTIONS)
 
 
