@@ -81,7 +81,7 @@ def test_rolled_the_backward_pass_is_a_frame_of_its_own() -> None:
     lines = formulas(picture)
     assert any(r"\delta_{t} + \mathbf{1}[t=T]" in f for f in lines)
     assert any(f.startswith(r"\delta_{t-1} = \frac{\partial L}{\partial h_{t-1}} =") for f in lines)
-    assert any(f.startswith(r"\frac{\partial L}{\partial W} = {\sum_{t}") for f in lines)
+    assert any(f.startswith(r"\frac{\partial L}{\partial W} = \sum_{t}") for f in lines)
 
 
 def test_each_carry_of_an_lstm_has_an_adjoint_of_its_own() -> None:
@@ -103,7 +103,7 @@ def test_gradients_that_a_recurrence_has_only_through_itself() -> None:
     (_, s), _ = gx.scan(lambda c, i: ((w * i, c[0] + c[1]), i), x, (gx.scalar("r0"), gx.scalar("s0")))
     lines = formulas(draw((s**2).named("L"), backward=True))
     assert any(r"\delta^{r}_{t}" in f and f.startswith(r"\frac{\partial L}{\partial r_{t}}") for f in lines)
-    assert any(f.startswith(r"\frac{\partial L}{\partial w} = {\sum_{t}") for f in lines)
+    assert any(f.startswith(r"\frac{\partial L}{\partial w} = \sum_{t}") for f in lines)
 
 
 def test_frames_go_through_time() -> None:
