@@ -15,18 +15,18 @@ from graphc.ops.layout import getitem, reshape
 __all__ = ["contract", "diag", "diagonal", "dot", "einsum", "matmul", "outer", "trace"]
 
 
-def contract(spec: str, tensors: tuple[Tensor, ...], call: Call, what: str) -> Tensor:
-    """The sum of products that ``spec`` describes, such as ``"nk,km->nm"``; size-1 axes broadcast."""
+def contract(spec: str, tensors: tuple[Tensor, ...], call: Call, what: str, exact: str = "") -> Tensor:
+    """The sum of products that ``spec`` describes, such as ``"nk,km->nm"``; size-1 axes broadcast, but for those in ``exact``."""
     inputs, output = spec.split("->")
     order = list(dict.fromkeys(output + "".join(inputs.replace(",", ""))))
     extents: dict[str, Extent] = {}
     guards: list[Guard] = []
     for tensor, letters in zip(tensors, inputs.split(","), strict=True):
         for axis, (letter, extent) in enumerate(zip(letters, tensor.shape, strict=True)):
-            known = extents.get(letter, 1)
-            if known == 1:
+            known = extents.setdefault(letter, extent)
+            if known == 1 and letter not in exact:
                 extents[letter] = extent
-            elif extent != 1:
+            elif extent != 1 or letter in exact:
                 guard = same_extent(
                     known,
                     extent,
@@ -66,7 +66,7 @@ def matmul(a: Any, b: Any) -> Tensor:
     left = (stack[len(stack) - a.ndim + 2 :] + "i" if a.ndim > 1 else "") + "k"
     right = stack[len(stack) - b.ndim + 2 :] + "kj" if b.ndim > 1 else "k"
     output = stack + ("i" if a.ndim > 1 else "") + ("j" if b.ndim > 1 else "")
-    return contract(f"{left},{right}->{output}", (a, b), Call("@", (a, b), "{0} {1}"), "matmul")
+    return contract(f"{left},{right}->{output}", (a, b), Call("@", (a, b), "{0} {1}"), "matmul", exact="k")
 
 
 def dot(a: Any, b: Any) -> Tensor:
@@ -79,7 +79,7 @@ def dot(a: Any, b: Any) -> Tensor:
     left = "abcdefgh"[: a.ndim - 1]
     right = "ijlmnopq"[: b.ndim - 1]
     joined = right[:-1] + "k" + right[-1:] if b.ndim > 1 else "k"
-    return contract(f"{left}k,{joined}->{left}{right}", (a, b), Call("·", (a, b), r"{0} \cdot {1}"), "dot")
+    return contract(f"{left}k,{joined}->{left}{right}", (a, b), Call("·", (a, b), r"{0} \cdot {1}"), "dot", exact="k")
 
 
 def outer(a: Any, b: Any) -> Tensor:
@@ -158,13 +158,13 @@ def _square(x: Tensor, offset: int, what: str) -> Tensor:
 def trace(x: Any, offset: int = 0) -> Tensor:
     """The sum of a diagonal of a matrix: the main one, or one above (``offset`` > 0) or below it."""
     x = _matrix(x, "trace")
-    return contract("ii->", (_square(x, offset, "trace"),), Call("tr", (x,), r"\operatorname{tr} {0}"), "trace")
+    return contract("ii->", (_square(x, offset, "trace"),), Call("tr", (x,), r"\operatorname{tr} {0}"), "trace", exact="i")
 
 
 def diagonal(x: Any, offset: int = 0) -> Tensor:
     """A diagonal of a matrix as a vector: the main one, or one above (``offset`` > 0) or below it."""
     x = _matrix(x, "diagonal")
-    return contract("ii->i", (_square(x, offset, "diagonal"),), Call("diag", (x,), r"\operatorname{diag} {0}"), "diagonal")
+    return contract("ii->i", (_square(x, offset, "diagonal"),), Call("diag", (x,), r"\operatorname{diag} {0}"), "diagonal", exact="i")
 
 
 def diag(x: Any, k: int = 0) -> Tensor:

@@ -10,6 +10,8 @@ from tests.errors.common import Mistake, W, X, ids, v
 
 SHAPES: list[Mistake] = [
     ("matmul", lambda: X() @ W(), gx.ShapeError, ("X(n, 3)", "W(4, 2)", "3", "4")),
+    ("matmul of 1 and 3", lambda: gx.tensor("u", (4, 1)) @ gx.tensor("t", (3, 2)), gx.ShapeError, ("u(4, 1)", "t(3, 2)", "1", "3")),
+    ("dot of 1 and 3", lambda: gx.dot(gx.tensor("u", (1,)), gx.tensor("t", (3,))), gx.ShapeError, ("u(1,)", "t(3,)")),
     ("matmul with a scalar", lambda: gx.scalar("a") @ W(), gx.ShapeError, ("a (scalar)", "W(4, 2)", "*")),
     ("the inverse of what is not square", lambda: gx.linalg.inv(W()), gx.ShapeError, ("W(4, 2)", "linalg.inv", "4 and 2", "square", "A.T @ A")),
     ("the determinant of a vector", lambda: gx.linalg.det(v()), gx.ShapeError, ("v(5,)", "linalg.det", "square")),

@@ -85,6 +85,8 @@ LATER: list[Mistake] = [
     ("a named 1 against 3", guarded(lambda a, b: a + b, 1, 3), gx.ShapeError, ("A(n,)", "B(m,)", "n = 1", "m = 3")),
     ("two names that differ", guarded(lambda a, b: a + b, 2, 3), gx.ShapeError, ("A(n,)", "B(m,)", "n = 2", "m = 3")),
     ("a matrix product", guarded(lambda a, b: a @ b, 2, 3), gx.ShapeError, ("A(n,)", "B(m,)", "matmul")),
+    ("a matrix product with 1", guarded(lambda a, b: gx.reshape(a, (1, "n")) @ gx.constant([[2.0, 3.0]]) + gx.sum(b), 3, 1), gx.ShapeError, ("matmul", "n = 3")),
+    ("a trace", guarded(lambda a, b: gx.trace(gx.outer(a, b)), 1, 3), gx.ShapeError, ("trace", "n = 1", "m = 3")),
     ("a reshape", guarded(lambda a, b: gx.reshape(a, (2, 2)) + gx.sum(b), 5, 1), gx.ShapeError, ("A(n,)", "reshape")),
     ("a reshape with -1", guarded(lambda a, b: gx.reshape(a, (2, -1)) + gx.sum(b), 5, 1), gx.ShapeError, ("A(n,)", "reshape")),
     ("a position", guarded(lambda a, b: a[3] + gx.sum(b), 3, 1), gx.ShapeError, ("A(n,)", "3")),

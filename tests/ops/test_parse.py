@@ -44,6 +44,19 @@ MEANINGS = [
     ("det(A)", np.linalg.det(A)),
     ("logdet(A'*A)", 2 * np.log(abs(np.linalg.det(A)))),
     ("log(det(A'*A))", 2 * np.log(abs(np.linalg.det(A)))),
+    ("1./(1 + exp(-w))", 1 / (1 + np.exp(-w))),
+    ("2.^w .* 3.*w", 2**w * 3 * w),
+    ("vector(1)'*w", w.sum()),
+    ("vector(2*a)'*X*w", 2 * a * (X @ w).sum()),
+    ("X*vector(1) + y", X.sum(axis=1) + y),
+    ("sum(log(exp(-y.*(X*w)) + vector(1)))", np.log1p(np.exp(-y * (X @ w))).sum()),
+    ("tr(matrix(1)*A)", A.sum()),
+    ("X'*matrix(lambda)*X", lam * np.outer(X.sum(axis=0), X.sum(axis=0))),
+    ("w*vector(1)'*w", w * w.sum()),
+    ("matrix(1)*w + w", w.sum() + w),
+    ("inv(A'*A + lambda*eye)*X'*y", np.linalg.solve(A.T @ A + lam * np.eye(3), X.T @ y)),
+    ("w'*eye*w", w @ w),
+    ("X*eye*eye*w", X @ w),
     ("tr(inv(A'))", np.trace(np.linalg.inv(A))),
 ]
 
@@ -72,6 +85,16 @@ REFUSED = [
     ("A^-2", "entry by entry"),
     ("A^a", "entry by entry"),
     ("logdet(X)", "square"),
+    ("vector(1)", r"size of this, at 'vector\(1\)' \(position 1\)"),
+    ("w + matrix(1)*vector(1)", r"size of this, at 'matrix\(1\)\*ve' \(position 5\)"),
+    ("vector(w)'*w", "takes the number that all its entries are"),
+    ("w + w'*w + X", r"at '\+ X' \(position 10\)"),
+    ("w ./ X", r"at './ X' \(position 3\)"),
+    ("w / w", r"at '/ w' \(position 3\)"),
+    ("w'*X", r"X\(4, 3\).*at '\*X' \(position 3\)"),
+    ("w + y", r"w\(3,\) and y\(4,\).*at '\+ y' \(position 3\)"),
+    ("w + one", r"one\(1,\).*at '\+ one' \(position 3\)"),
+    ("tr(X)", r"at 'tr\(X\)' \(position 1\)"),
     ("diag(a)", "a vector or a matrix"),
     ("__import__('os')", "unknown"),
     ("w; w", "no part of a formula"),
@@ -83,7 +106,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "message"), REFUSED, ids=[row[0][:20] for row in REFUSED])
 def test_what_is_refused(text: str, message: str) -> None:
-    shapes = SHAPES if text not in ("X*y", "logdet(X)") else {"X": (4, 3), "y": (4,)}
+    shapes = SHAPES if any(t in text for t in ("A", "a")) else {"X": (4, 3), "y": (4,), "w": (3,), "one": (1,)}
     with pytest.raises(gx.GraphcError, match=message):
         gx.parse(text, shapes)
 
@@ -93,3 +116,14 @@ def test_a_text_alone_is_read() -> None:
         gx.parse(3, {})  # type: ignore[arg-type]
     with pytest.raises(gx.ShapeError, match="3 axes"):
         gx.parse("T", {"T": (1, 2, 3)})
+    with pytest.raises(gx.DeclarationError, match="in a dict"):
+        gx.parse("w", [("w", 3)])  # type: ignore[arg-type]
+
+
+def test_fills_have_gradients_and_derivations() -> None:
+    loss = gx.parse("vector(1)'*log(exp(X*w) + vector(1)) + w'*eye*w", SHAPES)
+    assert gx.leaves(loss).keys() == {"X", "w"}
+    assert gx.check_gradients(loss).ok
+    assert gx.derive(loss, "w").verify().ok
+    own = gx.parameter("w", (3,), init=1.0)
+    assert gx.leaves(gx.parse("w'*vector(1)", {"w": own}))["w"] is own
