@@ -1,7 +1,8 @@
 """What compiling costs: for three models the time to declare and differentiate, to compile cold and warm, kernels, memory.
 
-Each model runs in two processes with a cache of its own, empty in the first and filled in the second. Memory is the largest
-resident size over that of the bare import.
+Each model runs in two processes with a cache of its own, empty in the first and filled in the second. Seconds are those of
+the processor, so that other work on the machine does not count; memory is the largest resident size over that of the bare
+import.
 
     python examples/compile_cost.py [MODEL ...]
 """
@@ -85,17 +86,17 @@ MODELS: dict[str, Callable[[], tuple[gx.Tensor, list[gx.Tensor]]]] = {"lenet": l
 def measure(name: str) -> dict[str, float]:
     """Declare, differentiate, compile and run one training step."""
     bare = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
+    start = time.process_time()
     loss, inputs = MODELS[name]()
     parameters = [t for t in gx.leaves(loss).values() if t.kind == "parameter"]
     outputs = [loss, *gx.optimizers.Adam(1e-3).updates(loss, parameters)]
-    declared = time.perf_counter()
+    declared = time.process_time()
     rng = np.random.default_rng(0)
     sizes = [tuple(e if isinstance(e, int) else BATCH for e in t.shape) for t in inputs]
     arrays = [rng.integers(0, 10, s) if t.dtype == "int" else rng.normal(size=s) for t, s in zip(inputs, sizes, strict=True)]
     program = gx.compile(outputs, inputs=inputs)
     program(*arrays)
-    compiled = time.perf_counter()
+    compiled = time.process_time()
     words = program.explain().split(maxsplit=5)  # "118 kernel calls of 46 kernels ..."
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - bare) / 1024
     return {"declare": declared - start, "compile": compiled - declared, "calls": int(words[0]), "kernels": int(words[4]), "memory": memory}
