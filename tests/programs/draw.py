@@ -36,8 +36,8 @@ def broadcast_sizes(kinds: Sequence[Kind]) -> tuple[Size, ...]:
 class Draw:
     """The choices of one program: the variables so far, and a random source of its own."""
 
-    def __init__(self, rng: random.Random, program: Program) -> None:
-        self.rng, self.program = rng, program
+    def __init__(self, rng: random.Random, program: Program, deep: bool = False) -> None:
+        self.rng, self.program, self.deep = rng, program, deep
         self.kinds: list[Kind | None] = []
         self.values: list[Any] = []
 
@@ -62,7 +62,7 @@ class Draw:
         places = [k for k, kind in enumerate(self.kinds) if kind is not None and kind.dtype in dtypes and fits(kind)]
         if not places:
             raise Unfit("no variable fits")
-        if self.chance(0.4):
+        if self.chance(0.85 if self.deep else 0.4):
             used = {a for item in self.program.items if isinstance(item, Step) for a in item.args}
             places = [k for k in places if k not in used] or places
         return self.pick(places[-3:]) if self.chance(0.6) else self.pick(places)

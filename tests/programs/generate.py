@@ -10,8 +10,9 @@ from tests.programs import chances, derivatives, elementwise, formulas, layout, 
 from tests.programs.draw import Draw
 from tests.programs.program import Kind, Leaf, Program, Row, Size, Step, Unfit, decisions, torch, torch_leaves, torch_run, torch_step
 
-__all__ = ["PART", "generate", "rows", "sinks", "torch_gradients", "weights"]
+__all__ = ["DEEP", "PART", "generate", "rows", "sinks", "torch_gradients", "weights"]
 
+DEEP = 1_000_000
 _TRIES = 80
 _LARGEST = 130
 _MOST = 60.0
@@ -22,18 +23,19 @@ PART = Row(
 
 
 @cache
-def rows() -> tuple[list[Row], list[float]]:
-    """Every row with its weight, the cumulative ones beside."""
+def rows(deep: bool = False) -> tuple[list[Row], list[float]]:
+    """Every row, and the running sums of their weights; ``deep``: what differentiates stands there more often."""
     found = [r for family in (elementwise, reductions, layout, products, neural, formulas, recurrences, derivatives, chances) for r in family.ROWS]
     total, weights = 0.0, []
     for row in found:
-        total += row.weight
+        total += row.weight * (3 if deep and row in derivatives.ROWS else 1)
         weights.append(total)
     return found, weights
 
 
 def generate(seed: int) -> Program:
-    """The program of a seed, the same every time."""
+    """The program of a seed, the same every time; from a million on, long chains with more derivatives in them."""
+    deep = seed >= DEEP
     rng = random.Random(f"graphc program {seed}")
     names: dict[str, int] = {}
     if rng.random() < 0.35:
@@ -41,12 +43,12 @@ def generate(seed: int) -> Program:
         if rng.random() < 0.3:
             names["m"] = rng.choice([1, 2, 4])
     program = Program(seed, names)
-    c = Draw(rng, program)
+    c = Draw(rng, program, deep)
     for _ in range(rng.randint(1, 3)):
         c.leaf([c.size() for _ in range(rng.choice([0, 1, 1, 2, 2, 2, 3]))], rng.choice(["float"] * 8 + ["int", "bool"]))
     if not program.leaves("float"):
         c.leaf([c.size() for _ in range(2)])
-    wanted = rng.randint(2, 8)
+    wanted = rng.randint(6, 12) if deep else rng.randint(2, 8)
     for _ in range(_TRIES):
         if sum(isinstance(i, Step) for i in program.items) >= wanted:
             break
@@ -59,7 +61,7 @@ def _try(c: Draw) -> None:
     """One step more, where what is drawn fits."""
     mark = len(c.program.items)
     try:
-        found, weights = rows()
+        found, weights = rows(c.deep)
         row = c.rng.choices(found, cum_weights=weights)[0]
         args, options = row.draw(c)
         _accept(c, row, args, options)
