@@ -20,6 +20,7 @@ from graphc.formula.atoms import Entry, Letter, Reduced, Source, extent_formula,
 from graphc.formula.definition import Definition
 from graphc.formula.fold import fold_rules, folded
 from graphc.formula.matrices import matrix_adjoint
+from graphc.formula.normal import Normals
 from graphc.formula.radix import joined_letters, split_letters
 from graphc.formula.ranges import decided, inside, solution
 from graphc.formula.shares import Shares
@@ -41,13 +42,14 @@ class _Part:
     letters: tuple[Letter, ...]
 
 
-def contributions(definition: Definition, adjoint: Any, wanted: Sequence[Source], shares: Shares) -> list[tuple[Source, Any]]:
+def contributions(definition: Definition, adjoint: Any, wanted: Sequence[Source], shares: Shares, normals: Normals) -> list[tuple[Source, Any]]:
     """What a definition adds to the adjoints of the sources it reads.
 
     Args:
         adjoint: the adjoint's formula at the definition's letters.
         wanted: the sources whose adjoints matter.
         shares: what puts a name in place of an exponential over a sum of such.
+        normals: what does so for what is standardised.
 
     Raises:
         DerivationError: for an index that depends on data of a wanted source, or an unknown derivative.
@@ -65,13 +67,14 @@ def contributions(definition: Definition, adjoint: Any, wanted: Sequence[Source]
         part = pending.pop()
         for atom, slope in _slopes(part.expr):
             slope = shares(folded(_settled(slope), rules, part.letters), definition.source)
+            slope = normals(slope, part.letters)
             cofactor = part.cofactor * slope
             if isinstance(atom, Entry):
                 if atom.source in wanted:
                     found[atom.source] = found.get(atom.source, ZERO) + _gathered(atom, cofactor, part.letters)
             elif atom.reducer not in _WINNERS and any(e in wanted for e in _sources(atom)):
                 pending.append(_opened(atom, cofactor, part.letters, definition))
-    return list(found.items())
+    return [(source, normals.summed(value)) for source, value in found.items()]
 
 
 def _settled(expr: Any) -> Any:

@@ -187,7 +187,7 @@ class Derivation:
         """The derivation, from the definitions to the result; every line true by itself."""
         lines: list[Step] = []
         for d in self._sweep.path:
-            if d.expr is not None and d is not self._sweep.wrt and d.source not in self._naming.spelled:
+            if d.expr is not None and d is not self._sweep.wrt and d.source in self._sweep.needed and d.source not in self._naming.spelled:
                 sides = [self._lines.definition(d), self._lines.boundary(d.source, d)]
                 name = self._words.name(d.source).plain
                 lines.append(_step(sides, f"definition of {name}" + (" over time" if d.recurrence is not None else ""), self._shape(d)))

@@ -95,6 +95,8 @@ def transpose(part: Show) -> Show:
         return part.parts[0]
     if part.kind == "product":
         return product([transpose(p) for p in reversed(part.parts)])
+    if part.kind == "call" and part.plain == "diag":
+        return part
     return Show("transpose", (part,))
 
 
@@ -286,7 +288,7 @@ def indexed(name: Show, places: Sequence[Show]) -> Show:
     marked = "_" in name.tex or name.kind == "inverse"
     simple = all(len(t) == 1 for t in letters)
     subscript = to_subscript(short)
-    if simple and not marked and not subscript.startswith("_") and name.plain[-1:].isalpha() and len(name.plain) == 1:
+    if simple and not marked and not subscript.startswith("_") and len(bare := name.plain.rstrip("\u0302\u0304")) == 1 and bare.isalpha():
         plain = name.plain + subscript
     else:
         plain = f"{name.plain}[{', '.join(letters)}]"

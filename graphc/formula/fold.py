@@ -33,6 +33,8 @@ def fold_rules(expr: Any, entry: Entry) -> dict[Any, Any]:
         if rest.has(Entry) or any(isinstance(p, Entry) for p in outside_reductions(slope)):
             continue
         rules[part] = (entry - rest) / slope
+        if isinstance(part, sympy.Pow):
+            rules[1 / part] = slope / (entry - rest)
         break
     return rules
 

@@ -18,6 +18,7 @@ from graphc.expr.tensor import Node, Tensor
 from graphc.formula.algebra import size_of
 from graphc.formula.atoms import Entry, Letter, Source
 from graphc.formula.definition import LONGEST, Definition, axes, exact, number_of, stage_formula
+from graphc.formula.known import with_known_functions
 from graphc.formula.matrices import matrix_source
 from graphc.formula.radix import reshaped_places
 from graphc.formula.ranges import decided
@@ -46,11 +47,14 @@ class Forward:
         self.random = random_only(order)
         self.definitions: dict[Tensor, Definition] = {}
         self._inlined: dict[Tensor, Any] = {}
+        self._automatic: dict[Any, Definition] = {}
         self._matrices: dict[tuple[str, Source], Definition] = {}
         self.taken = {*self.names.values(), *self.automatic.values()}
         for node in order:
             if not isinstance(node.op, Alias):
                 self._add(node)
+        if automatic:
+            self.definitions = with_known_functions(self.definitions)
 
     def _add(self, node: Node) -> None:
         out = node.outputs[0]
@@ -65,9 +69,15 @@ class Forward:
         made = self._unfolded(node) if isinstance(node.op, Scan) else {}
         for output in node.outputs:
             expr = made[output] if made else self._formula(node, output)
+            twin = self._automatic.get((expr, output.shape)) if output not in self.names and output not in self.outputs else None
+            if twin is not None:
+                self._inlined[output] = twin.entry  # what has a name of ours already is not spelled out again
+                continue
             name = self.names.get(output, "") or self.automatic.get(output, "")
             if name or output in self.outputs or size_of(expr) > LONGEST:
                 self._keep(output, name, expr)
+                if output in self.automatic:
+                    self._automatic[expr, output.shape] = self.definitions[output]
             else:
                 self._inlined[output] = expr
 
@@ -149,7 +159,10 @@ class Forward:
 
 def _symmetric(expr: Any, i: Letter, j: Letter) -> bool:
     """Whether a matrix is certainly its own transpose, as a product with the transpose is."""
-    return expr is not None and i.extent == j.extent and expr.xreplace({i: j, j: i}) == expr
+    def ordered(formula: Any) -> Any:
+        return formula.xreplace({e: sympy.Eq(*sorted(e.args, key=str)) for e in formula.atoms(sympy.Eq)})
+
+    return expr is not None and i.extent == j.extent and ordered(expr.xreplace({i: j, j: i})) == ordered(expr)
 
 
 def _names(order: Iterable[Node]) -> dict[Tensor, str]:

@@ -102,13 +102,15 @@ class Lines:
         time = letters[0] if d.recurrence is not None else None
         rest = letters if time is None else letters[1:]
         try:
-            right = self._matrix(expr, time, rest)
+            right = self._matrix(expr, time, rest, source)
             return (name if time is None else timed_name(name, atom("t", "t"))), right
         except NoMatrixFormError:
             speller = IndexSpeller(self.words).with_letters(letters, () if time is None else (time,))
             return speller.entry(source, d.places), speller(expr)
 
-    def _matrix(self, expr: Any, time: Letter | None, rest: Sequence[Letter]) -> Show:
+    def _matrix(self, expr: Any, time: Letter | None, rest: Sequence[Letter], source: Source | None = None) -> Show:
+        if source in self.words.indexed:
+            raise NoMatrixFormError
         return MatrixSpeller(self.words)(self.timed.rows(expr, time), rest)
 
 

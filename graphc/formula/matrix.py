@@ -170,6 +170,8 @@ class MatrixSpeller:
         return negative(shown) if minus else shown
 
     def _entry(self, expr: Entry, free: tuple[Any, ...]) -> Show:
+        if expr.source in self.words.indexed:
+            raise NoMatrixFormError
         name = self.words.name(expr.source)
         places = expr.places
         shape = expr.source.tensor.shape

@@ -36,7 +36,7 @@ def _one_line(name: str) -> str:
 def text_name(name: str) -> str:
     """A name in a line of text: ``W1`` as ``W₁``, ``lambda`` as ``λ``, anything else as it is, in one line."""
     name = _one_line(name)
-    match = re.fullmatch(r"([^\W\d_]+)_?(\d+)", name)
+    match = re.fullmatch(r"([^\W\d_]+[\u0302\u0304]?)_?(\d+)", name)
     if match:
         return GREEK.get(match[1], match[1]) + to_subscript(match[2])
     gradient = re.fullmatch(r"∂([^/∂]+)/∂([^/∂]+)", name)
@@ -72,7 +72,7 @@ def latex_name(name: str) -> str:
         return rf"\frac{{\partial {latex_name(gradient[1])}}}{{\partial {latex_name(gradient[2])}}}"
     if "/" in name:
         return "/".join(latex_name(part) for part in name.split("/"))
-    match = re.fullmatch(r"([^\W\d_]+)_?(\d+)", name)
+    match = re.fullmatch(r"([^\W\d_]+[\u0302\u0304]?)_?(\d+)", name)
     if match:
         return f"{_word(match[1])}_{{{match[2]}}}"
     head, _, tail = name.partition("_")

@@ -35,6 +35,8 @@ class Naming:
             assert cotangent is not None
             self._name(sweep.cotangent, cotangent)
         self._name_adjoints()
+        # What stands for rows or columns reads better with its indices.
+        self.words.indexed |= sweep.normals.statistics
 
     def _name_definitions(self) -> None:
         sweep, used = self.sweep, self.used
@@ -69,7 +71,10 @@ class Naming:
         layers = [a for a in named if a.definition in self.sweep.layers]
         for a in named:
             assert a.source is not None
-            if a.definition in self.sweep.layers and not clash:
+            if a.definition in self.sweep.normals and "g" not in self.used:
+                hats = [b for b in named if b.definition in self.sweep.normals]
+                self._name(a.source, "g" if len(hats) == 1 else f"g{len(hats) - hats.index(a)}")
+            elif a.definition in self.sweep.layers and not clash:
                 # Only those layers count whose adjoint bears a name.
                 number = sum(d in [b.definition for b in layers] or not self._timed() for d in self._layers_before(a)) + 1
                 self._name(a.source, "δ" if len(layers) == 1 else f"δ{number}")

@@ -85,6 +85,10 @@ class Shares:
             if power is not None and isinstance(power.args[0], Entry) and d.expr == power / _whole(d.expr):
                 self._rules.setdefault(power.args[0].source, (d, _whole(d.expr)))
 
+    def has(self, d: Definition) -> bool:
+        """Whether a definition is such a share."""
+        return any(rule[0] is d for rule in self._rules.values())
+
     def __call__(self, expr: Any, skip: Source) -> Any:
         """``expr`` with its exponentials over a sum replaced, but for those that define ``skip``."""
         found: dict[Any, Any] = {}

@@ -48,6 +48,7 @@ class Vocabulary:
 
     names: dict[Source, Show] = field(default_factory=dict)
     late: dict[Source, float] = field(default_factory=dict)
+    indexed: set[Source] = field(default_factory=set)  # what is written with its indices
     clocks: set[Source] = field(default_factory=set)  # times as numbers
 
     @property
@@ -168,7 +169,10 @@ class IndexSpeller:
 
     def entry(self, source: Source, places: Sequence[Any]) -> Show:
         """One entry."""
-        return indexed(self.words.name(source), [self._place(source, k, p) for k, p in enumerate(places)])
+        shape = source.tensor.shape
+        # An axis of one entry needs no index.
+        told = [k for k, p in enumerate(places) if shape[k] != 1 or not (p == ZERO or (isinstance(p, Letter) and p.extent == 1))]
+        return indexed(self.words.name(source), [self._place(source, k, places[k]) for k in told])
 
     def _place(self, source: Source, axis: int, place: Any) -> Show:
         """A place; what is made over time, and what goes with it, is counted from 1."""

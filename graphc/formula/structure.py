@@ -59,14 +59,18 @@ def automatic_names(order: Sequence[Node], names: Mapping[Tensor, str], recurren
     if recurrent:
         below = {t for node in nodes for t in node.outputs}
     layers = _layers(nodes, products)
-    letters: dict[Tensor, str] = {}
+    letters: dict[Tensor, str] = {t: name for t, name in _standardised(nodes, names).items() if t not in names}
     for node in nodes:
         out = node.outputs[0]
-        if out in names:
+        if out in names or out in letters:
             continue
         letter = _letter(node, users, random, layers, products, below)
         if letter:
             letters[out] = letter
+    for tensor in [t for t, name in letters.items() if name == "A"]:
+        scores = _scores(tensor)
+        if letters.get(scores, "z") == "z" and scores in layers and scores not in names:
+            letters[scores] = "S"
     return _numbered(letters, set(names.values()))
 
 
@@ -118,7 +122,7 @@ def _letter(node: Node, users: Mapping[Tensor, list[Node]], random: set[Tensor],
     if not isinstance(op, Stage) or not out.ndim:
         return ""
     if _normalised(node):
-        return "p"
+        return "A" if any(is_contraction(u.op) for u in users.get(out, [])) else "p"
     if out not in before:
         return ""
     if out in layers and len(users.get(out, [])) > 1:
@@ -133,6 +137,42 @@ def _letter(node: Node, users: Mapping[Tensor, list[Node]], random: set[Tensor],
     return ""
 
 
+def _copied(tensor: Tensor) -> Tensor:
+    """The tensor behind names and axes of size 1."""
+    tensor = unalias(tensor)
+    while isinstance(tensor.op, Stage) and tensor.op.elementwise and len(tensor.inputs) == 1 and tensor.op.body == read_symbol(0):
+        tensor = unalias(tensor.inputs[0])
+    return tensor
+
+
+def _mean_of(tensor: Tensor) -> Tensor | None:
+    """What a tensor is the mean of, where it is one: a sum over axes divided by a number."""
+    op = tensor.op
+    if not isinstance(op, Stage) or not op.elementwise or len(tensor.inputs) != 1 or read_symbol(0) in (op.body / read_symbol(0)).free_symbols:
+        return None
+    total = _copied(tensor.inputs[0])
+    over = total.op
+    return unalias(total.inputs[0]) if isinstance(over, Stage) and over.reducer == "sum" and over.body == read_symbol(0) else None
+
+
+def _standardised(nodes: Sequence[Node], names: Mapping[Tensor, str]) -> dict[Tensor, str]:
+    """``μ``, ``s`` and ``x`` with a hat, where ``(x - μ)/s`` is formed of a tensor and its mean."""
+    found: dict[Tensor, str] = {}
+    for node in nodes:
+        op = node.op
+        if not isinstance(op, Stage) or not op.elementwise or len(op.reads) != 2 or op.body != read_symbol(0) / read_symbol(1):
+            continue
+        above, below = (unalias(node.inputs[r.operand]) for r in op.reads)
+        inner = above.op
+        if not isinstance(inner, Stage) or not inner.elementwise or inner.body != read_symbol(0) - read_symbol(1):
+            continue
+        x, mean = (unalias(above.inputs[r.operand]) for r in inner.reads)
+        if _mean_of(mean) is x:
+            name = names.get(x, "")
+            found |= {mean: "mu", below: "s", node.outputs[0]: f"{name if len(name) == 1 else 'x'}\u0302"}
+    return found
+
+
 def _normalised(node: Node) -> bool:
     """Whether a stage divides a tensor by a sum of its own entries."""
     op = node.op
@@ -143,6 +183,14 @@ def _normalised(node: Node) -> bool:
         whole = unalias(whole.inputs[0])
     over = whole.op
     return isinstance(over, Stage) and over.reducer == "sum" and over.body == read_symbol(0) and unalias(whole.inputs[0]) is part
+
+
+def _scores(shares: Tensor) -> Tensor:
+    """What the exponentials are taken of, whose shares a tensor is."""
+    power = unalias(shares.inputs[0])
+    scores = unalias(power.inputs[0]) if len(power.inputs) == 1 else power
+    shifted = scores.op
+    return unalias(scores.inputs[0]) if isinstance(shifted, Stage) and shifted.body == read_symbol(0) - read_symbol(1) else scores
 
 
 def _source_index(node: Node, tensor: Tensor) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sympy
@@ -18,6 +19,7 @@ from graphc.formula.atoms import Entry, Letter, Source, entries, letter, outer_a
 from graphc.formula.backtime import Part, through_time
 from graphc.formula.definition import Definition, Recurrence
 from graphc.formula.forward import Forward
+from graphc.formula.normal import Normals
 from graphc.formula.shares import Shares, missing_shares
 
 __all__ = ["Adjoint", "Sweep"]
@@ -60,6 +62,7 @@ class Sweep:
         self.numbers = random_numbers(training([y]))
         self.y, self.wrt = (self.forward.definitions[t] for t in self.forward.outputs[:2])
         self.shares = Shares(list(self.forward.definitions.values()))
+        self.normals = Normals(self.forward.definitions)
         self.cotangent: Source | None = None
         self.jacobian: tuple[Letter, ...] = ()
         self.adjoints: dict[Tensor, Adjoint] = {}
@@ -123,10 +126,10 @@ class Sweep:
         parts: dict[Source, list[Part]] = {self.y.source: [Part(self._seed(), self.y)]}
 
         def share(d: Definition, symbol: Any) -> list[tuple[Source, Any]]:
-            return contributions(d, symbol, wanted, self.shares)
+            return contributions(d, symbol, wanted, self.shares, self.normals)
 
         walked: list[Recurrence] = []
-        needed = self._needed()
+        needed = self.needed
         for d in reversed(self.path):
             if d.recurrence is not None and d is not self.wrt:
                 if self.jacobian:
@@ -151,7 +154,8 @@ class Sweep:
             for target, value in share(d, symbol):
                 parts.setdefault(target, []).append(Part(value, d))
 
-    def _needed(self) -> set[Source]:
+    @cached_property
+    def needed(self) -> set[Source]:
         """What the output is made of."""
         found: set[Source] = set()
         pending = [self.y]
@@ -174,6 +178,8 @@ class Sweep:
         """A symbol for an adjoint that later formulas should not spell out."""
         if d is self.wrt or d is self.y or self.jacobian:
             return None
+        if d in self.normals or (self.shares.has(d) and has_sum_of_products(expr)):
+            return Source.of(d.tensor, adjoint=True, order=d.source.order)
         deep = d in self.layers and not _plain(expr) and (len(self.layers) > 1 or has_sum_of_products(expr))
         if deep or size_of(expr) > _LONGEST:
             return Source.of(d.tensor, adjoint=True, order=d.source.order)
