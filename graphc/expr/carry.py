@@ -6,6 +6,7 @@ reads the state as the first left it, and the last assignment is the one that is
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -49,7 +50,7 @@ class Calls:
             return list(results)
         _once(self.own)
         results = self._find_states(results, others)
-        reached = {n.op.number for n in _in_training(results) if isinstance(n.op, Assign)}
+        reached = {n.op.number for n in _in_training(results, self._since) if isinstance(n.op, Assign)}
         beside = [a for a in (*self.inner, *self.own) if _number(a) not in reached]
         return [_shown(carry(t, beside), t) for t in results] if beside else results
 
@@ -116,13 +117,13 @@ def _shown(training: Tensor, result: Tensor) -> Tensor:
     return make(Phase(), (training, result), result.shape, result.dtype, name=result.name, call=call)
 
 
-def _in_training(results: Iterable[Tensor]) -> set[Node]:
-    """The nodes that the training reading of some tensors has."""
+def _in_training(results: Iterable[Tensor], since: int = -1) -> set[Node]:
+    """The nodes that the training reading of some tensors has, as far as they were made after ``since``."""
     seen: set[Node] = set()
     stack = [t.node for t in results]
     while stack:
         node = stack.pop()
-        if node not in seen:
+        if node not in seen and node.serial > since:
             seen.add(node)
             stack.extend(t.node for t in (node.inputs[:1] if isinstance(node.op, Phase) else node.inputs))
     return seen
@@ -152,6 +153,8 @@ def take_turn(assigned: Sequence[Tensor], value: Tensor) -> list[Tensor]:
     """
     _once(assigned)
     fresh = [t for t in assigned if not _chained(t)]
+    if not fresh:
+        return list(assigned)
     number = next_number()
     shared = _in_training([value])
     current = {t.inputs[0]: make(Current(number), (t.inputs[0],), t.shape, t.dtype, origin=t.origin) for t in fresh}
@@ -187,8 +190,10 @@ def carried(outputs: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     if not any(isinstance(n.op, Assign | Carry | Current) for n in order):
         return list(outputs), []
     turns = _turns(order)
-    # By the number of a reading: the assignment whose value it reads.
-    before = {n: last for n in order if isinstance(n.op, Current) and (last := _last(turns.get(_state(n), []), n.op.number)) is not None}
+    # For each reading of a state as of its turn, the assignment before that, where there is one.
+    numbers = {state: [_number(t) for t in several] for state, several in turns.items()}
+    places = {n: bisect_left(numbers.get(_state(n), []), n.op.number) for n in order if isinstance(n.op, Current)}
+    before = {n: turns[_state(n)][place - 1] for n, place in places.items() if place}
     kept = {ts[-1].node for state, ts in turns.items() if state.kind in ("state", "parameter")}
     made: dict[Tensor, Tensor] = {}
     for node in topological(outputs, also={n: t.inputs[1] for n, t in before.items()}):
@@ -225,11 +230,6 @@ def _turns(order: Sequence[Node]) -> dict[Tensor, list[Tensor]]:
 
 def _state(node: Node) -> Tensor:
     return unalias(node.inputs[0])
-
-
-def _last(several: Sequence[Tensor], number: int) -> Tensor | None:
-    """The last of some assignments before a number."""
-    return next((t for t in reversed(several) if isinstance(t.op, Assign) and t.op.number < number), None)
 
 
 def _as(value: Tensor, like: Tensor) -> Tensor:

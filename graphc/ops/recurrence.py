@@ -197,7 +197,7 @@ def _changes(node: Node, changing: set[Tensor], since: int) -> bool:
         if node.op.chained:
             raise DeclarationError(
                 f"{label} is assigned to by a layer, or beside a value, inside a gx.scan: call the layer outside, on the whole sequence, "
-                "or let the step carry the value, and assign the last carry"
+                "or with training=False; or let the step carry the value, and assign the last carry"
             )
         raise DeclarationError(f"{label} is assigned to inside a gx.scan: carry it instead, and assign the last carry")
     return any(t in changing for t in (*node.inputs, *node.outputs)) or (isinstance(node.op, Random) and node.serial > since)

@@ -378,6 +378,26 @@ def test_several_carried_are_none_of_the_users_own() -> None:
     twice(1, 0)
 
 
+def test_in_inference_alone_a_layer_may_stand_inside_a_recurrence() -> None:
+    layer = Mean()
+    _, rows = gx.scan(lambda c, row: (c, layer(row[None], training=False)[0] + layer.total), S, 0.0)
+    layer.total.value = 1.0
+    np.testing.assert_allclose(gx.compile(rows, dtype="float64")(X), X + 1)
+    np.testing.assert_array_equal(layer.total.value, [1, 1, 1])
+
+
+def test_many_turns_are_settled_in_one_walk() -> None:
+    x, layer = gx.tensor("x", ("n", 3)), Mean()
+    y = x
+    for _ in range(1000):
+        y = layer(y)
+    np.testing.assert_allclose(gx.evaluate(y, {x: X}), X)
+    _, beside = carried(training([gx.sum(y)]))
+    assert len(beside) == 1
+    [total] = gx.evaluate(beside, {x: X})
+    np.testing.assert_allclose(total, 1000 * X.sum(0))
+
+
 def test_a_layer_outside_a_recurrence_may_feed_it() -> None:
     layer = Mean()
     _, sums = gx.scan(lambda c, row: (c + row, c + row), layer(S), gx.constant(np.zeros(3)))
