@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
+import numpy as np
 import sympy
 
 from graphc.expr.affine import Affine
@@ -101,11 +102,13 @@ def axes(tensor: Tensor) -> tuple[Letter, ...]:
 
 
 def number_of(tensor: Tensor) -> Any:
-    """The number that every entry of an unnamed constant is."""
+    """The number that every entry of an unnamed constant is, or the formula of the identity matrix."""
     op = tensor.op
     if not isinstance(op, Leaf) or op.kind != "constant" or op.cell is None or op.cell.array is None or op.cell.array.size == 0:
         return None
     first = op.cell.array.flat[0]
+    if tensor.ndim == 2 and tensor.dtype == "float" and np.array_equal(op.cell.array, np.eye(len(op.cell.array))) and len(op.cell.array) > 1:
+        return Select(sympy.Eq(*axes(tensor)), ONE, ZERO)
     if not (op.cell.array == first).all() or not sympy.sympify(first.item()).is_finite:
         return None
     if tensor.dtype == "bool":

@@ -16,10 +16,10 @@ from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Random, Reshape, 
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Node, Tensor
 from graphc.formula.algebra import size_of
-from graphc.formula.atoms import Entry, Letter, Source
+from graphc.formula.atoms import Entry, Source
 from graphc.formula.definition import LONGEST, Definition, axes, exact, number_of, stage_formula
 from graphc.formula.known import with_known_functions
-from graphc.formula.matrices import matrix_source
+from graphc.formula.matrices import matrix_source, own_transpose
 from graphc.formula.radix import reshaped_places
 from graphc.formula.ranges import decided
 from graphc.formula.recurrent import unfold
@@ -107,7 +107,7 @@ class Forward:
         if (kind, operand) not in self._matrices:
             tensor = linalg(kind, [x])
             i, j = axes(x)[-2:]
-            same = operand.symmetric or _symmetric(self.definitions[x].expr, i, j)
+            same = operand.symmetric or own_transpose(self.definitions[x].expr, i, j)
             source = matrix_source(tensor, order, same and kind == "inverse")
             inverse = source if kind == "inverse" else self._matrix("inverse", x, order).source
             self.definitions[tensor] = Definition(tensor, source, "", None, operand=operand, inverse=inverse)
@@ -155,14 +155,6 @@ class Forward:
                 f"{output.describe()} is computed by {type(op).__name__.lower()}, for which no closed form is known: derive up to it"
             )
         return exact(self.read(node.inputs[0], reshaped_places(node.inputs[0], output)))
-
-
-def _symmetric(expr: Any, i: Letter, j: Letter) -> bool:
-    """Whether a matrix is certainly its own transpose, as a product with the transpose is."""
-    def ordered(formula: Any) -> Any:
-        return formula.xreplace({e: sympy.Eq(*sorted(e.args, key=str)) for e in formula.atoms(sympy.Eq)})
-
-    return expr is not None and i.extent == j.extent and ordered(expr.xreplace({i: j, j: i})) == ordered(expr)
 
 
 def _names(order: Iterable[Node]) -> dict[Tensor, str]:

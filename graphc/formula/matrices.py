@@ -17,7 +17,7 @@ from graphc.formula.atoms import Entry, Letter, Source, fresh_letters, letter
 from graphc.formula.display import Show, atom, latex, text
 from graphc.formula.spell import Vocabulary
 
-__all__ = ["formula_name", "matrix_adjoint", "matrix_call", "matrix_names", "matrix_reason", "matrix_show", "matrix_source"]
+__all__ = ["formula_name", "matrix_adjoint", "matrix_call", "matrix_names", "matrix_reason", "matrix_show", "matrix_source", "own_transpose"]
 
 _LONGEST = 32  # signs that a matrix may have where its inverse is written
 _CALLS = {"inverse": ("np.linalg.inv({})", "inv"), "logdet": ("np.linalg.slogdet({})[1]", "logdet"), "determinant": ("np.linalg.det({})", "det")}
@@ -30,6 +30,15 @@ def matrix_source(tensor: Tensor, order: int, symmetric: bool) -> Source:
     symbol: Source = sympy.Symbol.__xnew__(Source, f"s{order:06d}m{op.kind}_{tensor.node.serial}", real=True)  # type: ignore[attr-defined]
     symbol.tensor, symbol.barred, symbol.order, symbol.start, symbol.symmetric = tensor, False, order, None, symmetric
     return symbol
+
+
+def own_transpose(expr: Any, i: Letter, j: Letter) -> bool:
+    """Whether a matrix is certainly its own transpose, as a product with the transpose is."""
+
+    def ordered(formula: Any) -> Any:
+        return formula.xreplace({e: sympy.Eq(*sorted(e.args, key=str)) for e in formula.atoms(sympy.Eq)})
+
+    return expr is not None and i.extent == j.extent and ordered(expr.xreplace({i: j, j: i})) == ordered(expr)
 
 
 def formula_name(expr: Any, letters: Sequence[Letter], words: Vocabulary) -> Show | None:

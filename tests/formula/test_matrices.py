@@ -118,3 +118,15 @@ def test_a_sum_over_rows_within_a_matrix_is_a_column() -> None:
     assert gx.derive(gx.sum(t["A"] @ t["X"]).named("L"), "X").text == "∂L/∂X = Aᵀ 𝟏 𝟏ᵀ"
     assert gx.derive(gx.sum(t["X"] @ t["X"]).named("L"), "X").text == "∂L/∂X = Xᵀ 𝟏 𝟏ᵀ + 𝟏 𝟏ᵀ Xᵀ"
     assert gx.derive(gx.sum(t["A"] @ t["X"] + t["a"]).named("L"), "X").verify().ok
+
+
+def test_the_identity_is_written_as_itself() -> None:
+    z, t, weight = gx.tensor("Z", ("n", 3)), gx.tensor("t", ("n",)), gx.scalar("lambda")
+    w = (gx.linalg.inv(z.T @ z + weight * np.eye(3)) @ z.T @ t).named("w")
+    d = gx.derive(gx.sum((z @ w - t) ** 2).named("J"), t)
+    assert d.text == "∂J/∂t = Z (Zᵀ Z + λ I)⁻¹ δ + 2 t − 2 Z w"
+    assert "w = (Zᵀ Z + λ I)⁻¹ Zᵀ t" in [n.text for n in d.where]
+    assert d.verify().ok
+    x = gx.tensor("X", ("n", "n"))
+    squared = gx.derive((gx.trace(x) ** 2).named("L"), x)
+    assert [s.text for s in squared.steps] == ["L = tr(X)²", "∂L/∂X = 2 tr(X) I"]
