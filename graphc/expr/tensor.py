@@ -187,14 +187,15 @@ class Tensor:
         if self.name:
             return self.name
         if self.call is not None:
-            return f"{self.call.symbol}({', '.join(t.name or '…' for t in self.call.inputs)})"
+            return _written(self.call)
         if self.kind == "constant":
             return f"the constant {self.value}" if self.ndim == 0 else "a constant"
         return "an unnamed tensor"
 
     def describe(self) -> str:
         """``name(shape)``, or ``name (scalar)``, for messages."""
-        return f"{self.label}{_shape_text(self.shape)}" if self.shape else f"{self.label} (scalar)"
+        label = f"({self.label})" if not self.name and self.call is not None and " " in self.label.partition("(")[0] else self.label
+        return f"{label}{_shape_text(self.shape)}" if self.shape else f"{label} (scalar)"
 
     def named(self, name: str) -> Tensor:
         """The same tensor under ``name``: formulas, pictures and errors use it from here on."""
@@ -302,6 +303,19 @@ class Tensor:
     def __repr__(self) -> str:
         kind = "" if self.dtype == "float" else f", {self.dtype}"
         return f"<{self.kind} {self.describe()}{kind}>"
+
+
+def _written(call: Call) -> str:
+    """An operation as one writes it: ``a ⊙ b``, ``Aᵀ``, ``‖a‖``, ``softmax(a)``; what has no name is ``…``."""
+    words = [t.name or (f"{t.value.item():g}" if t.kind == "constant" and not t.ndim else "…") for t in call.inputs]
+    symbol = call.symbol
+    if len(words) == 2 and symbol and not symbol[0].isalpha() and len(symbol) == 1:
+        return f"{words[0]} {symbol} {words[1]}"
+    if len(words) == 1 and symbol in ("ᵀ", "²", "−"):
+        return f"{words[0]}{symbol}" if symbol != "−" else f"−{words[0]}"
+    if len(words) == 1 and "·" in symbol:
+        return symbol.replace("·", words[0])
+    return f"{words[0]}[…]" if symbol == "[ ]" and words else f"{symbol}({', '.join(words)})"
 
 
 def _shape_text(shape: tuple[Extent, ...]) -> str:
