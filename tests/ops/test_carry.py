@@ -358,7 +358,7 @@ MISUSE: dict[str, tuple[Callable[[], Any], str]] = {
     "one plain and one carried": (lambda: twice(1, 1), r"m gets two next values: at .*range\(plain\).* and at .*range\(beside\)"),
     "two in one list": (lambda: phase([gx.assign(STATE, 1.0), gx.assign(STATE, 2.0)]), "m gets two next values: .* and at "),
     "two in one call": (lambda: Two()(gx.scalar("x")), r"m gets two next values: at .*m \+ 1.* and at .*m \+ 2"),
-    "no assignment": (lambda: phase([STATE + 1]), r"updates of gx.by_phase are assignments, not \+\(m"),
+    "no assignment": (lambda: phase([STATE + 1]), r"updates of gx.by_phase are assignments, not .*m.*: give gx.assign"),
     "a number": (lambda: phase([3]), "are assignments, not 3: give gx.assign"),
     "a layer in a recurrence": (lambda: within(lambda row: Mean()(row[None])), "mean/total .* inside a gx.scan: call the layer outside"),
     "an update in a recurrence": (lambda: within(lambda _: phase(gx.assign(STATE, 1.0))), "m is assigned to .* inside a gx.scan: call"),
