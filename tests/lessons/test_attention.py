@@ -57,6 +57,23 @@ def test_twenty_steps_give_pytorchs_losses() -> None:
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.parity
+def test_its_second_derivatives_are_pytorchs() -> None:
+    torch = pytest.importorskip("torch")
+    q, k, v = (gx.tensor(name, (2, T, 4)) for name in "qkv")
+    causal = np.tril(np.ones((T, T), dtype=bool))
+    loss = gx.sum(gx.sin(gx.nn.attention(q, k, v, mask=causal)))
+    rng = np.random.default_rng(0)
+    arrays, vectors = ([rng.normal(size=(2, T, 4)) for _ in range(3)] for _ in range(2))
+    tensors = [torch.tensor(a, requires_grad=True) for a in arrays]
+    scores = (tensors[0] @ tensors[1].transpose(-1, -2) / 2).masked_fill(~torch.tensor(causal), -torch.inf)
+    slopes = torch.autograd.grad(torch.sin(torch.softmax(scores, -1) @ tensors[2]).sum(), tensors, create_graph=True)
+    theirs = torch.autograd.grad(sum((s * torch.tensor(u)).sum() for s, u in zip(slopes, vectors, strict=True)), tensors)
+    ours = gx.evaluate(gx.hvp(loss, [q, k, v], vectors), dict(zip((q, k, v), arrays, strict=True)))
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, other.numpy(), rtol=1e-9, atol=1e-10)
+
+
 def test_it_is_drawn() -> None:
     svg = drawn(*block_loss().losses)
     assert "attention" in svg

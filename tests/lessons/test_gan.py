@@ -63,6 +63,38 @@ def test_twenty_turns_give_pytorchs_losses() -> None:
     train_beside_torch(adversaries())
 
 
+def penalised() -> Lesson:
+    """Wasserstein's loss with a penalty on the slope of the critic: a gradient within a loss."""
+    x, fake = gx.tensor("x", ("n", D)), gx.tensor("fake", ("n", D))
+    d = {name: gx.parameter(name, shape) for name, shape in DISCRIMINATOR.items()}
+
+    def judge(t: gx.Tensor) -> gx.Tensor:
+        return gx.tanh(t @ d["d1"] + d["db1"]) @ d["d2"] + d["db2"]
+
+    slope = gx.grad(gx.sum(judge((x + fake) / 2)), x) * 2
+    loss = gx.mean(judge(fake)) - gx.mean(judge(x)) + 10 * gx.mean((gx.norm(slope, axis=1) - 1) ** 2)
+    rng = np.random.default_rng(0)
+    return Lesson([loss], {x: rng.normal(2, 0.5, (N, D)), fake: rng.normal(size=(N, D))}, [torch_penalised], over=[[d["d1"], d["db1"], d["d2"]]])
+
+
+def torch_penalised(torch: Any, t: Any) -> Any:
+    db2 = t.get("db2", 0.0)
+
+    def judge(x: Any) -> Any:
+        return torch.tanh(x @ t["d1"] + t["db1"]) @ t["d2"] + db2
+
+    middle = ((t["x"] + t["fake"]) / 2).requires_grad_()
+    (slope,) = torch.autograd.grad(judge(middle).sum(), middle, create_graph=True)
+    return judge(t["fake"]).mean() - judge(t["x"]).mean() + 10 * ((slope.norm(dim=1) - 1) ** 2).mean()
+
+
+@pytest.mark.parity
+def test_a_penalty_on_a_slope_trains_as_in_pytorch() -> None:
+    first_gradients(penalised())
+    losses = train_beside_torch(penalised())
+    assert losses[-1] < losses[0]
+
+
 def test_a_sure_discriminator_still_teaches() -> None:
     """log(1 - sigmoid(z)) at z = 200, as written: finite, with the slope that it has."""
     lesson = adversaries()
