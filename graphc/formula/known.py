@@ -34,7 +34,8 @@ def with_known_functions(definitions: Mapping[Tensor, Definition]) -> dict[Tenso
         for k in known:
             if k is not d and k.expr.func in {f.func for f in expr.atoms(*_FUNCTIONS)} and not _needs(k, d.source, changed):
                 own = letters_of(expr) | {x for p in sympy.preorder_traversal(expr) for x in getattr(p, "bound", ())}
-                rules = {k.expr: k.entry} | ({_sigmoid(-k.expr.args[0]): 1 - k.entry} if isinstance(k.expr, Sigmoid) else {})
+                inner: Any = k.expr.args[0]
+                rules = {k.expr: k.entry} | ({_sigmoid(-inner): 1 - k.entry} if k.expr.func is Sigmoid else {})
                 expr = folded(expr, rules, sorted(own, key=str))
         if expr != d.expr:
             changed[tensor] = Definition(d.tensor, d.source, d.name, shortest(expr), d.drawn, d.operand, d.inverse)

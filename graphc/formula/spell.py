@@ -155,7 +155,7 @@ class IndexSpeller:
         """A speller in which these letters have names, ``i``, ``j``, ... in order, and ``t``, ``s``, ... for times."""
         other = IndexSpeller(self.words)
         other.letters, other.times = dict(self.letters), {*self.times, *times}
-        for x in letters:
+        for x in sorted(letters, key=lambda x: x.extent == 1):  # an index of one value is seldom written
             other.letters[x] = other._next("tsr" + _LETTERS if x in other.times else _LETTERS)
         return other
 
@@ -311,17 +311,7 @@ def function(expr: Any, again: Callable[[Any], Show]) -> Show:
         plain, tex = FUNCTIONS[head]
         return call(plain, tex, [again(a) for a in expr.args])
     if head in _COMPARED:
-        left, right = expr.args
-        if not right.is_number and (left.is_number or (isinstance(expr, sympy.Eq) and isinstance(left, Letter))):
-            expr = expr.reversed
-        digits = winner_places(expr)
-        if digits:
-            expr = sympy.Eq(expr.args[0], expr.args[1], evaluate=False)
-            winner = next(a for a in expr.args if isinstance(a, Reduced))
-            return Show("compare", (Show("tuple", tuple(again(d) for d in digits)), again(winner)), "=", "=")
-        expr = balanced(expr)
-        plain, tex = _COMPARED[type(expr)]
-        return Show("compare", (again(expr.args[0]), again(expr.args[1])), plain, tex)
+        return _compared(expr, again)
     if isinstance(expr, scalar.Select):
         return _choice(expr, again)
     if isinstance(expr, scalar.Power):
@@ -345,6 +335,23 @@ def function(expr: Any, again: Callable[[Any], Show]) -> Show:
         return _abstract(expr, again)
     name = getattr(head, "__name__", str(head))
     return call(text_name(name), latex_name(name), [again(a) for a in expr.args])
+
+
+def _compared(expr: Any, again: Callable[[Any], Show]) -> Show:
+    """A comparison, the number or the index that is asked for on the right."""
+    left, right = expr.args
+    if not right.is_number and (left.is_number or (isinstance(expr, sympy.Eq) and isinstance(left, Letter) and isinstance(right, Entry))):
+        expr = expr.reversed
+    digits = winner_places(expr)
+    if digits:
+        expr = sympy.Eq(expr.args[0], expr.args[1], evaluate=False)
+        winner = next(a for a in expr.args if isinstance(a, Reduced))
+        return Show("compare", (Show("tuple", tuple(again(d) for d in digits)), again(winner)), "=", "=")
+    if expr.args[1] == ZERO and isinstance(expr.args[0], sympy.Mul) and signed(expr.args[0])[0]:
+        expr = expr.reversedsign
+    expr = balanced(expr)
+    plain, tex = _COMPARED[type(expr)]
+    return Show("compare", (again(expr.args[0]), again(expr.args[1])), plain, tex)
 
 
 def _choice(expr: scalar.Select, again: Callable[[Any], Show]) -> Show:
