@@ -17,7 +17,7 @@ from graphc.expr.scalar import is_condition
 from graphc.expr.stage import Read, Reducer, Stage, dimension_symbol, identity_write, read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor, make
 
-__all__ = ["Access", "broadcast", "constant", "elementwise", "not_of_nothing", "operand", "same_extent", "stage"]
+__all__ = ["Access", "broadcast", "constant", "elementwise", "keeps_its_value", "not_of_nothing", "operand", "same_extent", "stage"]
 
 Access = tuple[Tensor, tuple[Affine, ...]] | tuple[Tensor, tuple[Affine, ...], float | None]
 
@@ -109,6 +109,13 @@ def _kind(body: Any, kinds: Sequence[DType]) -> DType:
     return "int" if whole and not floats and not body.free_symbols <= set() else "int" if body.is_Integer else "float"
 
 
+def keeps_its_value(array: Any, kind: DType) -> bool:
+    """Whether an array's numbers are of a kind: whole ones, or truth values."""
+    if kind == "int" and array.dtype.kind == "f":
+        return bool(np.all(np.isfinite(array) & (array == np.floor(array))))
+    return kind != "bool" or array.dtype.kind == "b" or bool(np.isin(array, (0, 1)).all())
+
+
 def constant(value: Any, name: str = "", dtype: DType | None = None) -> Tensor:
     """A tensor that is one array.
 
@@ -128,7 +135,12 @@ def constant(value: Any, name: str = "", dtype: DType | None = None) -> Tensor:
     if array.dtype.kind not in "fiub":
         raise DeclarationError(f"constant {name or value!r}: entries of type {array.dtype} are no numbers")
     kind: DType = dtype or ("bool" if array.dtype.kind == "b" else "int" if array.dtype.kind in "iu" else "float")
-    stored = {"float": np.float64, "int": np.int64, "bool": np.bool_}[kind]
+    stored = {"float": np.float64, "int": np.int64, "bool": np.bool_}.get(kind)
+    if stored is None or not isinstance(name, str):
+        wrong = f"dtype={dtype!r}: it is 'float', 'int' or 'bool'" if stored is None else f"the name {name!r} is no text"
+        raise DeclarationError(f"constant {name or value!r}: {wrong}")
+    if not keeps_its_value(array, kind):
+        raise DeclarationError(f"constant {name or value!r}: as dtype={kind!r} it would lose its value; give whole numbers, for 'bool' 0 and 1")
     array = array.astype(stored)
     return make(Leaf("constant", Cell(None, array)), (), tuple(array.shape), kind, name=name)
 

@@ -114,6 +114,7 @@ def conv2d_transpose(x: Any, kernel: Any, strides: Any = 1, padding: Any = "vali
     x, k = operand(x), operand(kernel)
     if x.ndim != 4 or k.ndim != 4:
         raise ShapeError(f"conv2d_transpose of {x.describe()} and {k.describe()}: they are (n, height, width, in) and (height, width, out, in)")
+    padding = padding.lower() if isinstance(padding, str) else padding
     if padding not in ("valid", "same"):
         raise DeclarationError(f"padding={padding!r} of conv2d_transpose: it is 'valid' or 'same'")
     steps = numbers(strides, 2, "strides")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
@@ -34,6 +36,10 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
         (3, n)
     """
     x = operand(x)
+    if axes is not None and not isinstance(axes, Sequence | np.ndarray):
+        raise DeclarationError(
+            f"axes={axes!r} of {x.describe()}: name the axes in their new order, gx.transpose(x, (1, 0)); gx.swapaxes exchanges two"
+        )
     order = tuple(reversed(range(x.ndim))) if axes is None else tuple(axis_of(x, a) for a in axes)
     if sorted(order) != list(range(x.ndim)):
         raise DeclarationError(f"axes={axes} is no order of the {x.ndim} axes of {x.describe()}: name each axis once")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import operand
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import sqrt
@@ -13,6 +14,10 @@ __all__ = ["batch_norm", "layer_norm"]
 
 
 def _normalise(x: Tensor, axes: Any, gamma: Any, beta: Any, epsilon: float, symbol: str) -> Tensor:
+    if isinstance(epsilon, int | float) and not epsilon >= 0:
+        raise DeclarationError(f"epsilon={epsilon!r} of {symbol} of {x.describe()}: it is added to the variance, a number of 0 or more")
+    for t in (gamma, beta):
+        _check_fit(operand(t), x, symbol)
     centred = x - mean(x, axes, keepdims=True)
     scaled = centred / sqrt(var(x, axes, keepdims=True) + epsilon)
     given = (x, *(t for t in (gamma, beta) if isinstance(t, Tensor)))
@@ -22,12 +27,21 @@ def _normalise(x: Tensor, axes: Any, gamma: Any, beta: Any, epsilon: float, symb
     return (scaled * gamma + beta).called(symbol, *given, latex=latex)
 
 
+def _check_fit(weight: Tensor, x: Tensor, symbol: str) -> None:
+    """A scale or a shift may not add entries to what is normalised."""
+    grows = any(w != 1 and s == 1 for w, s in zip(reversed(weight.shape), reversed(x.shape), strict=False))
+    if weight.ndim > x.ndim or grows:
+        raise ShapeError(f"{symbol} of {x.describe()} with {weight.describe()}: gamma and beta may have no axis that is longer; one entry a feature")
+
+
 def batch_norm(x: Any, gamma: Any, beta: Any, epsilon: float = 1e-5) -> Tensor:
     r""":math:`\gamma (x - \mu)/\sqrt{\sigma^2 + \epsilon} + \beta`, mean and variance over all axes but the last.
 
     Source: Ioffe and Szegedy, ICML 2015.
     """
     x = operand(x)
+    if x.ndim < 2:
+        raise ShapeError(f"batch_norm of {x.describe()}: it has an axis for the batch and one for the features, or more; use x[:, None]")
     return _normalise(x, tuple(range(x.ndim - 1)), gamma, beta, epsilon, "batch_norm")
 
 

@@ -49,7 +49,13 @@ def _slides(x: Tensor, count: int, size: Any, strides: Any, padding: Any, what: 
     if x.ndim != count + 2:
         raise ShapeError(f"{what} of {x.describe()}: it has {count + 2} axes, the first the batch and the last the channels")
     taps = numbers(size, count, "size")
-    return windows(x, taps, taps if strides is None else strides, padding, 1, what)
+    slides = windows(x, taps, taps if strides is None else strides, padding, 1, what)
+    for axis, (w, tap) in enumerate(zip(slides, taps, strict=True)):
+        if max(w.before, w.after) >= tap:
+            raise ShapeError(
+                f"{what} of {x.describe()}: padding={padding!r} gives windows without any entry on axis {axis + 1}; pad by less than {tap}"
+            )
+    return slides
 
 
 def _places(slides: list[Window]) -> tuple[Affine, ...]:

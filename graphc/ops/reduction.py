@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine
 from graphc.expr.build import not_of_nothing, operand, stage
@@ -121,7 +123,9 @@ def mean(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
 def var(x: Any, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """The variance: the mean squared deviation from the mean; ``ddof`` is subtracted from the count."""
     x = operand(x)
-    count = product(x.shape[a] for a in axes_of(x, axis)) - ddof
+    if isinstance(ddof, bool) or not isinstance(ddof, int | float | np.number):
+        raise DeclarationError(f"ddof={ddof!r} of the variance of {x.describe()}: it is the number that is subtracted from the count, 0 or 1")
+    count = product(x.shape[a] for a in axes_of(x, axis)) - (int(ddof) if float(ddof).is_integer() else ddof)
     deviation = x - mean(x, axis, keepdims=True)
     total = _reduce("sum", deviation * deviation, axis, keepdims)
     return (total / (0.0 if isinstance(count, int) and count <= 0 else count)).called("var", x, latex=r"\operatorname{var} {0}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import DeclarationError
-from graphc.expr.build import constant, operand, same_extent
+from graphc.expr.build import constant, keeps_its_value, operand, same_extent
 from graphc.expr.carry import carry, in_a_call, note, take_turn
 from graphc.expr.dims import Dim, Extent, as_extent
 from graphc.expr.graph import unalias
@@ -128,11 +128,15 @@ def as_value(target: Tensor, array: Any) -> np.ndarray[Any, Any]:
     kind = {"float": np.float64, "int": np.int64, "bool": np.bool_}[target.dtype]
     try:
         given = np.asarray(array)
-        value = given.astype(kind) if given.dtype.kind in "fiub" else None
     except (TypeError, ValueError):
-        value = None
-    if value is None:
+        given = np.asarray(None)
+    if given.dtype.kind not in "fiub":
         raise DeclarationError(f"the value of {target.describe()} is {array!r}, which is no array of numbers")
+    if not keeps_its_value(given, target.dtype):
+        raise DeclarationError(
+            f"the value of {target.describe()}, which keeps {target.dtype} entries, is {array!r} and would be changed: round it first"
+        )
+    value = given.astype(kind)
     if value.ndim == 0:
         value = np.full(target.shape, value, dtype=kind)
     if value.shape != target.shape:

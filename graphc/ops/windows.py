@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent
@@ -37,10 +39,14 @@ class Window:
 
 def numbers(given: Any, count: int, what: str, least: int = 1) -> tuple[int, ...]:
     """One whole number for all axes, or one an axis."""
-    entries = (given,) * count if isinstance(given, int) and not isinstance(given, bool) else tuple(given) if isinstance(given, tuple | list) else ()
-    if len(entries) != count or not all(isinstance(e, int) and not isinstance(e, bool) and e >= least for e in entries):
+    entries = tuple(given) if isinstance(given, tuple | list) else (given,) * count
+    if len(entries) != count or not all(_whole(e) and e >= least for e in entries):
         raise DeclarationError(f"{what}={given!r}: give one whole number of {least} or more, or {count} of them")
-    return entries
+    return tuple(int(e) for e in entries)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def windows(x: Tensor, taps: tuple[Extent, ...], strides: Any, padding: Any, dilation: Any, what: str) -> list[Window]:
@@ -66,18 +72,20 @@ def windows(x: Tensor, taps: tuple[Extent, ...], strides: Any, padding: Any, dil
 
 
 def _padding(padding: Any, axis: int, count: int, size: Extent, reach: Extent, stride: int, what: str) -> tuple[int, int]:
-    if padding == "valid":
+    named = padding.lower() if isinstance(padding, str) else None
+    if named == "valid":
         return 0, 0
-    if padding == "same":
+    if named == "same":
         total = _same(size, reach, stride, what)
         return total // 2, total - total // 2
-    if isinstance(padding, int) and not isinstance(padding, bool) and padding >= 0:
-        return padding, padding
+    entry: Any = padding if _whole(padding) else None
     if isinstance(padding, tuple | list) and len(padding) == count:
         entry = padding[axis]
-        pair = (entry, entry) if isinstance(entry, int) else tuple(entry) if isinstance(entry, tuple | list) else ()
-        if len(pair) == 2 and all(isinstance(e, int) and e >= 0 for e in pair):
-            return pair[0], pair[1]
+    elif isinstance(padding, tuple | list) and count == 1:
+        entry = padding
+    pair: tuple[Any, ...] = (entry, entry) if _whole(entry) else tuple(entry) if isinstance(entry, tuple | list) else ()
+    if len(pair) == 2 and all(_whole(e) and e >= 0 for e in pair):
+        return int(pair[0]), int(pair[1])
     raise DeclarationError(f"padding={padding!r} in {what}: it is 'valid', 'same', a number, or one number or pair (before, after) an axis")
 
 

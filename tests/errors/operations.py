@@ -54,6 +54,8 @@ ARGUMENTS: list[Mistake] = [
     ("a bool axis", lambda: gx.max(W(), axis=True), gx.DeclarationError, ("W(4, 2)", "True")),
     ("text for an axis", lambda: gx.softmax(W(), axis="rows"), gx.DeclarationError, ("W(4, 2)", "rows")),
     ("an axis of a scalar", lambda: gx.sum(gx.scalar("a"), axis=0), gx.DeclarationError, ("a (scalar)",)),
+    ("text for ddof", lambda: gx.var(v(), ddof="one"), gx.DeclarationError, ("v(5,)", "one")),
+    ("a number for axes", lambda: gx.transpose(W(), 1), gx.DeclarationError, ("W(4, 2)", "gx.swapaxes")),
     ("axes that are no order", lambda: gx.transpose(W(), (0, 0)), gx.DeclarationError, ("W(4, 2)", "axes")),
     ("too few axes", lambda: gx.transpose(W(), (0,)), gx.DeclarationError, ("W(4, 2)", "axes")),
     ("expand_dims twice", lambda: gx.expand_dims(W(), (0, 0)), gx.DeclarationError, ("twice",)),
