@@ -64,7 +64,7 @@ def _numbers_apart(text: str) -> tuple[str, list[float]]:
 
 @pytest.fixture(scope="module")
 def drawn() -> Any:
-    names: dict[str, Any] = {"__name__": "redraw"}
+    names: dict[str, Any] = {"__name__": "redraw", "__file__": str(ROOT / "docs" / "images" / "redraw.py")}
     script = ROOT / "docs" / "images" / "redraw.py"
     exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), names)
     return names["pictures"]()

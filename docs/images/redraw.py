@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from runpy import run_path
 
 import graphc as gx
 
-__all__ = ["pictures"]
+__all__ = ["SHOWN", "pictures"]
+
+SHOWN = ("exclusive_or", "residual_block", "recurrent_rolled", "recurrent_unrolled", "attention_block", "adversarial")
 
 
 def pictures() -> dict[str, gx.Picture]:
@@ -14,7 +17,9 @@ def pictures() -> dict[str, gx.Picture]:
     a, b = gx.scalars("a b")
     c, d = (a + b).named("c"), (b + 1).named("d")
     e = (c * d).named("e")
-    return {"two-paths.svg": gx.draw(e, backward=True, at={a: 2, b: 1}), "neuron.svg": gx.draw(_neuron()), "network.svg": _network()}
+    own = {"two-paths.svg": gx.draw(e, backward=True, at={a: 2, b: 1}), "neuron.svg": gx.draw(_neuron()), "network.svg": _network()}
+    gallery = run_path(str(Path(__file__).parents[2] / "examples" / "gallery.py"))["PICTURES"]
+    return own | {f"{name}.svg": gallery[name]() for name in SHOWN}
 
 
 def _neuron() -> gx.Tensor:

@@ -16,7 +16,7 @@ from graphc.view.neuron_view import neuron_outline, neuron_scene
 from graphc.view.op_view import op_outline
 from graphc.view.outline import Outline
 from graphc.view.picture import Picture
-from graphc.view.reading import Reading, read
+from graphc.view.reading import Reading, read, with_assignments
 from graphc.view.styles import choose, style_named
 from graphc.view.unroll import checked_unroll, sizes_of, unrolled
 
@@ -87,7 +87,7 @@ def draw(
     choose("the view", view, VIEWS)
     checked_folding(fold, depth)
     steps = checked_unroll(unroll)
-    reading = _reading(targets_of(target), at, steps, expand)
+    reading = _reading(targets_of(target), at, steps, expand, aside=view == "op" and not backward)
     if view == "neuron":
         return Picture(neuron_scene(reading, at), chosen, neuron_outline(reading))
     if view == "layer":
@@ -100,9 +100,9 @@ def draw(
     return Picture(compose(outline), chosen, outline)
 
 
-def _reading(targets: list[Tensor], at: Any, unroll: int | None, expand: Any) -> Reading:
+def _reading(targets: list[Tensor], at: Any, unroll: int | None, expand: Any, aside: bool) -> Reading:
     """What is drawn: the graph as it was declared, or with operations opened, or with its recurrences unrolled."""
-    reading = read(targets)
+    reading = with_assignments(targets) if aside else read(targets)
     if expand is not None and expand is not False:
         if unroll is not None:
             raise DeclarationError("unroll= and expand= are two pictures: give one of them")

@@ -54,7 +54,8 @@ class Iterations:
 
 def opened(reading: Reading) -> Iterations:
     """The reading with every recurrence that it shows as one iteration."""
-    shown = dict.fromkeys(t.node for t in reading.items if isinstance(t.op, Scan) and not (t.call and t.call.symbol == "⋯"))
+    scans = [t for t in reading.items if isinstance(t.op, Scan) and t.op.length != 0 and not (t.call and t.call.symbol == "⋯")]
+    shown = dict.fromkeys(t.node for t in scans)
     named = [alias(t, reading.items[t].name) if reading.items[t].name and t.kind == "computed" else t for t in reading.targets]
     if not shown:
         return Iterations(reading, roots=named)

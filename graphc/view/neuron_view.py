@@ -87,9 +87,9 @@ def _followed(reading: Reading, users: dict[Tensor, list[Tensor]], item: Item, p
             break
         after = reading.items[following[0]]
         others = [t for t in after.inputs if t is not item.tensor]
-        if after.tensor.shape[-1:] != width or any(reading.items[t].kind != "parameter" for t in others):
+        if after.tensor.shape[-1:] != width or any(reading.items[t].kind not in ("parameter", "constant") for t in others):
             break
-        if not others:
+        if not others and not any(isinstance(a, str) for a in after.arguments):
             words.append(after.operator.plain)
         item = after
     return item, ", ".join(words) or "linear"

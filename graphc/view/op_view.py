@@ -109,6 +109,8 @@ def scopes_of(reading: Reading, inside: bool = False) -> dict[Tensor, tuple[str,
             open_.append(tensor)
     for tensor in reversed(open_):  # what only passes on, such as an activation, stays with what it is made of
         made_of = [found[t] for t in reading.items[tensor].inputs if reading.items[t].kind in ("value", "input")]
+        if any(reading.items[t].group is not None for t in reading.items[tensor].inputs):
+            continue  # what a layer gives, the next one takes
         if made_of and (found[tensor] or not users[tensor]):
             found[tensor] = _common(made_of) or found[tensor]
     return found

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from graphc.expr.graph import leaves
-from graphc.expr.operation import Alias, Leaf, Phase, Reshape
+from graphc.expr.graph import leaves, topological
+from graphc.expr.operation import Alias, Carry, Leaf, Phase, Reshape
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Call, Tensor
 from graphc.view.names import Text, filled, name_text, operator_text, split_scope
 from graphc.view.stage_latex import alike_latex, is_part, plain_latex, stage_latex
 
-__all__ = ["Item", "Reading", "read", "shown_call", "source_of"]
+__all__ = ["Item", "Reading", "read", "shown_call", "source_of", "with_assignments"]
 
 MANY = 1000  # items above which stages of one form share one formula
 Forms = dict[tuple[Stage, tuple[str, ...]], str] | None
@@ -117,6 +117,15 @@ def read(
             item = replace(item, cell=cells[tensor]) if tensor in outside else replace(item, group=cells[tensor])
         items[tensor] = item
     return Reading(_numbered(items), wanted, sources)
+
+
+def with_assignments(targets: Sequence[Tensor]) -> Reading:
+    """The reading of the targets and of the assignments that they carry along, which stand at their side."""
+    found = dict.fromkeys(t for node in topological(targets) if isinstance(node.op, Carry) for t in node.inputs[1:])
+    if not found:
+        return read(targets)
+    both = read([*targets, *found])
+    return replace(both, targets=tuple(dict.fromkeys(both.sources[t] for t in targets)))
 
 
 def source_of(tensor: Tensor) -> Tensor:

@@ -94,7 +94,7 @@ def test_the_backward_graph_can_be_read(make: Make, lines: list[str]) -> None:
         assert line in found, "\n".join(found)
 
 
-@pytest.mark.parametrize("make", [convolution, attention, norm, embedding, halves, pooled, dilated], ids=str)
+@pytest.mark.parametrize("make", [convolution, attention, norm, embedding, halves, pooled, dilated])
 def test_no_jacobian_is_left_and_no_long_number(make: Make) -> None:
     found = "\n".join(formulas(draw(make(), backward=True)))
     assert r"\right)^{\!\top}" not in found
@@ -139,3 +139,21 @@ def test_paths_of_a_long_chain() -> None:
     assert p.sum == pytest.approx(1.001**400)
     assert p[0].product == pytest.approx(p.sum)
     assert len(p.svg) < 200_000
+
+
+def test_running_statistics_stand_at_the_side() -> None:
+    model = gx.Sequential([gx.layers.Dense(4), gx.layers.BatchNormalization(), gx.layers.Dense(1)])
+    model.build((None, 3))
+    found = titles(draw(model))
+    assert sum(t == "operation ←" for t in found) == 2
+    assert "batch_normalization/moving_mean goes into ←" in found
+    assert not any(t.startswith("operation ←, the result") for t in found), "an assignment is no result of the picture"
+    assert "←" not in "".join(titles(draw(model, view="layer")))
+    assert "←" not in draw(gx.inference(model.outputs[0] if isinstance(model.outputs, list | tuple) else model.outputs)).dot
+
+
+def test_a_recurrence_without_steps_is_drawn() -> None:
+    last, every = gx.scan(lambda h, i: (h + i, h), gx.tensor("x", (0, 2)), gx.tensor("h0", (2,)))
+    loss = (gx.sum(last**2) + gx.sum(every)).named("L")
+    assert draw(loss, backward=True).svg
+    assert draw(loss, unroll=2).svg

@@ -88,7 +88,6 @@ def nodes(picture: Any) -> int:
         (layers, {"view": "layer"}, 6, "what is repeated 99 times is drawn once"),
         (lambda: gx.grad(y := residual(300), gx.leaves(y)["W0"]), {}, 20, "what is repeated 300 and 299 times is drawn once"),
     ],
-    ids=str,
 )
 def test_a_large_graph_folds(make: Callable[[], gx.Tensor], options: dict[str, Any], most: int, words: str) -> None:
     y = make()
