@@ -232,7 +232,10 @@ class Derivation:
 
     @property
     def operations(self) -> int:
-        """How many array operations the result takes from the leaves on, shared quantities once."""
+        """How many array operations the result takes from the leaves on, shared quantities once.
+
+        What a loop over time does counts once, whatever the number of items: the count is that of the formula.
+        """
         return self._listing.operations
 
     def verify(self, seed: int = 0) -> Any:
@@ -285,6 +288,8 @@ def derive(y: Any, wrt: Any, layout: str = "denominator", cotangent: str | None 
         wrt: a tensor, or the name of one in the graph of ``y``; a list gives a list.
         layout: ``"denominator"`` (shape ``wrt.shape + y.shape``) or ``"numerator"`` (``y.shape + wrt.shape``).
         cotangent: the name of a symbol of ``y``'s shape.
+
+    What a recurrence makes is named at a time, ``h_t``; times are counted from 1, and time 0 is that of the initial carry.
 
     Raises:
         DeclarationError: for a variable or a layout that is unknown, or a cotangent's name that the graph of ``y`` has already.
