@@ -45,7 +45,7 @@ HELPERS: dict[str, str] = {
     "_erf": '''def _erf(x):
     """The error function, entry by entry."""
     x = np.asarray(x)
-    return np.array([math.erf(v) for v in x.ravel()], dtype=x.dtype).reshape(x.shape)
+    return np.array([math.erf(v) for v in x.ravel()], dtype=np.result_type(x, np.float32)).reshape(x.shape)
 ''',
     "_power": '''def _power(x, y):
     """x to the power y; whole numbers may have negative exponents."""

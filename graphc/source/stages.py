@@ -168,9 +168,9 @@ class StageSource:
             boxed = self.emit(f"np.asarray({boxed})")
         extra = f", initial={_IDENTITY[reducer]}" if reducer in ("max", "min") and self.dtype == "float" else ""
         extra = f", dtype={self.kind}" if reducer in ("sum", "prod") and self.dtype != "bool" and not self._certainly_float() else extra
-        results = [f"np.{reducer}({boxed}, {axis}{extra})"]
-        if reducer in ("max", "min") and self.dtype == "float" and not self._certainly_float():
-            results = [f"np.asarray({results[0]}, dtype={self.kind})"]
+        # Whole numbers have no infinity to start from.
+        floats = reducer in ("max", "min") and self.dtype == "float" and not self._certainly_float()
+        results = [f"np.{reducer}({f'np.asarray({boxed}, dtype={self.kind})' if floats else boxed}, {axis}{extra})"]
         if wanted == 2:
             results.append(f"_winner(np.arg{reducer}, {boxed}, {count})")
         return results
