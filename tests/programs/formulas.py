@@ -27,7 +27,7 @@ _CALLS: dict[str, tuple[Any, Any]] = {
     "exp(-x²)": (lambda x: sympy.exp(-(x**2)), lambda x: torch.exp(-(x**2))),
     "1/(1+x²)": (lambda x: 1 / (1 + x**2), lambda x: 1 / (1 + x**2)),
     "square": (lambda x: x**2, lambda x: x**2),
-    "half": (lambda x: x / 2, lambda x: x / 2),
+    "half": (lambda x: 0.5 * x, lambda x: 0.5 * x),  # a float, whatever it is multiplied by
     "log(1+x²)": (lambda x: sympy.log(1 + x**2), lambda x: torch.log(1 + x**2)),
 }
 _REDUCERS = {"sum": gx.Sum, "prod": gx.Prod, "max": gx.Max, "min": gx.Min}

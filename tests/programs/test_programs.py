@@ -20,6 +20,9 @@ BLOCK = 8
 KEPT: dict[int, str] = {
     56: "a function of numbers alone was left in a body, and NumPy's source had no text for it",
     350: "a cotangent of numbers was refused for named sizes",
+    2080: "half an integer, doubled, was an integer: SymPy had multiplied the two numbers",
+    2820: "NumPy's source gave the error function of integers as integers",
+    3920: "the same, of a vector",
     50009: "a cotangent of numbers was refused for a slice of a named size",
 }
 
