@@ -111,9 +111,13 @@ def _implied(index: int, free: tuple[int, ...], body: Any, adjoint: Any) -> bool
 
 
 def _vanishes(body: Any, symbol: Any) -> bool:
-    """Whether a formula is 0 where a value that stands in it is 0."""
+    """Whether a formula is 0 where a value that stands in it is 0; within a choice only numbers may stand beside it.
+
+    There a factor may be infinite, as the slope of the entry that has not won.
+    """
     if isinstance(body, Select):
-        return all(part == 0 or _vanishes(part, symbol) for part in body.args[1:])
+        ends: tuple[Any, ...] = body.args[1:]
+        return all(part == 0 or set(sympy.Mul.make_args(part)) <= {symbol, *part.atoms(sympy.Number)} for part in ends)
     return symbol in sympy.Mul.make_args(body)
 
 

@@ -40,12 +40,13 @@ def split_borders(outputs: Sequence[Tensor]) -> list[Tensor]:
             return None
         if any(v < 0 for r in op.reads for p in r.coords for v in p.variables) or nominal(op.extents) < _LEAST:
             return None
-        asked = list(_asked(op, inputs))
-        boxes = _boxes(op, asked)
+        whole: Box = tuple((0, e) for e in op.extents)
+        asked = [c for c in dict.fromkeys(_asked(op, inputs)) if _truth(c, whole) is None]
+        boxes = _boxes(op, asked) if asked else []
         if len(boxes) < 2 or len(boxes) > _MOST_BOXES or contraction(out, padded=True) is not None:
             return None
         decided = [b for b in boxes if all(_truth(c, b) is not None for c in asked)]
-        if 2 * sum(_size(op, b) for b in decided) < _size(op, tuple((0, e) for e in op.extents)):
+        if 2 * sum(_size(op, b) for b in decided) < _size(op, whole):
             return None
         parts = [p for p in (_part(node, op, inputs, b) for b in boxes) if p is not None]
         return [put_together(out, parts)]
@@ -116,12 +117,10 @@ def _truth(condition: Affine, box: Box) -> bool | None:
 def _boxes(op: Stage, asked: Sequence[Affine]) -> list[Box]:
     """The box of a stage, cut along the indices of its result."""
     assert op.free is not None
-    whole: Box = tuple((0, e) for e in op.extents)
     cuts: dict[int, set[int]] = {k: set() for k in op.free}
     for condition in asked:
-        if _truth(condition, whole) is None:
-            for index, positions in _cuts(condition, op):
-                cuts[index].update(positions)
+        for index, positions in _cuts(condition, op):
+            cuts[index].update(positions)
     ranges: list[list[tuple[int, Extent]]] = []
     for k, extent in enumerate(op.extents):
         ends = [0, *sorted(c for c in cuts.get(k, ()) if isinstance(extent, int) and 0 < c < extent)]

@@ -127,8 +127,9 @@ def _says_zero(op: Stage, inputs: Sequence[Tensor], index: int) -> bool:
     extent = op.extents[index]
 
     def vanishes(part: Any) -> bool:
-        if isinstance(part, Select):
-            return all(p == 0 or vanishes(p) for p in part.args[1:])
+        if isinstance(part, Select):  # there a factor may be infinite, so only numbers may stand beside the zero
+            ends: tuple[Any, ...] = part.args[1:]
+            return all(p == 0 or (vanishes(p) and set(sympy.Mul.make_args(p)) <= {*zeros, *p.atoms(sympy.Number)}) for p in ends)
         return any(f in zeros for f in sympy.Mul.make_args(part))
 
     zeros = {
