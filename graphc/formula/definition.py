@@ -126,7 +126,10 @@ def exact(expr: Any) -> Any:
 def _fraction(value: float) -> Any:
     """A number as a fraction: a small one where that is the very number, as for 1/(1 - 0.25), else its decimals."""
     near = Fraction(value).limit_denominator(1000)
-    return sympy.Rational(near.numerator, near.denominator) if float(near) == value else sympy.Rational(repr(value))
+    if float(near) == value:
+        return sympy.Rational(near.numerator, near.denominator)
+    short = f"{value:.12g}"  # 0.1 * 0.2 is 0.020000000000000004: the last digits are the rounding of a product
+    return sympy.Rational(short if abs(float(short) - value) <= 4 * math.ulp(value) else repr(value))
 
 
 def stage_formula(forward: Reader, node: Node, op: Stage, output: Tensor) -> Any:

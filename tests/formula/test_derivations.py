@@ -144,6 +144,14 @@ def test_reasons_name_the_rule() -> None:
     assert derive(nets.sine()[0], "x1").steps[-1].reason.endswith("sum rule and product rule")
 
 
+def test_the_rounding_of_a_product_is_not_shown() -> None:
+    x = gx.tensor("x", ("n",))
+    d = derive(gx.mean(x * 0.1) * 0.2 * gx.constant(3.0), x)
+    assert "00000" not in d.text
+    assert d.verify().ok
+    assert derive(0.1 * gx.sum(x**2) * 0.2, x).text == "∂L/∂x = 0.04 x"
+
+
 def test_long_decimals_stay_decimals() -> None:
     x = gx.tensor("x", ("n",))
     gelu = 0.5 * x * (1 + gx.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))
