@@ -52,6 +52,7 @@ def condensed(outline: Outline, reading: Reading, fold: bool = True, depth: int 
     if count <= most and depth is None:
         return outline
     notes: list[str] = []
+    deepest = max((len(v.scope) for v in outline.vertices), default=0)
     level = depth if depth is not None else best_depth(outline.vertices, most)
     if level and any(len(v.scope) >= level for v in outline.vertices):
         outline = fold_scopes(outline, reading, level)
@@ -71,6 +72,8 @@ def condensed(outline: Outline, reading: Reading, fold: bool = True, depth: int 
         notes.append("group them with gx.scope, and each scope becomes one node")
     elif count <= MOST:
         notes.append("fold=False draws them all")
+    if 0 < level < deepest and depth is None:
+        notes.append(f"depth={level + 1} looks further in")
     caption = f"{count} nodes: {'; '.join(notes)}"
     outline.captions = [*outline.captions, caption]
     outline.description = f"{outline.description} {caption}."

@@ -20,6 +20,7 @@ from graphc.view.scene import Area, Curve, Group, Label, Primitive, Scene
 __all__ = ["neuron_outline", "neuron_scene"]
 
 RADIUS, STEP, COLUMN, SHOWN = 15.0, 40.0, 150.0, 8
+COLUMNS = 16
 
 
 @dataclass(slots=True)
@@ -51,6 +52,11 @@ def _layers(reading: Reading) -> list[_Layer]:
     if not found:
         raise DeclarationError(
             f"view='neuron' draws dense layers, and {reading.items[reading.targets[0]].called} has no product with a parameter matrix: use view='op'"
+        )
+    if len(found) > COLUMNS:
+        raise DeclarationError(
+            f"view='neuron' draws up to {COLUMNS} layers side by side, and {reading.items[reading.targets[0]].called} has {len(found)}: use "
+            "view='layer', or draw an intermediate tensor"
         )
     users = reading.users()
     first = found[0][1]

@@ -81,7 +81,7 @@ def nodes(picture: Any) -> int:
         (chain, {}, 4, "what is repeated 5,000 times is drawn once"),
         (wide, {}, 12, "what is repeated 1,249 times is drawn once"),
         (irregular, {}, 20, "stretches of many operations are folded into one node"),
-        (transformer, {}, 20, "each scope is folded into one node; fold=False draws them all"),
+        (transformer, {}, 20, "each scope is folded into one node; fold=False draws them all; depth=2 looks further in"),
         (transformer, {"depth": 2}, 20, "each scope of depth 2 is folded into one node; what is repeated 12 times is drawn once"),
         (transformer, {"view": "layer"}, 20, "what is repeated"),
         (layers, {}, 8, "each scope is folded into one node; what is repeated 99 times is drawn once"),
@@ -143,3 +143,5 @@ def test_what_cannot_be_followed_is_refused() -> None:
         frames(y, at={gx.leaves(y)["x"]: np.ones((2, 4))})
     with pytest.raises(gx.GraphcError, match="more than 120 cannot be read"):
         draw(y, backward=True)
+    with pytest.raises(gx.DeclarationError, match="use view='layer'"):
+        draw(y, view="neuron")
