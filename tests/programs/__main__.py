@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from multiprocessing import get_context
 
@@ -43,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"GRAPHC_CACHE_DIR": os.environ.get("GRAPHC_CACHE_DIR", folder), "GRAPHC_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        with get_context("spawn").Pool(given.jobs, maxtasksperchild=8) as pool:
+        # An interrupt ends the run; the summary then says how far it came.
+        with suppress(KeyboardInterrupt), get_context("spawn").Pool(given.jobs, maxtasksperchild=8) as pool:
             for part in pool.imap(partial(run_seeds, every=every), chunks):
                 done.update(part[0])
                 rows.update(part[1])
