@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 import sympy
 
@@ -47,6 +47,8 @@ def scan(step: Callable[[Any, Any], tuple[Any, Any]], sequences: Any, initial: A
         >>> gx.evaluate(sums, {x: [1.0, 2.0, 3.0]})
         array([1., 3., 6.])
     """
+    if isinstance(sequences, list) and all(isinstance(v, int | float | list) for v in cast("list[Any]", sequences)):
+        sequences = operand(cast("list[Any]", sequences))  # numbers are one sequence; a tuple holds several
     items, pack_items = _flat(sequences, "the sequences")
     starts, pack_carries = _flat(initial, "the initial carry")
     guards = _one_length(items)

@@ -83,3 +83,9 @@ def test_sequences_of_any_rank_and_kind() -> None:
     for length in (4, 1, 0):
         values = (a[:length], b[:length], c[:length])
         agree([last], dict(zip((x, z, n), values, strict=True)), [(a.sum((1, 2)) * b + c[:, 0])[:length].sum()])
+
+
+def test_a_list_of_numbers_is_one_sequence() -> None:
+    last, _ = gx.scan(lambda c, i: (c + i, c), [1.0, 2.0, 4.0], 0.0)
+    rows, _ = gx.scan(lambda c, i: (c + i[1], c), [[1, 2], [3, 4]], 0)
+    agree([last, rows], {}, [7.0, 6])
