@@ -131,7 +131,9 @@ class Program:
             if isinstance(item, Leaf):
                 values.append(gx.tensor(f"t{k}", item.sizes, dtype=item.dtype, symmetric=item.symmetric))
             else:
-                values.append(item.row.ours(*(values[a] for a in item.args), **item.options))
+                value = item.row.ours(*(values[a] for a in item.args), **item.options)
+                # The transpose of a vector is that vector; for a derivative by it alone it gets a name.
+                values.append(value.named(f"t{k}") if any(value is v for v in values) else value)
         return values
 
     def feeds(self, tensors: list[Any]) -> dict[gx.Tensor, Array]:

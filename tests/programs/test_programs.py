@@ -23,6 +23,7 @@ KEPT: dict[int, str] = {
     2080: "half an integer, doubled, was an integer: SymPy had multiplied the two numbers",
     2820: "NumPy's source gave the error function of integers as integers",
     3920: "the same, of a vector",
+    7841: "a derivative by the transpose of a vector, which is the vector itself",
     50009: "a cotangent of numbers was refused for a slice of a named size",
 }
 
