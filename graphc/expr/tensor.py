@@ -129,7 +129,7 @@ class Tensor:
         self.stands_for: Tensor | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name != "value" and not within_package(1):
+        if name != "value" and not within_package(1) and hasattr(self, name):  # a copy that is being made has nothing yet
             raise DeclarationError(
                 f"{self.label}.{name} cannot change, for tensors are immutable: .named(...) gives another name, gx.assign a next value"
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -121,3 +123,11 @@ def test_tensors_of_rank_0_stand_in_formulas_on_either_side() -> None:
         y = gx.define("y", i, formula)
         assert gx.evaluate(y, {a: 2.0, X: [[1.0, 2.0, 3.0]]}).tolist() == [13.0]
     assert gx.evaluate(gx.define("y", i, a**i * X[i, 0]), {a: 3.0, X: [[1.0] * 3] * 3}).tolist() == [1, 3, 9]
+
+
+def test_a_copy_of_a_tensor_can_be_made_and_a_tensor_cannot_change() -> None:
+    x = gx.tensor("x", ("n", 3))
+    again = copy.copy(x)
+    assert (again.name, again.shape) == ("x", x.shape)
+    with pytest.raises(gx.DeclarationError, match="immutable"):
+        x.shape = (3,)
