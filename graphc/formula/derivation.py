@@ -166,7 +166,7 @@ class Derivation:
         name = self._names[source] if not source.barred else self._words.name(source).plain
         timed = source.start is not None
         plain, tex = zip(*lines, strict=True)
-        return Named(f"{name}_t" if timed else name, r",\; ".join(tex), ", ".join(plain), shape_words(source.tensor.shape[timed:]))
+        return Named(f"{name.removesuffix('_t')}_t" if timed else name, r",\; ".join(tex), ", ".join(plain), shape_words(source.tensor.shape[timed:]))
 
     def _owner(self, source: Source) -> Definition:
         return self._adjoints[source].definition if source.barred else self._sweep.forward.definitions[source.tensor]

@@ -83,7 +83,7 @@ class Forward:
 
     def _unfolded(self, node: Node) -> dict[Tensor, Any]:
         """A scan's outputs as entries of what it makes over time, each item at its place."""
-        definitions, outputs = unfold(self, node, self.names)
+        definitions, outputs = unfold(self, node, {t: n for t, n in self.names.items() if t not in self.outputs})
         self.definitions.update((d.tensor, d) for d in definitions)
         # What bears the name of a carry is that carry's rows, and needs none of its own.
         for output, expr in outputs.items():

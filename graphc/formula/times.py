@@ -46,6 +46,8 @@ def timed_name(name: Show, at: Show, axis: int = 0, axes: int = 1) -> Show:
         marks = [":"] * axes
         marks[axis] = text(at)
         return atom(f"{name.plain}[{', '.join(marks)}]", rf"{{{name.tex}}}_{{{','.join([':'] * axis + [latex(at)] + [':'] * (axes - axis - 1))}}}")
+    # A user's h_t is h at the time t.
+    name = atom(name.plain.removesuffix("_t"), name.tex.removesuffix("_{t}")) if name.kind == "atom" else name
     short, tex = text(at).replace(" ", "").replace("−", "-"), latex(at).replace(" ", "")
     fraction = re.fullmatch(r"∂(.*)/∂(.*)", name.plain)
     if fraction:

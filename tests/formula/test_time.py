@@ -199,3 +199,34 @@ def test_what_has_no_form_is_named() -> None:
     _, h = gx.scan(lambda h, item: (h * item, h), x, gx.tensor("h0", (2,)))
     with pytest.raises(DerivationError, match="derive its product with a cotangent"):
         derive(h, x)
+
+
+def test_names_that_end_in_a_time() -> None:
+    x, W = gx.tensor("x_t", ("T", 4)), gx.tensor("W_hh", (4, 4))
+
+    def step(h: Any, item: Any) -> Any:
+        h = gx.tanh(W @ h + item).named("h_t")
+        return h, h
+
+    _, hs = gx.scan(step, x, gx.tensor("h0", (4,)))
+    d = derive(gx.sum(hs**2).named("L"), W)
+    assert d.text == "∂L/∂W_hh = Σₜ δₜ hₜ₋₁ᵀ"
+    assert [n.name for n in d.where] == ["δ_t", "∂L/∂h_t", "h_t", "z_t"]
+    assert d.where[-1].text == "zₜ = W_hh hₜ₋₁ + xₜ"
+    assert d.verify().ok
+
+
+def test_the_rows_of_a_carry_may_be_the_variable() -> None:
+    x, W = gx.tensor("x", ("T", 4)), gx.tensor("W", (4, 4))
+
+    def step(h: Any, item: Any) -> Any:
+        h = gx.tanh(W @ h + item)
+        return h, h
+
+    _, hs = gx.scan(step, x, gx.tensor("h0", (4,)))
+    hs = hs.named("H")
+    d = derive(gx.sum(hs**2).named("L"), hs)
+    assert d.text == "∂L/∂H = 2 H"
+    assert d.where[0].text == "H = h[1:, :]"
+    assert d.verify().ok
+    assert derive(gx.sum(hs**2).named("L"), W).where[2].text == "Hₜ = tanh(zₜ), H₀ = h₀"
