@@ -10,6 +10,7 @@ from tests.programs.program import Row, Step, Unfit, torch
 
 __all__ = ["ROWS"]
 
+_NAMES = ("grad", "vjp", "jacobian", "hessian", "hvp")
 Drawn = tuple[tuple[int, ...], dict[str, Any]]
 
 
@@ -22,7 +23,12 @@ def pair(most: int) -> Any:
         before = [
             k for k in _ancestors(c, y) if (kind := kinds[k]) and kind.dtype == "float" and not kind.symmetric and 0 < _count(kind.shape) <= most
         ]
-        return (y, c.pick(before)), {}
+        x = c.pick(before)
+        items = c.program.items
+        made = [k for k in [*_ancestors(c, y), y] if isinstance(step := items[k], Step) and step.row.name in _NAMES]
+        if isinstance(items[x], Step) and any(x in _ancestors(c, k) for k in made):
+            raise Unfit("a gradient may be written by that intermediate or without it")
+        return (y, x), {}
 
     return draw
 
