@@ -37,7 +37,9 @@ def topological(outputs: Iterable[Tensor], stop: Iterable[Tensor] = (), also: Ma
             seen.add(node)
             stack.append((node, True))
             if not any(t in stopped for t in node.outputs):
-                stack.extend((t.node, False) for t in reversed(node.inputs))
+                # What a gradient is of comes before the gradient, so that leaves stand in the order of their first use.
+                inputs = (*node.inputs[1:], node.inputs[0]) if type(node.op) is Alias else node.inputs
+                stack.extend((t.node, False) for t in reversed(inputs))
                 if also and node in also:
                     stack.append((also[node].node, False))
     return order

@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from graphc.errors import DeclarationError
-from graphc.expr.dims import Extent, evaluate_extent
+from graphc.expr.dims import Dim, Extent, evaluate_extent
 from graphc.expr.operation import Cell, DType, Leaf, Operation, Scan
 from graphc.expr.origin import Origin, caller, within_package
 from graphc.expr.stage import Stage
@@ -42,6 +42,11 @@ class Guard:
     message: str
     origin: Origin
     kind: Literal["equal", "inside"] = "equal"
+
+    @property
+    def names(self) -> set[str]:
+        """The named sizes that it is about."""
+        return {n for e in (self.left, self.right) if isinstance(e, Dim) for n in e.names}
 
     def holds(self, sizes: Mapping[str, int]) -> bool:
         """Whether the sizes fulfil it."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import CompileError, DataError, DeclarationError, ShapeError
+from graphc.errors import CompileError, DataError, DeclarationError
 from graphc.expr.build import operand
-from graphc.expr.feed import as_array, bind_sizes, id_message, numpy_dtype
+from graphc.expr.feed import as_array, bind_sizes, check_guards, id_message, numpy_dtype
 from graphc.expr.matrices import singular_message
 from graphc.expr.tensor import Tensor
 from graphc.lower.program import Program, Regular
@@ -150,10 +150,11 @@ class Compiled:
         """
         seed, step = self._draw(seed, step, named)
         with _lock:
-            given = [self.accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
-            bound, row = self.bind(tuple(a.shape for a in given))
+            given = [None if v is None else self.accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
+            bound, row = self.bind(tuple(None if a is None else a.shape for a in given))
             for tensor, array in zip(self.prepared.placed, given, strict=True):
-                bound.feed(tensor, array)
+                if array is not None:
+                    bound.feed(tensor, array)
             for mirror in bound.mirrors.values():
                 mirror.refresh()
             self.set_control(seed, self.step if step is None else step)
@@ -191,8 +192,8 @@ class Compiled:
             if position < len(arrays):
                 raise DataError(f"{name} is given twice, by position and by name: give it once")
             values[position] = array
-        for tensor, value in zip(self.inputs, values, strict=True):
-            if value is None:
+        for tensor, placed, value in zip(self.inputs, self.prepared.placed, values, strict=True):
+            if value is None and placed not in self.prepared.spare:
                 raise DataError(f"{tensor.describe()} has no array: give one, f({tensor.name}=array)")
         return values
 
@@ -203,7 +204,7 @@ class Compiled:
             return value
         return as_array(tensor, value, self.floats)
 
-    def bind(self, shapes: tuple[tuple[int, ...], ...]) -> tuple[Bound, Any]:
+    def bind(self, shapes: tuple[tuple[int, ...] | None, ...]) -> tuple[Bound, Any]:
         """The program laid out for inputs of these shapes, and the executor's row."""
         if shapes not in self._bound:
             sizes = self.sizes(shapes)
@@ -214,17 +215,14 @@ class Compiled:
             self._bound[shapes] = (bound, row)
         return self._bound[shapes]
 
-    def sizes(self, shapes: Sequence[Sequence[int]]) -> dict[str, int]:
+    def sizes(self, shapes: Sequence[Sequence[int] | None]) -> dict[str, int]:
         """The named sizes that shapes of inputs give, checked against everything that was left open.
 
         Raises:
             DataError, ShapeError: where they do not fit.
         """
-        sizes = bind_sizes(zip(self.prepared.placed, shapes, strict=True))
-        for guard in self.prepared.guards:
-            if not guard.holds(sizes):
-                known = ", ".join(f"{n} = {s}" for n, s in sizes.items())
-                raise ShapeError(f"{guard.message} (with {known}; declared at {guard.origin})")
+        sizes = bind_sizes((t, s) for t, s in zip(self.prepared.placed, shapes, strict=True) if s is not None)
+        check_guards((g for g in self.prepared.guards if g.names <= set(sizes)), sizes)
         return sizes
 
     def set_control(self, seed: int, step: int) -> None:

@@ -38,8 +38,8 @@ class NumpyCompiled(Compiled):
     def __call__(self, /, *arrays: Any, seed: Any = None, step: Any = None, **named: Any) -> Any:
         """The outputs for these arrays; see :meth:`Compiled.__call__`."""
         seed, step = self._draw(seed, step, named)
-        given = [self.accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
-        self.sizes([a.shape for a in given])
+        given = [None if v is None else self.accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
+        self.sizes([None if a is None else a.shape for a in given])
         values = {t.name: a for t, a in zip(self.prepared.placed, given, strict=True)}
         values |= {t.name: t.value for t in self._leaves if t not in self.prepared.placed}
         options = {"seed": int(seed), "step": self.step if step is None else int(step)} if self._draws else {}

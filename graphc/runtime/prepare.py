@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.errors import CompileError, DeclarationError
 from graphc.expr.carry import carried
-from graphc.expr.graph import assigns, drop_aliases, guards, leaves, random_numbers, substitute, training, unalias
+from graphc.expr.graph import assigns, drop_aliases, guards, leaves, random_numbers, substitute, topological, training, unalias
 from graphc.expr.operation import Assign, Leaf
 from graphc.expr.tensor import Guard, Node, Tensor, make
 from graphc.lower.fuse import root_of
@@ -29,6 +29,7 @@ class Prepared:
         count: how many outputs were asked for.
         inputs: what a call takes, in order.
         placed: the tensors that stand for inputs in the graph.
+        spare: those of them that no value depends on, but what a gradient was taken of.
         numbers: of the random nodes.
         guards: what sizes must fulfil.
     """
@@ -38,6 +39,7 @@ class Prepared:
     count: int
     inputs: list[Tensor]
     placed: list[Tensor]
+    spare: set[Tensor]
     numbers: dict[Node, int]
     guards: list[Guard]
 
@@ -69,7 +71,9 @@ def prepare(outputs: Sequence[Tensor], inputs: Any) -> Prepared:
     wanted, beside = carried(read)
     read = [*wanted, *beside]
     plain = _separate(drop_aliases(stabilise(read)))
-    return Prepared(rewrite(plain, numbers), read, len(wanted), list(given), placed, numbers, checks)
+    final = rewrite(plain, numbers)
+    needed = {t for node in topological(final) for t in node.outputs}
+    return Prepared(final, read, len(wanted), list(given), placed, {t for t in placed if t not in needed}, numbers, checks)
 
 
 def _chosen(inputs: Any, known: dict[str, Tensor]) -> list[Tensor]:

@@ -300,7 +300,7 @@ ROWS: list[Row] = [
         contractive_penalty,
         "W",
         "∂L/∂W = 2 h₁ᵀ h₁ W + δ xᵀ",
-        ["δ = ∂L/∂z = 2 (((h₁ W) ⊙ W) 𝟏) ⊙ h ⊙ (1 − 2 h) ⊙ (1 − h)", "z = W x", "h₁ = diag(h ⊙ (1 − h))", "h = σ(z)"],
+        ["δ = ∂L/∂z = 2 (((h₁ W) ⊙ W) 𝟏) ⊙ h ⊙ (1 − 2 h) ⊙ (1 − h)", "z = W x", "h = σ(z)", "h₁ = diag(h ⊙ (1 − h))"],
     ),
     (gradient_of_logistic, "w", "∂²L/∂w² = Xᵀ diag(p ⊙ (1 − p)) X", ["z = X w", "p = σ(z)"]),
     (joined, "A", "∂⟨G, Y⟩/∂A = G W[:3, :]ᵀ", []),

@@ -178,3 +178,16 @@ def test_source_and_explanation_show_formulas() -> None:
     assert "contraction" in f.explain()
     assert "bytes" in f.explain()
     assert f.source == compile(gx.tanh(x @ w).named("h")).source
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_what_only_the_primal_of_a_gradient_needs_may_be_left_out(target: str) -> None:
+    a, b = gx.tensor("a", ("n",)), gx.tensor("b", ("n",))
+    f = gx.compile(gx.grad(gx.sum(a * b), a), target=target, dtype="float64")
+    assert [t.name for t in f.inputs] == ["a", "b"]
+    for given in ({"b": [3.0, 4.0]}, {"a": [1.0, 2.0], "b": [3.0, 4.0]}):
+        np.testing.assert_array_equal(f(**given), [3.0, 4.0])
+    with pytest.raises(gx.DataError, match="b\\(n,\\) has no array"):
+        f(a=[1.0, 2.0])
+    with pytest.raises(gx.DataError, match="the dimension n is 3"):
+        f(a=[1.0, 2.0, 3.0], b=[3.0, 4.0])
