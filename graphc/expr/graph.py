@@ -9,6 +9,7 @@ from typing import Any, cast
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Dim
 from graphc.expr.operation import Alias, Assign, Carry, Current, Leaf, Phase, Random, Scan
+from graphc.expr.postorder import postorder
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Guard, Node, Tensor, make
 
@@ -26,23 +27,16 @@ def topological(outputs: Iterable[Tensor], stop: Iterable[Tensor] = (), also: Ma
     one more tensor each that comes before them.
     """
     stopped = set(stop)
-    order: list[Node] = []
-    seen: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [(t.node, False) for t in reversed(list(outputs))]
-    while stack:
-        node, done = stack.pop()
-        if done:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            if not any(t in stopped for t in node.outputs):
-                # What a gradient is of comes before the gradient, so that leaves stand in the order of their first use.
-                inputs = (*node.inputs[1:], node.inputs[0]) if type(node.op) is Alias else node.inputs
-                stack.extend((t.node, False) for t in reversed(inputs))
-                if also and node in also:
-                    stack.append((also[node].node, False))
-    return order
+
+    def parts(node: Node) -> list[Node]:
+        if any(t in stopped for t in node.outputs):
+            return []
+        # What a gradient is of comes before the gradient, so that leaves stand in the order of their first use.
+        inputs = (*node.inputs[1:], node.inputs[0]) if type(node.op) is Alias else node.inputs
+        first = [also[node].node] if also and node in also else []
+        return [*first, *(t.node for t in inputs)]
+
+    return postorder((t.node for t in outputs), parts)
 
 
 def leaves(outputs: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:

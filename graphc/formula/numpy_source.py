@@ -9,6 +9,7 @@ from typing import Any
 from graphc.errors import DerivationError
 from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.operation import Leaf, Random
+from graphc.expr.postorder import postorder
 from graphc.expr.tensor import Node
 from graphc.formula.atoms import Entry, Letter, Source, entries, letter
 from graphc.formula.definition import Definition, axes
@@ -338,19 +339,7 @@ def _tuple(parts: Sequence[str]) -> str:
 
 def _reachable(value: Array, drawn: bool = True) -> list[Array]:
     """Everything an array is made of, parts first; ``drawn`` says whether what random arrays are made of counts too."""
-    order: list[Array] = []
-    seen: set[Array] = set()
-    stack: list[tuple[Array, bool]] = [(value, False)]
-    while stack:
-        v, done = stack.pop()
-        if done:
-            order.append(v)
-        elif v not in seen:
-            seen.add(v)
-            stack.append((v, True))
-            if v.op != "drawn" or drawn:
-                stack.extend((p, False) for p in reversed(v.parts))
-    return order
+    return postorder([value], lambda v: v.parts if v.op != "drawn" or drawn else ())
 
 
 def _wrap(text: tuple[str, int], least: int) -> str:

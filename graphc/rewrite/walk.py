@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.expr.postorder import postorder
+
 __all__ = ["subformulas", "uses"]
 
 
 def subformulas(body: Any) -> list[Any]:
     """Every subformula once, arguments first, in an order that depends on the formula alone."""
-    order: list[Any] = []
-    seen: set[Any] = set()
-    stack: list[tuple[Any, bool]] = [(body, False)]
-    while stack:
-        part, done = stack.pop()
-        if done:
-            order.append(part)
-        elif part not in seen:
-            seen.add(part)
-            stack.append((part, True))
-            stack.extend((a, False) for a in reversed(part.args))
-    return order
+    return postorder([body], lambda part: part.args)
 
 
 def uses(parts: list[Any]) -> dict[Any, int]:

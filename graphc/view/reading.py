@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc.expr.graph import leaves, topological
 from graphc.expr.operation import Alias, Carry, Leaf, Phase, Reshape
+from graphc.expr.postorder import postorder
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Call, Tensor
 from graphc.view.names import Text, filled, name_text, operator_text, split_scope
@@ -209,21 +210,12 @@ def _ordered(
     targets: Iterable[Tensor], sources: dict[Tensor, Tensor] | None, entries: Collection[Tensor], opened: Collection[Tensor]
 ) -> list[Tensor]:
     """Every tensor that the targets reach through arguments, arguments first."""
-    order: list[Tensor] = []
-    seen: set[Tensor] = set()
-    stack = [(t, False) for t in reversed(list(targets))]
-    while stack:
-        tensor, done = stack.pop()
-        if done:
-            order.append(tensor)
-        elif tensor not in seen:
-            seen.add(tensor)
-            stack.append((tensor, True))
-            inputs = () if tensor in entries else _arguments(tensor, shown_call(tensor, opened))
-            if sources is not None:
-                inputs = tuple(sources[t] for t in inputs if not _is_number(t))
-            stack.extend((t, False) for t in reversed(inputs))
-    return order
+
+    def parts(tensor: Tensor) -> Sequence[Tensor]:
+        inputs = () if tensor in entries else _arguments(tensor, shown_call(tensor, opened))
+        return inputs if sources is None else [sources[t] for t in inputs if not _is_number(t)]
+
+    return postorder(targets, parts)
 
 
 def _is_number(tensor: Tensor) -> bool:

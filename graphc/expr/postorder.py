@@ -1,0 +1,32 @@
+"""One walk for every graph: each thing once, what it is made of before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
+
+__all__ = ["postorder"]
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+def postorder(roots: Iterable[Item], parts: Callable[[Item], Sequence[Item]]) -> list[Item]:
+    """Everything that the roots are made of, parts first, in an order that depends on the graph alone; without recursion.
+
+    Example:
+        >>> from graphc.expr.postorder import postorder
+        >>> postorder([7], lambda n: [n // 2, n // 3] if n > 1 else [])
+        [0, 1, 3, 2, 7]
+    """
+    order: list[Item] = []
+    seen: set[Item] = set()
+    stack: list[tuple[Item, bool]] = [(r, False) for r in reversed(list(roots))]
+    while stack:
+        item, done = stack.pop()
+        if done:
+            order.append(item)
+        elif item not in seen:
+            seen.add(item)
+            stack.append((item, True))
+            stack.extend((p, False) for p in reversed(parts(item)))
+    return order
