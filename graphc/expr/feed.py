@@ -12,7 +12,7 @@ from graphc.expr.dims import Dim, Extent
 from graphc.expr.operation import DType
 from graphc.expr.tensor import Guard, Tensor
 
-__all__ = ["as_array", "bind_sizes", "check_guards", "extent_value", "id_message", "numpy_dtype"]
+__all__ = ["as_array", "bind_sizes", "check_guards", "extent_value", "float_name", "id_message", "numpy_dtype"]
 
 Array = np.ndarray[Any, Any]
 
@@ -20,6 +20,13 @@ Array = np.ndarray[Any, Any]
 def numpy_dtype(kind: DType, floats: Any) -> Any:
     """The NumPy type of a tensor's kind, where floats are ``floats``."""
     return {"float": np.dtype(floats), "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}[kind]
+
+
+def float_name(dtype: Any) -> Any:
+    """``"float32"`` or ``"float64"`` for NumPy's types of these names; anything else as it is."""
+    if isinstance(dtype, np.dtype) or (isinstance(dtype, type) and issubclass(dtype, np.floating)):
+        return np.dtype(dtype).name
+    return dtype
 
 
 def id_message(ids: str, place: int, target: str, axis: int, size: int) -> str:

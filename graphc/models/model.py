@@ -13,6 +13,7 @@ from graphc import losses, metrics, optimizers
 from graphc.callbacks import History
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Extent
+from graphc.expr.feed import float_name
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.layers.base import Layer
 from graphc.models.feeding import Feed, TargetKind, features, fit_input
@@ -67,7 +68,7 @@ class Model(Structure):
         metrics: Any = None,
         weighted_metrics: Any = None,
         target: str = "cpu",
-        dtype: str = "float32",
+        dtype: Any = "float32",
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
@@ -88,6 +89,7 @@ class Model(Structure):
         self._metrics_given = [*_as_list(metrics), *_as_list(weighted_metrics)] if not isinstance(metrics, dict) else metrics
         self._shares = loss_weights
         self.target, self.float_type = target, dtype
+        dtype = float_name(dtype)
         if dtype not in ("float32", "float64"):
             raise DeclarationError(f"dtype={dtype!r} of model.compile: it is 'float32' or 'float64'")
         for metric in self._metrics_given if isinstance(self._metrics_given, list) else ():

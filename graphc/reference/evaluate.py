@@ -16,7 +16,7 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import operand
 from graphc.expr.carry import carried
 from graphc.expr.dims import evaluate_extent
-from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, id_message, numpy_dtype
+from graphc.expr.feed import as_array, bind_sizes, check_guards, extent_value, float_name, id_message, numpy_dtype
 from graphc.expr.graph import drop_aliases, guards, leaves, random_numbers, substitute, topological, training
 from graphc.expr.operation import Assign, Leaf, Linalg, Random, Reshape, Scan
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
@@ -48,7 +48,7 @@ class _Draw:
 def evaluate(
     outputs: Any,
     feeds: Mapping[Tensor, Any] | None = None,
-    dtype: str = "float64",
+    dtype: Any = "float64",
     *,
     seed: int = 0,
     step: int = 0,
@@ -75,6 +75,7 @@ def evaluate(
     many = isinstance(outputs, list | tuple)
     if feeds is not None and not (isinstance(feeds, Mapping) and all(isinstance(t, Tensor) for t in feeds)):
         raise DataError("the arrays are given as a dict from tensors to arrays: gx.evaluate(y, {x: array})")
+    dtype = float_name(dtype)
     if dtype not in ("float64", "float32"):
         raise DataError(f"dtype={dtype!r}: values are computed in 'float64' or 'float32'")
     for what, number in (("seed", seed), ("step", step)):

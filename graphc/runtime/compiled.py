@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.errors import CompileError, DataError, DeclarationError
 from graphc.expr.build import operand
-from graphc.expr.feed import as_array, bind_sizes, check_guards, id_message, numpy_dtype
+from graphc.expr.feed import as_array, bind_sizes, check_guards, float_name, id_message, numpy_dtype
 from graphc.expr.matrices import singular_message
 from graphc.expr.tensor import Tensor
 from graphc.lower.program import Program, Regular
@@ -29,7 +29,7 @@ _KEPT = 16  # layouts of memory that a program keeps, one for each set of sizes
 
 
 def compile(
-    outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor | str] | Tensor | str | None = None, target: str = "cpu", dtype: str = "float32"
+    outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor | str] | Tensor | str | None = None, target: str = "cpu", dtype: Any = "float32"
 ) -> Compiled:
     """A function that computes the outputs by compiled kernels.
 
@@ -39,7 +39,7 @@ def compile(
         inputs: what the function takes, in order: tensors, or names of leaves, in a list or one alone; by default the
             tensors declared by ``gx.tensor`` and ``gx.scalar``, in the order of their first use.
         target: ``"cpu"``, ``"numpy"`` or ``"cuda"``.
-        dtype: ``"float32"`` or ``"float64"``.
+        dtype: ``"float32"`` or ``"float64"``, or NumPy's types of these names.
 
     Raises:
         DeclarationError: where ``inputs`` has anything else, or a tensor twice.
@@ -53,6 +53,7 @@ def compile(
         >>> float(f(2, 1))
         6.0
     """
+    dtype = float_name(dtype)
     if dtype not in ("float32", "float64"):
         raise CompileError(f"dtype={dtype!r}: compiled programs compute in float32 or float64")
     check_target(target)

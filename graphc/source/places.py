@@ -140,13 +140,19 @@ class StagePlaces:
         text = f"{'' if start == 0 else extent_text(start, self.names)}:{extent_text(stop, self.names)}"
         return text if step == 1 else f"{text}:{step}"
 
+    def checked(self, at: str, place: Affine, size: Extent, where: str) -> str:
+        """Places that go through ids, which must lie inside; ``where`` is what they go to, empty where it has no name."""
+        ids = next(self.inputs[self.stage.reads[-v - 1].operand][0] for v in place.variables if v < 0)
+        source, target = ids if ids.isidentifier() else "", where or "the axis that it goes to"
+        return f"_checked({at}, {extent_text(size, self.names)}, {source!r}, {target!r})"
+
     def _gathered(self, read: Read, text: str, shape: tuple[Extent, ...], earlier: Sequence[str]) -> Value:
         """The value of an access that is no slice, over the whole box."""
         at = [self.place(p, earlier) for p in read.coords]
         if read.outside is None:
             for axis, p in enumerate(read.coords):
                 if any(v < 0 for v in p.variables):
-                    at[axis] = f"_checked({at[axis]}, {extent_text(shape[axis], self.names)})"
+                    at[axis] = self.checked(at[axis], p, shape[axis], f"axis {axis} of {text}" if text.isidentifier() else "")
             return Value(f"{text}[{', '.join(at)}]", self.order)
         named = [a if a.isidentifier() else self.emit(a) for a in at]
         return Value(f"_inside({text}, ({', '.join(named)}{',' if len(named) == 1 else ''}), {_float(read.outside)})", self.order)
@@ -168,12 +174,13 @@ PLACE_HELPERS: dict[str, str] = {
     clipped = tuple(np.clip(at, 0, size - 1) for at, size in zip(places, array.shape))
     return np.where(within, array[clipped], np.asarray(other, dtype=array.dtype))
 ''',
-    "_checked": '''def _checked(ids, size):
+    "_checked": '''def _checked(ids, size, source, target):
     """The ids, all of which must lie in 0 ... size - 1."""
     ids = np.asarray(ids)
     if ids.size and (ids.min() < 0 or ids.max() >= size):
         bad = ids[(ids < 0) | (ids >= size)].flat[0]
-        raise IndexError(f"the id {bad} leaves the range from 0 to {size - 1}")
+        given = f"{source} holds {bad}, and" if source else f"{bad} is read, and"
+        raise IndexError(f"{given} {target} runs from 0 to {size - 1}: an id is out of range")
     return ids
 ''',
 }

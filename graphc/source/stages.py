@@ -186,7 +186,7 @@ class StageSource:
         for axis, place in enumerate(stage.write):
             text = self.places.place(place, self._aligned)
             checked = any(v < 0 for v in place.variables) and not stage.guarded
-            at.append(f"_checked({text}, {extent_text(stage.shape[axis], self.names)})" if checked else text)
+            at.append(self.places.checked(text, place, stage.shape[axis], f"axis {axis} of what is written") if checked else text)
         guard = ", True" if stage.guarded else ""
         places = f"({', '.join(at)}{',' if len(at) == 1 else ''})"
         start = f"np.full(({shape}{',' if len(stage.shape) == 1 else ''}), {_IDENTITY[reducer]}, dtype={self.kind})"

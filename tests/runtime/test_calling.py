@@ -191,3 +191,10 @@ def test_what_only_the_primal_of_a_gradient_needs_may_be_left_out(target: str) -
         f(a=[1.0, 2.0])
     with pytest.raises(gx.DataError, match="the dimension n is 3"):
         f(a=[1.0, 2.0, 3.0], b=[3.0, 4.0])
+
+
+@pytest.mark.parametrize("floats", [np.float32, np.dtype("float64"), "float64"])
+def test_a_precision_is_said_in_any_of_numpys_ways(floats: Any) -> None:
+    x = gx.tensor("x", (2,))
+    assert gx.evaluate(x * 2, {x: [1, 2]}, dtype=floats).dtype == np.dtype(floats)
+    assert gx.compile(x * 2, dtype=floats)([1, 2]).dtype == np.dtype(floats)
