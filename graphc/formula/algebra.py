@@ -10,6 +10,7 @@ import sympy
 
 from graphc.expr.scalar import Select, Sigmoid
 from graphc.formula.atoms import Entry, Letter, Reduced, Source, entries, letters_of, opened
+from graphc.formula.masks import without_guards
 from graphc.formula.sums import total
 
 __all__ = ["bare_logs", "has_sum_of_products", "shortest", "size_of", "tidy"]
@@ -54,6 +55,7 @@ def tidy(expr: Any) -> Any:
         expr = _bare_conditions(expr)
     if expr.has(sympy.exp):
         expr = _split_powers(expr)
+        expr = without_guards(expr) if expr.has(Select) else expr
     if expr.has(sympy.log):
         expr = bare_logs(expr)
     return _sigmoids(joined_powers(expr)) if expr.has(sympy.exp) else expr

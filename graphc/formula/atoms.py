@@ -152,7 +152,13 @@ def _level(expr: Any) -> int:
 
 
 def _all_letters(expr: Any) -> Iterator[Any]:
-    return (s for s in sympy.preorder_traversal(expr) if isinstance(s, Letter))
+    """Every letter in reading order; SymPy's own traversal walks the parts of a conjunction in the order of a set."""
+    stack = [expr]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Letter):
+            yield part
+        stack.extend(reversed(part.args))
 
 
 def reduced(kind: str, body: Any, letters: Sequence[Any]) -> Any:

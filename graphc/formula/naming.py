@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.expr.operation import Random
+import numpy as np
+
+from graphc.expr.operation import Leaf, Random
+from graphc.expr.tensor import Tensor
 from graphc.formula.atoms import Source
 from graphc.formula.display import Show, atom, gradient_name
 from graphc.formula.index_form import words_of
@@ -56,6 +59,8 @@ class Naming:
                 counts[base] += 1
                 name = f"{base}{counts[base]}" if f"{base}{counts[base]}" not in used else ""
             self._name(d.source, name)
+            if not d.name and (infinity := _infinity(d.tensor)) is not None:
+                self.words.names[d.source] = infinity
             if d.source in operands and not d.name and d is not sweep.y and (shown := formula_name(d.expr, d.letters, self.words)):
                 self.words.names[d.source] = shown
                 self.spelled.add(d.source)
@@ -98,6 +103,13 @@ class Naming:
             base, _, rest = below.tex.partition("_")
             return atom(barred, rf"\bar{{{base}}}" + (f"_{rest}" if rest else ""))
         return gradient_of(self.words, self.sweep, a.definition.source)
+
+
+def _infinity(tensor: Tensor) -> Show | None:
+    """How an infinite number is written; ``None`` for any other tensor."""
+    if tensor.ndim or not isinstance(tensor.op, Leaf) or tensor.kind != "constant" or not np.isinf(tensor.value):
+        return None
+    return atom("∞", r"\infty") if tensor.value > 0 else atom("−∞", r"-\infty")
 
 
 def gradient_of(words: Vocabulary, sweep: Sweep, source: Source, below: Show | None = None) -> Show:

@@ -12,6 +12,7 @@ import sympy
 
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
+from graphc.expr.scalar import Select
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.formula.atoms import Entry, Letter, Reduced, Source
@@ -77,7 +78,11 @@ class Shares:
 
     def __init__(self, definitions: Sequence[Definition]) -> None:
         self._rules: dict[Source, tuple[Definition, Any]] = {}
+        self._masked: dict[Source, Definition] = {}
         for d in definitions:
+            scores = _masked_scores(d)
+            if scores is not None:
+                self._masked.setdefault(scores.source, d)
             whole = _quotient(d)
             if whole is None or d.expr is None:
                 continue
@@ -87,11 +92,12 @@ class Shares:
 
     def has(self, d: Definition) -> bool:
         """Whether a definition is such a share."""
-        return any(rule[0] is d for rule in self._rules.values())
+        return any(rule[0] is d for rule in self._rules.values()) or any(m is d for m in self._masked.values())
 
     def __call__(self, expr: Any, skip: Source) -> Any:
         """``expr`` with its exponentials over a sum replaced, but for those that define ``skip``."""
         found: dict[Any, Any] = {}
+        expr = self._behind_masks(expr) if self._masked and expr.has(Select) else expr
         for part in outside_reductions(expr):
             if isinstance(part, sympy.exp) and isinstance(part.args[0], Entry):
                 entry = part.args[0]
@@ -102,6 +108,35 @@ class Shares:
                     found[part] = Entry(d.source, *entry.places) * whole.xreplace(at)
         return expr.xreplace(found) if found else expr
 
+    def _behind_masks(self, expr: Any) -> Any:
+        """``exp(z) a if c else 0`` as the share times the sum times ``a``, where ``c`` is the mask of the share."""
+        found: dict[Any, Any] = {}
+        for part in outside_reductions(expr):
+            yes: Any = part.args[1] if isinstance(part, Select) else part
+            power = next((f for f in sympy.Mul.make_args(yes) if isinstance(f, sympy.exp)), None)
+            entry = power.args[0] if power is not None else None
+            d = self._masked.get(entry.source) if isinstance(entry, Entry) else None
+            if d is None or not isinstance(part, Select) or part.args[2] != 0:
+                continue
+            own: Any = _masked_scores(d)
+            at = dict(zip(own.places, entry.places, strict=True))
+            condition, quotient, _ = d.expr.xreplace(at).args
+            if condition == part.args[0]:
+                found[part] = d.entry.xreplace(at) * (yes / quotient)
+        return expr.xreplace(found) if found else expr
+
+
+def _masked_scores(d: Definition) -> Any:
+    """The entry whose exponential a share under a mask is made of, ``exp(z)/S if c else 0``; ``None`` for another formula."""
+    if not isinstance(d.expr, Select) or d.expr.args[2] != 0 or not d.name:
+        return None
+    yes: Any = d.expr.args[1]
+    powers = [f for f in sympy.Mul.make_args(yes) if isinstance(f, sympy.exp)]
+    if len(powers) != 1 or yes != powers[0] / _whole(yes) or not isinstance(powers[0].args[0], Entry):
+        return None
+    return powers[0].args[0] if set(powers[0].args[0].places) == set(d.letters) else None
+
 
 def _whole(expr: Any) -> Any:
-    return next(f.base for f in sympy.Mul.make_args(expr) if isinstance(f, sympy.Pow) and f.exp == -1)
+    """What a formula is divided by; 1 where it is no quotient."""
+    return next((f.base for f in sympy.Mul.make_args(expr) if isinstance(f, sympy.Pow) and f.exp == -1), sympy.Integer(1))

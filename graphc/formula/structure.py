@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.expr.graph import unalias
 from graphc.expr.operation import Alias, Leaf, Random
-from graphc.expr.scalar import is_condition
+from graphc.expr.scalar import Select, is_condition
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
 
@@ -68,9 +68,12 @@ def automatic_names(order: Sequence[Node], names: Mapping[Tensor, str], recurren
         if letter:
             letters[out] = letter
     for tensor in [t for t, name in letters.items() if name == "A"]:
-        scores = _scores(tensor)
+        masked = _scores(tensor)
+        scores = _seen(masked)
         if letters.get(scores, "z") == "z" and scores in layers and scores not in names:
             letters[scores] = "S"
+            if scores is not masked:
+                letters.pop(masked, None)
     return _numbered(letters, set(names.values()))
 
 
@@ -179,15 +182,38 @@ def _normalised(node: Node) -> bool:
     if not isinstance(op, Stage) or not op.elementwise or len(node.inputs) != 2 or op.body != read_symbol(0) / read_symbol(1):
         return False
     part, whole = _sources(node)[op.reads[0].operand], _sources(node)[op.reads[1].operand]
-    while isinstance(whole.op, Stage) and whole.op.elementwise and len(whole.inputs) == 1 and whole.op.body == read_symbol(0):
-        whole = unalias(whole.inputs[0])
+    whole = _copied(_unguarded(_copied(whole)))
     over = whole.op
     return isinstance(over, Stage) and over.reducer == "sum" and over.body == read_symbol(0) and unalias(whole.inputs[0]) is part
 
 
+def _unguarded(tensor: Tensor) -> Tensor:
+    """The tensor behind ``1 if it is 0 else it``."""
+    op = tensor.op
+    if not isinstance(op, Stage) or not op.elementwise or not isinstance(op.body, Select):
+        return tensor
+    behind = _read(tensor, op.body.args[2])
+    return tensor if behind is None else unalias(behind)
+
+
+def _read(tensor: Tensor, symbol: Any) -> Tensor | None:
+    """The operand that a symbol of a stage's body reads."""
+    op = tensor.op
+    return next((tensor.inputs[r.operand] for k, r in enumerate(op.reads) if read_symbol(k) == symbol), None) if isinstance(op, Stage) else None
+
+
+def _seen(tensor: Tensor) -> Tensor:
+    """The tensor behind a mask, ``it if c else a number``."""
+    op = tensor.op
+    if not isinstance(op, Stage) or not op.elementwise or not isinstance(op.body, Select):
+        return tensor
+    behind, other = (_read(tensor, a) for a in op.body.args[1:])
+    return tensor if behind is None or (other is not None and other.kind != "constant") else unalias(behind)
+
+
 def _scores(shares: Tensor) -> Tensor:
     """What the exponentials are taken of, whose shares a tensor is."""
-    power = unalias(shares.inputs[0])
+    power = _seen(unalias(shares.inputs[0]))
     scores = unalias(power.inputs[0]) if len(power.inputs) == 1 else power
     shifted = scores.op
     return unalias(scores.inputs[0]) if isinstance(shifted, Stage) and shifted.body == read_symbol(0) - read_symbol(1) else scores
