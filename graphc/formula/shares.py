@@ -114,7 +114,7 @@ class Shares:
         for part in outside_reductions(expr):
             yes: Any = part.args[1] if isinstance(part, Select) else part
             power = next((f for f in sympy.Mul.make_args(yes) if isinstance(f, sympy.exp)), None)
-            entry = power.args[0] if power is not None else None
+            entry: Any = power.args[0] if power is not None else None
             d = self._masked.get(entry.source) if isinstance(entry, Entry) else None
             if d is None or not isinstance(part, Select) or part.args[2] != 0:
                 continue
