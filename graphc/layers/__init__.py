@@ -20,11 +20,14 @@ from graphc.layers.core import Activation, Dense, Dropout, Flatten, Input, Input
 from graphc.layers.lookup import Embedding
 from graphc.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from graphc.layers.normalization import BatchNormalization
+from graphc.layers.recurrent import GRU, LSTM, SimpleRNN
 from graphc.layers.regularization import ActivityRegularization, GaussianDropout, GaussianNoise, LayerNormalization
+from graphc.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
-    "Activation", "ActivityRegularization", "Add", "Average", "AveragePooling1D", "AveragePooling2D", "BatchNormalization", "Concatenate", "Conv1D",
-    "Conv2D", "Dense", "Dropout", "ELU", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Input", "InputLayer", "Layer", "LayerNormalization", "LeakyReLU",
-    "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "Multiply", "PReLU", "RReLU", "ReLU", "Reshape", "Softmax", "Subtract",
+    "Activation", "ActivityRegularization", "Add", "Average", "AveragePooling1D", "AveragePooling2D", "BatchNormalization", "Bidirectional",
+    "Concatenate", "Conv1D", "Conv2D", "Dense", "Dropout", "ELU", "Embedding", "Flatten", "GRU", "GaussianDropout", "GaussianNoise",
+    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Input", "InputLayer", "LSTM", "Layer",
+    "LayerNormalization", "LeakyReLU", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "Multiply", "PReLU", "RReLU", "ReLU", "Reshape",
+    "SimpleRNN", "Softmax", "Subtract", "TimeDistributed",
 ]  # fmt: skip

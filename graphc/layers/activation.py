@@ -18,6 +18,8 @@ __all__ = ["ELU", "LeakyReLU", "PReLU", "RReLU", "ReLU", "Softmax"]
 class ReLU(Layer):
     """``max(0, x)`` with options; see :func:`graphc.activations.relu`."""
 
+    supports_masking = True
+
     def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
@@ -29,6 +31,8 @@ class ReLU(Layer):
 
 class LeakyReLU(Layer):
     """``x`` above 0, ``negative_slope * x`` below."""
+
+    supports_masking = True
 
     def __init__(self, negative_slope: float = 0.3, **options: Any) -> None:
         super().__init__(**options)
@@ -44,6 +48,8 @@ class PReLU(Layer):
 
     Source: He, Zhang, Ren, Sun, ICCV 2015.
     """
+
+    supports_masking = True
 
     def __init__(self, alpha_initializer: Any = "zeros", alpha_regularizer: Any = None, **options: Any) -> None:
         super().__init__(**options)
@@ -66,6 +72,8 @@ class RReLU(Layer):
     Source: Xu, Wang, Chen, Li, arXiv 1505.00853.
     """
 
+    supports_masking = True
+
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, **options: Any) -> None:
         super().__init__(**options)
         if not 0 <= lower <= upper:
@@ -81,6 +89,8 @@ class RReLU(Layer):
 class ELU(Layer):
     """``x`` above 0, ``alpha * (exp(x) - 1)`` below."""
 
+    supports_masking = True
+
     def __init__(self, alpha: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
         self.alpha = alpha
@@ -92,6 +102,8 @@ class ELU(Layer):
 
 class Softmax(Layer):
     """``softmax`` along an axis."""
+
+    supports_masking = True
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)

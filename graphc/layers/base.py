@@ -13,8 +13,9 @@ from graphc.errors import DeclarationError
 from graphc.expr.build import operand
 from graphc.expr.dims import Extent
 from graphc.expr.graph import topological
-from graphc.expr.operation import Alias, Scan
+from graphc.expr.operation import Scan
 from graphc.expr.tensor import Tensor, make
+from graphc.layers.mask import Masked, mask_of, masks_of
 from graphc.layers.phase import collected, in_both, in_one
 from graphc.ops.reduction import mean
 from graphc.ops.state import parameter, shape_of, state
@@ -25,10 +26,11 @@ Shape = tuple[Extent, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LayerOutput(Alias):
+class LayerOutput(Masked):
     """The output of a layer: the tensor that its formula gives, under the layer's name.
 
-    ``inputs`` are the tensors that the layer was called on, so that pictures can group what lies between.
+    ``inputs`` are the tensors that the layer was called on, so that pictures can group what lies between. ``mask`` says
+    which entries of a sequence count; see :mod:`graphc.layers.mask`.
     """
 
     layer: Any = None
@@ -54,6 +56,8 @@ class Layer:
         >>> Scale()(gx.layers.Input((3,))).shape
         (n, 3)
     """
+
+    supports_masking: bool = False  # whether the output's mask is the input's
 
     _name: str | None
     _path: str
@@ -105,26 +109,38 @@ class Layer:
         """The layer's formula: tensors in, tensors out."""
         raise NotImplementedError(f"{type(self).__name__} has no call(self, x)")
 
+    def compute_mask(self, inputs: Any, mask: Any) -> Any:
+        """The mask of the output, given that of the input or ``None``: the same, where ``supports_masking`` is set."""
+        return mask if self.supports_masking and isinstance(mask, Tensor) else None
+
     def __call__(self, *inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """Apply the layer to tensors; the weights are made at the first time.
 
         Args:
             inputs: tensors, or lists of tensors.
             training: ``True`` or ``False`` takes one of the two readings, for training and inference alike.
-            options: for ``call``.
+            options: for ``call``; ``mask``, where it has one, is that of the input, if none is given.
         """
         given = [[operand(t) for t in x] if isinstance(x, list | tuple) else operand(x) for x in inputs]
-        flat = [t for x in given for t in (x if isinstance(x, list) else [x])]
+        mask = options.get("mask")
+        if mask is None:
+            mask = masks_of(given)
+            if _tensors_in(mask) and "mask" in inspect.signature(self.call).parameters:
+                options["mask"] = mask
+        flat = _tensors_in([given, list(options.values())])
         if not self._path:
             self._path = _free_name(self.name, flat)
         self._ensure_built(given)
         before = len(self._losses)
         result = self.read(given, training, options)
         regularizer = getattr(self, "activity_regularizer", None)
+        mask = self.compute_mask(given[0] if len(given) == 1 else given, mask)
         if isinstance(result, list | tuple):
-            marked = type(result)(self._mark(t, flat) for t in result)
+            masks = mask if isinstance(mask, list | tuple) else [mask, *[None] * (len(result) - 1)]
+            marked = type(result)(self._mark(t, flat, m) for t, m in zip(result, masks, strict=True))
+            self.output = marked[0]
         else:
-            marked = self._mark(result, flat)
+            marked = self._mark(result, flat, mask)
             if regularizer is not None:
                 self._losses.append(regularizer(marked) / marked.shape[0])
         # A term belongs to the models that this call is part of.
@@ -133,10 +149,14 @@ class Layer:
 
     def read(self, given: list[Any], training: bool | None, options: Mapping[str, Any]) -> Any:
         """What ``call`` gives, in one reading or in both: a ``call`` that has an argument ``training`` is told which."""
-        start = len(self._losses)
+        start, count = len(self._losses), len(given)
+        names = [k for k, v in options.items() if _only_tensors(v)]
+        rest = {k: v for k, v in options.items() if k not in names}
+        given = [*given, *(options[k] for k in names)]
 
         def made(inputs: list[Any], **more: bool) -> Any:
-            return collected(lambda: self.call(*inputs, **options, **more), lambda: self._losses[start:])
+            named = dict(zip(names, inputs[count:], strict=True))
+            return collected(lambda: self.call(*inputs[:count], **named, **rest, **more), lambda: self._losses[start:])
 
         if "training" not in inspect.signature(self.call).parameters:
             return made(given) if training is None else in_one(made, given, training, self._losses)
@@ -151,8 +171,9 @@ class Layer:
         self.build(shapes[0] if len(shapes) == 1 else shapes)
         self.built = True
 
-    def _mark(self, result: Tensor, inputs: list[Tensor]) -> Tensor:
-        op = LayerOutput(layer=self, inputs=tuple(inputs))
+    def _mark(self, result: Tensor, inputs: list[Tensor], mask: Any) -> Tensor:
+        # A mask that a layer within has given stays, as long as this one has none of its own.
+        op = LayerOutput(mask if mask is not None else mask_of(result), self, tuple(inputs))
         self.output = make(op, (result,), result.shape, result.dtype, name=self._path, call=result.call)
         return self.output
 
@@ -351,6 +372,16 @@ def calls_of(outputs: Sequence[Tensor]) -> list[Any]:
         elif isinstance(node.op, Scan):
             found.update(dict.fromkeys(calls_of(node.op.results)))
     return list(found)
+
+
+def _only_tensors(value: Any) -> bool:
+    return isinstance(value, Tensor) or (isinstance(value, list | tuple) and bool(value) and all(isinstance(t, Tensor) for t in value))
+
+
+def _tensors_in(value: Any) -> list[Tensor]:
+    if isinstance(value, list | tuple):
+        return [t for entry in value for t in _tensors_in(entry)]
+    return [value] if isinstance(value, Tensor) else []
 
 
 def _layers_in(value: Any) -> Iterator[Layer]:

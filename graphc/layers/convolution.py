@@ -9,8 +9,9 @@ from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
 from graphc.ops import nn
+from graphc.ops.arithmetic import where
 from graphc.ops.reduction import max as max_
-from graphc.ops.reduction import mean
+from graphc.ops.reduction import mean, sum
 
 __all__ = [
     "AveragePooling1D", "AveragePooling2D", "Conv1D", "Conv2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D",
@@ -126,11 +127,14 @@ class _Global(Layer):
 
 
 class GlobalAveragePooling1D(_Global):
-    """The mean of a whole sequence, channel by channel."""
+    """The mean of a whole sequence, channel by channel; what a mask leaves out does not count."""
 
-    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The means."""
-        return mean(x, 1, self.keepdims)
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The means; ``mask`` holds truth values (batch, time)."""
+        if mask is None:
+            return mean(x, 1, self.keepdims)
+        seen = where(mask, 1.0, 0.0)[:, :, None]
+        return sum(x * seen, 1, self.keepdims) / sum(seen, 1, self.keepdims)
 
 
 class GlobalAveragePooling2D(_Global):

@@ -66,6 +66,8 @@ class Dense(Layer):
         (n, 10)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -109,6 +111,8 @@ class Dense(Layer):
 class Activation(Layer):
     """An activation function as a layer of its own."""
 
+    supports_masking = True
+
     def __init__(self, activation: Any, **options: Any) -> None:
         super().__init__(**options)
         self.activation = activations.get(activation)
@@ -129,6 +133,8 @@ class Dropout(Layer):
         seed: taken for Keras's sake; ``fit(seed=...)`` fixes the noise.
         options: ``name``.
     """
+
+    supports_masking = True
 
     def __init__(self, rate: float, noise_shape: Sequence[Any] | None = None, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)

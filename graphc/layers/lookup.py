@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc import initializers
 from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
+from graphc.ops.arithmetic import equal, logical_not
 from graphc.ops.nn import embedding
 
 __all__ = ["Embedding"]
@@ -20,19 +22,33 @@ class Embedding(Layer):
         output_dim: the length of a row.
         embeddings_initializer: the first values.
         embeddings_regularizer: a penalty on the table.
+        mask_zero: the id 0 fills up what is too short: recurrent layers, attention and the mean over time pass it over.
+        weights: the first values of the table, alone in a list, or the table itself.
+        input_length: the length of a sample, where it is the first layer of a ``Sequential``.
         options: as for :class:`Layer`, but ``input_shape`` alone for the shape of a sample.
+
+    Example:
+        >>> import graphc as gx
+        >>> ids = gx.layers.Input((20,), dtype="int")
+        >>> gx.layers.LSTM(8)(gx.layers.Embedding(1000, 16, mask_zero=True)(ids)).shape
+        (n, 8)
     """
 
     input_dtype = "int"
 
     def __init__(
-        self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform", embeddings_regularizer: Any = None, **options: Any
-    ) -> None:
+        self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform", embeddings_regularizer: Any = None, mask_zero: bool = False,
+        weights: Any = None, input_length: int | None = None, **options: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**options)
         for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise DeclarationError(f"Embedding({name}={value!r}): it is a whole number of 1 or more")
-        self.input_dim, self.output_dim = input_dim, output_dim
+        self.input_dim, self.output_dim, self.mask_zero = input_dim, output_dim, mask_zero
+        if input_length is not None and self.sample_shape is None:
+            self.sample_shape = (input_length,)
+        if weights is not None:
+            embeddings_initializer = initializers.Constant(weights[0] if isinstance(weights, list) and len(weights) == 1 else weights)
         check_names(self, embeddings_initializer, penalties=(embeddings_regularizer,))
         self.embeddings_initializer, self.embeddings_regularizer = embeddings_initializer, embeddings_regularizer
         self.embeddings: Any = None
@@ -41,6 +57,10 @@ class Embedding(Layer):
         """Make the table."""
         size = (self.input_dim, self.output_dim)
         self.embeddings = self.add_weight(size, self.embeddings_initializer, regularizer=self.embeddings_regularizer, name="embeddings")
+
+    def compute_mask(self, inputs: Any, mask: Any) -> Any:
+        """True where an id is not 0, with ``mask_zero``."""
+        return logical_not(equal(inputs, 0)) if self.mask_zero else None
 
     def call(self, ids: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The rows of the ids."""

@@ -9,13 +9,20 @@ from typing import Any
 from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer
+from graphc.layers.mask import all_of
 from graphc.ops import arithmetic
 from graphc.ops.joining import concatenate
 
 __all__ = ["Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"]
 
 
-class _Merge(Layer):
+class _Joining(Layer):
+    def compute_mask(self, inputs: Any, mask: Any) -> Any:
+        """Where all masks of the inputs are true."""
+        return all_of(mask) if isinstance(mask, list) else None
+
+
+class _Merge(_Joining):
     """Several tensors, one after the other, through a function of two."""
 
     function: Callable[[Any, Any], Tensor]
@@ -67,7 +74,7 @@ class Minimum(_Merge):
     function = staticmethod(arithmetic.minimum)
 
 
-class Average(Layer):
+class Average(_Joining):
     """The mean of several tensors, entry by entry."""
 
     def call(self, *inputs: Any) -> Tensor:
@@ -76,7 +83,7 @@ class Average(Layer):
         return reduce(arithmetic.add, tensors) / len(tensors)
 
 
-class Concatenate(Layer):
+class Concatenate(_Joining):
     """Several tensors side by side along an axis."""
 
     def __init__(self, axis: int = -1, **options: Any) -> None:

@@ -53,6 +53,8 @@ class BatchNormalization(Layer):
         ['batch_normalization/moving_mean', 'batch_normalization/moving_variance']
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int = -1,

@@ -11,6 +11,7 @@ from graphc.expr.carry import collecting
 from graphc.expr.graph import resolve_phase, substitute
 from graphc.expr.operation import Leaf, Phase
 from graphc.expr.tensor import Tensor, make
+from graphc.layers.mask import mask_of, masked
 from graphc.ops.state import by_phase
 
 __all__ = ["LayerPhase", "collected", "in_both", "in_one"]
@@ -89,9 +90,12 @@ def in_one(call: Callable[[list[Any]], Any], given: Sequence[Any], training: boo
     with collecting(apart=True):
         result = call([[stand_in(t) for t in x] if isinstance(x, list | tuple) else stand_in(x) for x in given])
     listed = _listed(result)
-    made = substitute(resolve_phase([*listed, *terms[count:]], 0 if training else 1, for_good=True), held)
-    terms[count:] = made[len(listed) :]
-    return _like(result, made[: len(listed)])
+    masks = [mask_of(t) for t in listed]
+    known = [m for m in masks if m is not None]
+    made = substitute(resolve_phase([*listed, *known, *terms[count:]], 0 if training else 1, for_good=True), held)
+    terms[count:] = made[len(listed) + len(known) :]
+    places = dict(zip(known, made[len(listed) :], strict=False))
+    return _like(result, [masked(t, places.get(m) if m is not None else None) for t, m in zip(made, masks, strict=False)])
 
 
 def _listed(result: Any) -> list[Tensor]:

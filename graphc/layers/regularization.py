@@ -21,6 +21,8 @@ class GaussianNoise(Layer):
     Source: Bishop, Neural Computation 7 (1995).
     """
 
+    supports_masking = True
+
     def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
         if not stddev >= 0:
@@ -38,6 +40,8 @@ class GaussianDropout(Layer):
     Source: Srivastava et al., JMLR 15 (2014), section 10.
     """
 
+    supports_masking = True
+
     def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
         if not 0 <= rate < 1:
@@ -52,6 +56,8 @@ class GaussianDropout(Layer):
 class ActivityRegularization(Layer):
     """The identity, with a penalty on what passes: ``l1 sum(|x|) + l2 sum(x^2)``, averaged over the batch."""
 
+    supports_masking = True
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **options: Any) -> None:
         super().__init__(activity_regularizer=L1L2(l1, l2), **options)
 
@@ -65,6 +71,8 @@ class LayerNormalization(Layer):
 
     Source: Ba, Kiros, Hinton, arXiv 1607.06450.
     """
+
+    supports_masking = True
 
     def __init__(
         self, axis: int = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True, gamma_initializer: Any = "ones",

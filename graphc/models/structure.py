@@ -12,6 +12,7 @@ from graphc.expr.tensor import METHODS, Tensor
 from graphc.initializers import initialise
 from graphc.layers.base import Layer, calls_of, layers_of, unique
 from graphc.layers.core import AutomaticInput, Input
+from graphc.layers.mask import mask_of, masked
 from graphc.models.feeding import features
 from graphc.models.reuse import apply_again
 from graphc.models.summary import summary_text
@@ -175,9 +176,11 @@ class Structure(Layer):
         given = list(inputs[0]) if len(inputs) == 1 and isinstance(inputs[0], list | tuple) else list(inputs)
         self._require_built("call")
         terms = [t for t in self.losses if any(leaf in self._inputs for leaf in leaves(t).values())]
-        results = apply_again([*self._outputs, *terms], self._inputs, given)
-        self._losses += results[len(self._outputs) :]
-        results = results[: len(self._outputs)]
+        count, masks = len(self._outputs), [mask_of(t) for t in self._outputs]
+        results = apply_again([*self._outputs, *terms, *(m for m in masks if m is not None)], self._inputs, given)
+        moved = iter(results[count + len(terms) :])
+        self._losses += results[count : count + len(terms)]
+        results = [masked(t, None if m is None else next(moved)) for t, m in zip(results, masks, strict=False)]
         return results if self._several else results[0]
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
