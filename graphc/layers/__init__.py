@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.layers.activation import ELU, LeakyReLU, PReLU, ReLU, RReLU, Softmax
+from graphc.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
 from graphc.layers.base import Layer
 from graphc.layers.convolution import (
     AveragePooling1D,
@@ -25,9 +26,9 @@ from graphc.layers.regularization import ActivityRegularization, GaussianDropout
 from graphc.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
-    "Activation", "ActivityRegularization", "Add", "Average", "AveragePooling1D", "AveragePooling2D", "BatchNormalization", "Bidirectional",
-    "Concatenate", "Conv1D", "Conv2D", "Dense", "Dropout", "ELU", "Embedding", "Flatten", "GRU", "GaussianDropout", "GaussianNoise",
-    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Input", "InputLayer", "LSTM", "Layer",
-    "LayerNormalization", "LeakyReLU", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "Multiply", "PReLU", "RReLU", "ReLU", "Reshape",
-    "SimpleRNN", "Softmax", "Subtract", "TimeDistributed",
+    "Activation", "ActivityRegularization", "Add", "AdditiveAttention", "Attention", "Average", "AveragePooling1D", "AveragePooling2D",
+    "BatchNormalization", "Bidirectional", "Concatenate", "Conv1D", "Conv2D", "Dense", "Dropout", "ELU", "Embedding", "Flatten", "GRU",
+    "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Input",
+    "InputLayer", "LSTM", "Layer", "LayerNormalization", "LeakyReLU", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "MultiHeadAttention",
+    "Multiply", "PReLU", "RReLU", "ReLU", "Reshape", "SimpleRNN", "Softmax", "Subtract", "TimeDistributed",
 ]  # fmt: skip

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import sympy
 
 from graphc.errors import DeclarationError, ShapeError
-from graphc.expr.build import operand, same_extent
-from graphc.expr.tensor import Tensor
+from graphc.expr.build import operand, same_extent, stage
+from graphc.expr.dims import Extent
+from graphc.expr.stage import index_symbol
+from graphc.expr.tensor import Call, Tensor
 from graphc.ops.arithmetic import equal, exp, greater, where
 from graphc.ops.layout import swapaxes
 from graphc.ops.linear import matmul
 from graphc.ops.reduction import shift, softmax, sum
 
-__all__ = ["attention"]
+__all__ = ["attention", "attention_weights", "causal_mask"]
 
 
 def attention(q: Any, k: Any, v: Any, mask: Any = None, scale: Any = None) -> Tensor:
@@ -38,9 +41,27 @@ def attention(q: Any, k: Any, v: Any, mask: Any = None, scale: Any = None) -> Te
     scores = scores * (_given(scale, "scale") if scale is not None else q.shape[-1] ** -0.5)
     if mask is None:
         return matmul(softmax(scores), v).called("attention", q, k, v, latex=_latex(q, scale is None, ""))
+    seen = operand(_given(mask, "mask"))
+    return matmul(attention_weights(scores, seen), v).called("attention", q, k, v, seen, latex=_latex(q, scale is None, "_{ {3} }"))
+
+
+def attention_weights(scores: Tensor, mask: Any = None) -> Tensor:
+    """How much each query takes of each key: the softmax over the keys that a mask lets through.
+
+    Args:
+        scores: of shape (..., queries, keys).
+        mask: as for :func:`attention`.
+    """
+    if mask is None:
+        return softmax(scores)
     seen = _fitting(_given(mask, "mask"), scores)
-    weights = _masked_softmax(scores, seen).called("softmax", scores, seen, latex=r"\operatorname{softmax}_{ {1} }({0})")
-    return matmul(weights, v).called("attention", q, k, v, seen, latex=_latex(q, scale is None, "_{ {3} }"))
+    return _masked_softmax(scores, seen).called("softmax", scores, seen, latex=r"\operatorname{softmax}_{ {1} }({0})")
+
+
+def causal_mask(queries: Extent, keys: Extent) -> Tensor:
+    """Truth values (queries, keys): a query sees the keys up to its own place."""
+    body = sympy.Ge(index_symbol(0), index_symbol(1))
+    return stage((queries, keys), (), body, dtype="bool", call=Call("causal", (), r"i \ge j"))
 
 
 def _latex(q: Tensor, plain: bool, mask: str) -> str:
