@@ -46,8 +46,8 @@ def _groups(reading: Reading) -> dict[object, list[Item]]:
     key: dict[Tensor, object] = {}
     for tensor in reversed(list(reading.items)):
         item = reading.items[tensor]
-        if scopes[tensor]:
-            key[tensor] = scopes[tensor]
+        if item.layer or scopes[tensor]:
+            key[tensor] = item.layer or scopes[tensor]
         elif item.kind in ("input", "random") or (item.name and item.kind == "value") or not users[tensor]:
             key[tensor] = tensor
         else:
@@ -57,6 +57,14 @@ def _groups(reading: Reading) -> dict[object, list[Item]]:
     for tensor in reading.items:
         groups.setdefault(key[tensor], []).append(reading.items[tensor])
     return groups
+
+
+def _words(words: list[str]) -> str:
+    """What is done, in order; what is done again, as in each call of a layer, is said once."""
+    period = next(n for n in range(1, len(words) + 1) if len(words) % n == 0 and words == words[:n] * (len(words) // n))
+    times = f" ({len(words) // period} times)" if period < len(words) else ""
+    words = words[:period]
+    return (" → ".join(words) if len(words) <= 4 else f"{' → '.join(words[:2])} → … → {words[-1]}") + times
 
 
 def _vertex(reading: Reading, key: object, members: list[Item], ids: Identifiers) -> Vertex:
@@ -72,9 +80,11 @@ def _vertex(reading: Reading, key: object, members: list[Item], ids: Identifiers
     parameters = sum((product(i.tensor.shape) for i in members if i.kind == "parameter"), 0)
     shape = shape_text(last.tensor.shape)
     details = []
-    if steps:
-        words = [item.operator.plain for item in steps]
-        details.append(" → ".join(words) if len(words) <= 4 else f"{' → '.join(words[:2])} → … → {words[-1]}")
+    kind = reading.layers.get(key, "") if isinstance(key, tuple) else ""
+    if kind:
+        details.append(kind)
+    if steps and (words := _words([item.operator.plain for item in steps])).lower() not in (kind.lower(), label.plain.lower()):
+        details.append(words)
     if shape:
         details.append(shape)
     if parameters != 0:

@@ -103,17 +103,22 @@ def scopes_of(reading: Reading, inside: bool = False) -> dict[Tensor, tuple[str,
         if item.cell and (inside or not item.name):
             found[tensor] = item.cell
         elif item.name or item.group is not None or owned:
-            found[tensor] = item.scope if item.name or item.group is not None else _common(owned)
+            found[tensor] = item.scope if item.name or item.group is not None else _outside(_common(owned), reading)
         else:
-            found[tensor] = _common([found[u] for u in users[tensor]])
+            found[tensor] = _outside(_common([found[u] for u in users[tensor]]), reading)
             open_.append(tensor)
     for tensor in reversed(open_):  # what only passes on, such as an activation, stays with what it is made of
         made_of = [found[t] for t in reading.items[tensor].inputs if reading.items[t].kind in ("value", "input")]
         if any(reading.items[t].group is not None for t in reading.items[tensor].inputs):
             continue  # what a layer gives, the next one takes
         if made_of and (found[tensor] or not users[tensor]):
-            found[tensor] = _common(made_of) or found[tensor]
+            found[tensor] = _outside(_common(made_of), reading) or found[tensor]
     return found
+
+
+def _outside(scope: tuple[str, ...], reading: Reading) -> tuple[str, ...]:
+    """A scope that is guessed, up to the first layer: what lies in a layer's call is known."""
+    return next((scope[:k] for k in range(len(scope)) if scope[: k + 1] in reading.layers), scope)
 
 
 def _common(scopes: list[tuple[str, ...]]) -> tuple[str, ...]:

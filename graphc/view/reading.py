@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from graphc.expr.operation import Alias, Carry, Leaf, Phase, Reshape
 from graphc.expr.postorder import postorder
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Call, Tensor
+from graphc.view.calls import is_layer, kinds_of, within_calls
 from graphc.view.names import Text, filled, name_text, operator_text, split_scope
 from graphc.view.stage_latex import alike_latex, is_part, plain_latex, stage_latex
 
@@ -35,6 +36,7 @@ class Item:
         operator: what the operation's node shows.
         pattern: the operation as LaTeX with ``{0}``, ``{1}`` for the arguments.
         cell: the group that its operation is drawn in, while its name stands outside.
+        layer: the layer that it is a step of, where that holds no others.
     """
 
     tensor: Tensor
@@ -46,6 +48,7 @@ class Item:
     pattern: str
     group: tuple[str, ...] | None = None
     cell: tuple[str, ...] = ()
+    layer: tuple[str, ...] = ()
 
     @property
     def called(self) -> str:
@@ -65,11 +68,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All items that the targets reach, arguments before their users, and the targets among them."""
+    """All items that the targets reach, arguments before their users, the targets among them, and the class of each layer."""
 
     items: dict[Tensor, Item]
     targets: tuple[Tensor, ...]
     sources: dict[Tensor, Tensor]
+    layers: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
 
     def users(self) -> dict[Tensor, list[Tensor]]:
         """Of each item the items that it is an argument of."""
@@ -99,7 +103,7 @@ def read(
     """
     if not within:
         leaves(list(targets))
-    names, sources, layers = _names(targets, opened)
+    names, sources, results, calls = _names(targets, opened)
     outside = frozenset(sources[t] for t in carried if t in sources)
     entries = frozenset(sources[t] for t in entering if t in sources)
     wanted = tuple(dict.fromkeys(sources[t] for t in targets))
@@ -109,15 +113,19 @@ def read(
     forms: Forms = {} if len(order) > MANY else None
     for tensor in order:
         item = _item(tensor, names.get(tensor, ""), sources, forms, shown_call(tensor, opened))
-        if tensor in layers:  # a layer's result bears the name of the layer: it belongs in there, and needs no box of that name
-            inside = tuple(layers[tensor].split("/"))
-            item = replace(item, name=item.name if tensor in wanted else "", group=inside if inside in scopes else inside[:-1])
+        if tensor in results and tensor not in wanted:  # a layer's result bears the layer's name, and needs no box of that name
+            item = replace(item, name="")
         if tensor in entries:
             item = Item(tensor, item.name, "input", (), (), name_text(item.name), "")
         elif cells and tensor in cells:
             item = replace(item, cell=cells[tensor]) if tensor in outside else replace(item, group=cells[tensor])
         items[tensor] = item
-    return Reading(_numbered(items), wanted, sources)
+    made_in, holders = within_calls(calls, sources, {t: i.inputs for t, i in items.items() if i.kind in ("value", "random")})
+    for tensor, path in made_in.items():
+        item = items[tensor]
+        group = item.group if item.group is not None else path if path in scopes else path[:-1]
+        items[tensor] = replace(item, group=group, layer=() if path in holders else path)
+    return Reading(_numbered(items), wanted, sources, kinds_of(calls))
 
 
 def with_assignments(targets: Sequence[Tensor]) -> Reading:
@@ -162,13 +170,16 @@ def _arguments(tensor: Tensor, call: Call | None) -> tuple[Tensor, ...]:
     return tuple(found)
 
 
-def _names(targets: Sequence[Tensor], opened: Collection[Tensor]) -> tuple[dict[Tensor, str], dict[Tensor, Tensor], dict[Tensor, str]]:
-    """The name of each item, the item that each tensor belongs to, and the layers whose results are items.
+def _names(
+    targets: Sequence[Tensor], opened: Collection[Tensor]
+) -> tuple[dict[Tensor, str], dict[Tensor, Tensor], set[Tensor], list[Tensor]]:  # fmt: skip
+    """The name of each item, the item that each tensor belongs to, the items that bear the name of a layer, and what layers give.
 
     An alias names what had no name; a stage that only copies is its source.
     """
     names: dict[Tensor, str] = {}
-    layers: dict[Tensor, str] = {}
+    results: set[Tensor] = set()
+    calls: list[Tensor] = []
     sources: dict[Tensor, Tensor] = {}
     for tensor in _ordered(targets, None, (), opened):
         if isinstance(tensor.op, Alias):
@@ -176,25 +187,23 @@ def _names(targets: Sequence[Tensor], opened: Collection[Tensor]) -> tuple[dict[
             if not tensor.name:
                 sources[tensor] = behind
                 continue
-            if behind not in names:
-                names[behind] = tensor.name
+            layer = is_layer(tensor)
+            calls += [tensor] if layer else []
+            passed = behind in {sources.get(t) for t in getattr(tensor.op, "inputs", ())}  # a layer that gives what it is given is a step
+            if behind not in names or (layer and not passed):
+                if behind not in names or behind in results:
+                    names[behind] = tensor.name
+                    results |= {behind} if layer else set()
                 sources[tensor] = behind
-                if _is_layer(tensor):
-                    layers[behind] = tensor.name
                 continue
-            if _is_layer(tensor):
-                layers[tensor] = tensor.name
+            results |= {tensor} if layer else set()
         if _is_copy(tensor):
             sources[tensor] = sources[tensor.inputs[0]]
             continue
         sources[tensor] = tensor
         if tensor.name:
             names[tensor] = tensor.name
-    return names, sources, layers
-
-
-def _is_layer(tensor: Tensor) -> bool:
-    return getattr(tensor.op, "layer", None) is not None
+    return names, sources, results, calls
 
 
 def _is_copy(tensor: Tensor) -> bool:

@@ -330,7 +330,7 @@ def test_a_model_of_layers() -> None:
     assert {"scope dense", "scope dense_1", "operation ReLU", "operation dropout"} <= set(titles(picture))
     assert not any(t.startswith("tensor dense,") for t in titles(picture)), "a layer's result needs no box of the layer's name"
     layers = titles(draw(model, view="layer"))
-    assert {"dense: @ → + → ReLU, n × 4, 16 parameters", "dense_1: @ → + → σ, n × 1, 5 parameters"} <= set(layers)
+    assert {"dense: Dense, @ → + → ReLU, n × 4, 16 parameters", "dense_1: Dense, @ → + → σ, n × 1, 5 parameters"} <= set(layers)
     assert "3 units of input; 4 units of ReLU, dropout; 1 units of σ" in draw(model, view="neuron").description
 
 
