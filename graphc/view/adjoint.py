@@ -254,7 +254,8 @@ def _product(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
     if left is None or free[1] not in places[1 - left]:
         return ""
     right = 1 - left
-    if sorted(places[left]) != sorted([free[0], k]) or sorted(places[right]) != sorted([k, free[1]]):
+    # A place that is no bare index is None, and equals none of these.
+    if set(places[left]) != {free[0], k} or set(places[right]) != {k, free[1]}:
         return ""
     first = words[left] if places[left] == [free[0], k] else rf"{_grouped(words[left])}^{{\top}}"
     second = words[right] if places[right] == [k, free[1]] else rf"{_grouped(words[right])}^{{\top}}"

@@ -57,6 +57,14 @@ def pooled() -> gx.Tensor:
     return gx.sum(gx.nn.avg_pool1d(gx.tensor("x", ("n", 9, 2)), 3, strides=2, padding="same").named("p") ** 2).named("L")
 
 
+def windowed() -> gx.Tensor:
+    """Attention to the neighbours alone: each place sees two on either side, and what lies outside reads 0."""
+    q, k, v = (gx.tensor(n, ("T", "d")) for n in "qkv")
+    t, u, c = gx.indices("t u c")
+    s = gx.define("s", (t, u), gx.Sum(q[t, c] * k[t + u - 2, c], c), extents={u: 5}, outside=0)
+    return gx.sum(gx.define("o", (t, c), gx.Sum(gx.softmax(s)[t, u] * v[t + u - 2, c], u), outside=0) ** 2).named("L")
+
+
 def dilated() -> gx.Tensor:
     return gx.sum(gx.nn.conv1d(gx.tensor("x", ("n", 20, 4)), gx.parameter("K", (3, 2, 6)), dilation=2, groups=2).named("y") ** 2).named("L")
 
@@ -94,7 +102,7 @@ def test_the_backward_graph_can_be_read(make: Make, lines: list[str]) -> None:
         assert line in found, "\n".join(found)
 
 
-@pytest.mark.parametrize("make", [convolution, attention, norm, embedding, halves, pooled, dilated])
+@pytest.mark.parametrize("make", [convolution, attention, norm, embedding, halves, pooled, dilated, windowed])
 def test_no_jacobian_is_left_and_no_long_number(make: Make) -> None:
     found = "\n".join(formulas(draw(make(), backward=True)))
     assert r"\right)^{\!\top}" not in found
