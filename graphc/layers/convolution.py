@@ -1,4 +1,4 @@
-"""Convolutions and pools, channels last."""
+"""Convolutions, their adjoints, and pools, channels last."""
 
 from __future__ import annotations
 
@@ -10,13 +10,25 @@ from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
 from graphc.ops import nn
 from graphc.ops.arithmetic import where
+from graphc.ops.layout import expand_dims
 from graphc.ops.reduction import max as max_
 from graphc.ops.reduction import mean, sum
+from graphc.ops.windows import numbers
 
 __all__ = [
-    "AveragePooling1D", "AveragePooling2D", "Conv1D", "Conv2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D", "MaxPooling1D", "MaxPooling2D",
+    "AveragePooling1D", "AveragePooling2D", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "MaxPooling1D", "MaxPooling2D", "channels_last",
 ]  # fmt: skip
+
+
+def channels_last(layer: Layer, data_format: Any) -> None:
+    """Refuse another order of the axes.
+
+    Raises:
+        DeclarationError: for ``data_format="channels_first"``.
+    """
+    if data_format not in (None, "channels_last"):
+        raise DeclarationError(f"{type(layer).__name__}(data_format={data_format!r}): channels stand last; gx.layers.Permute puts them there")
 
 
 class _Conv(Layer):
@@ -25,14 +37,16 @@ class _Conv(Layer):
     rank: int
 
     def __init__(
-        self, filters: int, kernel_size: Any, strides: Any = 1, padding: Any = "valid", dilation_rate: Any = 1, groups: int = 1,
-        activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None, **options: Any,
+        self, filters: int, kernel_size: Any, strides: Any = 1, padding: Any = "valid", data_format: Any = None, dilation_rate: Any = 1,
+        groups: int = 1, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros", kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
+        **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(activity_regularizer=activity_regularizer, **options)
         kind = type(self).__name__
         if isinstance(filters, bool) or not isinstance(filters, int) or filters < 1:
             raise DeclarationError(f"{kind}(filters={filters!r}): the number of outputs is a whole number of 1 or more")
+        channels_last(self, data_format)
         size = tuple(kernel_size) if isinstance(kernel_size, list | tuple) else (kernel_size,) * self.rank
         if len(size) != self.rank:
             raise DeclarationError(f"{kind}(kernel_size={kernel_size!r}): give {self.rank} sizes, or one number for all")
@@ -55,10 +69,17 @@ class _Conv(Layer):
         if self.use_bias:
             self.bias = self.add_weight((self.filters,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias")
 
+    def around(self) -> Any:
+        """The padding; a causal one lets no output see what comes after it."""
+        if self.rank != 1 or not isinstance(self.padding, str) or self.padding.lower() != "causal":
+            return self.padding
+        (gap,) = numbers(self.dilation_rate, 1, "dilation_rate")
+        return ((self.kernel_size[0] - 1) * gap, 0)
+
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``activation(convolution(x, kernel) + bias)``."""
         function = nn.conv1d if self.rank == 1 else nn.conv2d
-        z = function(x, self.kernel, strides=self.strides, padding=self.padding, dilation=self.dilation_rate, groups=self.groups)
+        z = function(x, self.kernel, strides=self.strides, padding=self.around(), dilation=self.dilation_rate, groups=self.groups)
         return self.activation(z + self.bias if self.use_bias else z)
 
 
@@ -82,9 +103,70 @@ class Conv2D(_Conv):
     rank = 2
 
 
+class _Transposed(_Conv):
+    def __init__(
+        self, filters: int, kernel_size: Any, strides: Any = 1, padding: Any = "valid", output_padding: Any = None, data_format: Any = None,
+        dilation_rate: Any = 1, **options: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, **options)
+        kind = type(self).__name__
+        if output_padding is not None:
+            raise DeclarationError(f"{kind}(output_padding={output_padding!r}): the output has the size that padding= gives; pad it by ZeroPadding2D")
+        if any(d != 1 for d in numbers(dilation_rate, self.rank, "dilation_rate")) or self.groups != 1:
+            raise DeclarationError(f"{kind}: dilation_rate and groups are 1: it takes no others")
+
+    def build(self, input_shape: Any) -> None:
+        """Make ``kernel``, of shape (window, filters, inputs), and ``bias``."""
+        channels = input_shape[-1]
+        if not isinstance(channels, int):
+            raise DeclarationError(f"{self.name}: its input has {channels} channels, and a number is needed there: channels stand last")
+        shape = (*self.kernel_size, self.filters, channels)
+        self.kernel = self.add_weight(shape, self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel")
+        if self.use_bias:
+            self.bias = self.add_weight((self.filters,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias")
+
+
+class Conv2DTranspose(_Transposed):
+    """The adjoint of a convolution, which makes images larger: ``(n, height, width, inputs)`` to ``(n, height', width', filters)``.
+
+    With ``padding="same"`` an output is ``strides`` times as high and wide as its input.
+
+    Args are Keras's: ``filters kernel_size strides padding activation use_bias`` and the weights' initializers and penalties;
+    ``kernel`` is (height, width, filters, inputs).
+
+    Example:
+        >>> import graphc as gx
+        >>> gx.layers.Conv2DTranspose(8, 3, strides=2, padding="same")(gx.layers.Input((7, 7, 16))).shape
+        (n, 14, 14, 8)
+    """
+
+    rank = 2
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """``activation(transposed convolution(x, kernel) + bias)``."""
+        z = nn.conv2d_transpose(x, self.kernel, strides=self.strides, padding=self.padding)
+        return self.activation(z + self.bias if self.use_bias else z)
+
+
+class Conv1DTranspose(_Transposed):
+    """The adjoint of a convolution, which makes sequences longer: ``(n, length, inputs)`` to ``(n, length', filters)``.
+
+    Args are those of :class:`Conv2DTranspose`; ``kernel`` is (size, filters, inputs).
+    """
+
+    rank = 1
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """``activation(transposed convolution(x, kernel) + bias)``."""
+        steps = (1, *numbers(self.strides, 1, "strides"))
+        z = nn.conv2d_transpose(expand_dims(x, 1), expand_dims(self.kernel, 0), strides=steps, padding=self.padding)[:, 0]
+        return self.activation(z + self.bias if self.use_bias else z)
+
+
 class _Pool(Layer):
-    def __init__(self, pool_size: Any = 2, strides: Any = None, padding: Any = "valid", **options: Any) -> None:
+    def __init__(self, pool_size: Any = 2, strides: Any = None, padding: Any = "valid", data_format: Any = None, **options: Any) -> None:
         super().__init__(**options)
+        channels_last(self, data_format)
         self.pool_size, self.strides, self.padding = pool_size, strides, padding
 
 
@@ -121,8 +203,9 @@ class AveragePooling2D(_Pool):
 
 
 class _Global(Layer):
-    def __init__(self, keepdims: bool = False, **options: Any) -> None:
+    def __init__(self, data_format: Any = None, keepdims: bool = False, **options: Any) -> None:
         super().__init__(**options)
+        channels_last(self, data_format)
         self.keepdims = keepdims
 
 

@@ -1,4 +1,4 @@
-"""The layer that turns ids into vectors."""
+"""The layer that turns ids into vectors, and the one that leaves out moments of a given value."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from graphc import initializers
 from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
-from graphc.ops.arithmetic import equal, logical_not
+from graphc.ops.arithmetic import equal, logical_not, not_equal, where
 from graphc.ops.nn import embedding
+from graphc.ops.reduction import sum
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "Masking"]
 
 
 class Embedding(Layer):
@@ -67,3 +68,28 @@ class Embedding(Layer):
         if ids.dtype != "int":
             raise DeclarationError(f"{self.name} takes whole numbers, and {ids.describe()} are floats: declare the input with dtype='int'")
         return embedding(self.embeddings, ids)
+
+
+class Masking(Layer):
+    """Moments whose features all equal ``mask_value`` are left out by the layers after it, and are zeros themselves.
+
+    Example:
+        >>> import graphc as gx
+        >>> gx.layers.LSTM(8)(gx.layers.Masking(mask_value=-1.0)(gx.layers.Input((20, 3)))).shape
+        (n, 8)
+    """
+
+    def __init__(self, mask_value: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.mask_value = mask_value
+
+    def _seen(self, x: Tensor, keepdims: bool) -> Tensor:
+        return sum(where(not_equal(x, self.mask_value), 1.0, 0.0), -1, keepdims) > 0
+
+    def compute_mask(self, inputs: Any, mask: Any) -> Any:
+        """True where a feature differs from the value."""
+        return self._seen(inputs, False)
+
+    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """``x``, with zeros where it is left out."""
+        return where(self._seen(x, True), x, 0.0)

@@ -1,4 +1,4 @@
-"""Layers that only act in training, and the normalisation of each sample."""
+"""Layers that only act in training."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import Any
 
 from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer, check_names
-from graphc.ops.normalization import layer_norm
+from graphc.layers.base import Layer
+from graphc.layers.convolution import channels_last
+from graphc.layers.core import Dropout
 from graphc.ops.random import normal
 from graphc.ops.state import by_phase
 from graphc.regularizers import L1L2
 
-__all__ = ["ActivityRegularization", "GaussianDropout", "GaussianNoise", "LayerNormalization"]
+__all__ = ["ActivityRegularization", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"]
 
 
 class GaussianNoise(Layer):
@@ -66,33 +67,19 @@ class ActivityRegularization(Layer):
         return x
 
 
-class LayerNormalization(Layer):
-    """Each sample with mean 0 and variance 1 along an axis, then scaled by ``gamma`` and shifted by ``beta``.
+class SpatialDropout1D(Dropout):
+    """In training whole channels of a sequence are dropped: ``(n, length, channels)``; otherwise as :class:`Dropout`."""
 
-    Source: Ba, Kiros, Hinton, arXiv 1607.06450.
+    def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(rate, (None, 1, None), seed, **options)
+
+
+class SpatialDropout2D(Dropout):
+    """In training whole channels of an image are dropped: ``(n, height, width, channels)``; otherwise as :class:`Dropout`.
+
+    Source: Tompson, Goroshin, Jain, LeCun, Bregler, CVPR 2015.
     """
 
-    supports_masking = True
-
-    def __init__(
-        self, axis: int = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True, gamma_initializer: Any = "ones",
-        beta_initializer: Any = "zeros", **options: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(**options)
-        self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
-        check_names(self, gamma_initializer, beta_initializer)
-        self.gamma_initializer, self.beta_initializer = gamma_initializer, beta_initializer
-        self.gamma: Any = 1.0
-        self.beta: Any = 0.0
-
-    def build(self, input_shape: Any) -> None:
-        """Make ``gamma`` and ``beta``."""
-        size = (input_shape[self.axis],)
-        if self.scale:
-            self.gamma = self.add_weight(size, self.gamma_initializer, name="gamma")
-        if self.center:
-            self.beta = self.add_weight(size, self.beta_initializer, name="beta")
-
-    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The normalised input."""
-        return layer_norm(x, self.gamma, self.beta, self.axis, self.epsilon)
+    def __init__(self, rate: float, data_format: Any = None, seed: int | None = None, **options: Any) -> None:
+        super().__init__(rate, (None, 1, 1, None), seed, **options)
+        channels_last(self, data_format)
