@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,7 @@ def Input(shape: Any = (), batch_size: int | None = None, dtype: str = "float", 
     """An input of a model: a tensor whose first axis is the batch.
 
     Args:
-        shape: the shape of one sample.
+        shape: the shape of one sample; where it has ``None``, samples of one batch agree and batches may differ.
         batch_size: the size of every batch, where it is fixed.
         dtype: ``"float"``, ``"int"`` or ``"bool"``.
         name: by default ``x``, numbered when the model is built.
@@ -39,9 +40,22 @@ def Input(shape: Any = (), batch_size: int | None = None, dtype: str = "float", 
         <input x(n, 30)>
     """
     kind = "int" if "int" in str(dtype) else "bool" if "bool" in str(dtype) else "float"
-    extents = shape_of(("n" if batch_size is None else batch_size, *shape_of(shape, name or "an input")), name or "an input")
+    given = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
+    sample = tuple(_unnamed_size(name, k) if e is None else e for k, e in enumerate(given, start=1))
+    extents = shape_of(("n" if batch_size is None else batch_size, *shape_of(sample, name or "an input")), name or "an input")
     leaf = Leaf("input") if name else AutomaticInput("input")
     return make(leaf, (), extents, kind, name=name or "x")
+
+
+_unnamed = itertools.count()
+
+
+def _unnamed_size(name: str | None, axis: int) -> str:
+    """A name for the size of an axis: each is a size of its own."""
+    if name:
+        return f"{name}_{axis}"
+    number = next(_unnamed)
+    return f"t_{number}" if number else "t"
 
 
 InputLayer = Input

@@ -217,6 +217,17 @@ def test_any_batch_and_any_length(name: str, length: Any) -> None:
         assert gx.evaluate(y, {x: np.ones(shape)}).shape == (*shape[:2], int(y.shape[-1]))
 
 
+def test_a_length_that_nobody_names() -> None:
+    model = gx.Sequential([K.Input((None, D)), K.LSTM(H), K.Dense(1)])
+    assert [model.predict(np.ones((2, length, D))).shape for length in (3, 7)] == [(2, 1)] * 2
+    a, b = K.Input((None, D), name="a"), K.Input((None, D))
+    pair = gx.Model([a, b], K.MultiHeadAttention(2, 3)(a, b))
+    assert pair.predict([np.ones((2, 3, D)), np.ones((2, 7, D))]).shape == (2, 3, D)
+    bare = gx.Sequential([K.GRU(H)])
+    bare.build((None, None, D))
+    assert bare.predict(np.ones((2, 6, D))).shape == (2, H)
+
+
 SHAPES = {
     "SimpleRNN": [(D, H), (H, H), (H,)], "LSTM": [(D, 4 * H), (H, 4 * H), (4 * H,)], "GRU": [(D, 3 * H), (H, 3 * H), (2, 3 * H)],
     "GRU before": [(D, 3 * H), (H, 3 * H), (3 * H,)], "Bidirectional": [(D, 3 * H), (H, 3 * H), (2, 3 * H)] * 2,
