@@ -16,7 +16,7 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
 from graphc.expr.dims import Extent, provably_at_least
 from graphc.expr.origin import Origin
-from graphc.expr.scalar import Select
+from graphc.expr.scalar import Absolute, Maximum, Minimum, Select, Sigmoid, Sign, Softplus
 from graphc.expr.stage import affine_formula, substitute_indices
 from graphc.expr.tensor import Tensor
 
@@ -113,12 +113,25 @@ def _implied(index: int, free: tuple[int, ...], body: Any, adjoint: Any) -> bool
 def _vanishes(body: Any, symbol: Any) -> bool:
     """Whether a formula is 0 where a value that stands in it is 0; within a choice only numbers may stand beside it.
 
-    There a factor may be infinite, as the slope of the entry that has not won.
+    There a factor may be infinite, as the slope of the entry that has not won. An exponential or a quotient may be so
+    anywhere: outside its range it is taken of zeros.
     """
     if isinstance(body, Select):
         ends: tuple[Any, ...] = body.args[1:]
         return all(part == 0 or set(sympy.Mul.make_args(part)) <= {symbol, *part.atoms(sympy.Number)} for part in ends)
-    return symbol in sympy.Mul.make_args(body)
+    factors = sympy.Mul.make_args(body)
+    return symbol in factors and all(_finite(f) for f in factors)
+
+
+def _finite(formula: Any) -> bool:
+    """Whether a formula of finite values is certainly finite, but for overflow of products and sums."""
+    if not formula.args:
+        return bool(formula.is_Symbol or formula.is_finite)
+    power = isinstance(formula, sympy.Pow) and formula.exp.is_Integer and bool(formula.exp > 0)
+    return (power or isinstance(formula, _FINITE)) and all(_finite(a) for a in formula.args)
+
+
+_FINITE = (sympy.Add, sympy.Mul, sympy.sin, sympy.cos, sympy.tanh, sympy.erf, Absolute, Maximum, Minimum, Sigmoid, Sign, Softplus)
 
 
 def _conditioned(body: Any, ranges: Sequence[tuple[Affine, Extent]]) -> Any:

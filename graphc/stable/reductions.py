@@ -94,7 +94,7 @@ def _outer(op: Stage, frame: Frame, found: Form) -> tuple[Frame, Form, tuple[int
     return outer, found.replaced(maps), tuple(range(len(op.shape)))
 
 
-def _even(context: Context, op: Stage, frame: Frame, weight: Any, constant: Form) -> Located:
+def _even(context: Context, op: Stage, frame: Frame, weight: Any, constant: Form) -> Located | None:
     """A sum whose exponentials do not vary along it: they stand before the sum of what does, or before a count."""
     outer, found, axes = _outer(op, frame, constant)
     if weight != 1:
@@ -102,8 +102,8 @@ def _even(context: Context, op: Stage, frame: Frame, weight: Any, constant: Form
         return Located(outer, forms.multiply(found, forms.atom(outer.read(rest, [Affine.variable(k) for k in axes]))), axes)
     for extent in (op.extents[k] for k in op.reduced):
         count = forms.number(sympy.Integer(extent)) if isinstance(extent, int) else forms.atom(dim_symbol(extent))
-        if count is None:  # of size 0
-            return Located(outer, forms.atom(ZERO), axes)
+        if count is None:  # of size 0: best left alone
+            return None
         found = forms.multiply(found, count)
     return Located(outer, found, axes)
 

@@ -175,3 +175,21 @@ def test_a_constant_place_beyond_an_axis_of_one_entry_has_no_gradient() -> None:
     a = gx.tensor("a", (2, 1))
     y = gx.define("y", i, a[i, 0] * a[i, 3] + a[i, 1] + a[i, 0], outside=0)
     np.testing.assert_array_equal(gx.evaluate(gx.grad(gx.sum(y), a), {a: [[5.0], [6.0]]}), [[1.0], [1.0]])
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_beside_a_slice_there_is_no_gradient_whatever_its_exponentials(target: str) -> None:
+    x = gx.tensor("x", (5,))
+    value = np.array([-1000.0, -1001.0, 5.0, 6.0, -2000.0])
+    for y in (gx.sum(gx.softmax(x[:2]) ** 2), gx.sum(gx.exp(-x[2:4])), gx.sum(1 / (x[:2] - 1)), gx.sum(gx.softmax(x[:0]) ** 2)):
+        slope = gx.grad(y, x)
+        got = gx.compile(slope, target=target, dtype="float64")(value)
+        assert np.isfinite(got).all()
+        assert got[4] == 0
+        np.testing.assert_allclose(got, gx.evaluate(slope, {x: value}), rtol=1e-12)
+
+
+def test_the_logarithm_of_the_softmax_of_nothing_has_a_gradient() -> None:
+    x = gx.tensor("x", (2,))
+    for y in (gx.log_softmax(gx.exp(x)[:0]), gx.logsumexp(x[:0])[None], gx.log(gx.sum(gx.exp(x[:0]), keepdims=True))):
+        np.testing.assert_array_equal(gx.evaluate(gx.grad(gx.sum(y), x), {x: [1.0, 2.0]}), [0.0, 0.0])

@@ -113,7 +113,7 @@ def _numbers(program: Program, noise: float, seed: int) -> tuple[list[str], list
     loss, gradients = torch_gradients(program, run, leaves)
     kept = [k for k, v in enumerate(run) if isinstance(program.items[k], Step) and not isinstance(v, tuple)]
     labels = [*(f"t{k}" for k in kept), "loss", *(f"∂loss/∂t{k}" for k in program.leaves("float"))]
-    return labels, [v.detach().numpy() for v in (*(run[k] for k in kept), loss, *gradients)]
+    return labels, [v.detach().numpy(force=True) for v in (*(run[k] for k in kept), loss, *gradients)]
 
 
 def _declare(program: Program) -> tuple[list[Any], list[gx.Tensor]]:

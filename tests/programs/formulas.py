@@ -176,7 +176,11 @@ def ours(*tensors: Any, outputs: Any, body: Any, extents: dict[str, int], outsid
         return _REDUCERS[f[1]](formula(f[3]), *(names[u] for u in f[2]))
 
     options: dict[str, Any] = {"outside": 0} if outside else {}
-    return gx.define("F", tuple(names[o] for o in outputs), formula(body), extents={names[u]: n for u, n in extents.items()}, **options)
+    written = formula(body)
+    # SymPy drops a choice within the same choice, and the indices in it: their extents would be refused.
+    left = sympy.sympify(written).atoms(sympy.Symbol)
+    known = {names[u]: n for u, n in extents.items() if u in outputs or names[u] in left}
+    return gx.define("F", tuple(names[o] for o in outputs), written, extents=known, **options)
 
 
 def theirs(*tensors: Any, outputs: Any, body: Any, extents: dict[str, int], outside: bool) -> Any:

@@ -23,6 +23,10 @@ KEPT: dict[int, str] = {
     2080: "half an integer, doubled, was an integer: SymPy had multiplied the two numbers",
     2820: "NumPy's source gave the error function of integers as integers",
     3920: "the same, of a vector",
+    5651: "a choice within the same choice, which SymPy drops, had indices of its own",
+    5938: "a gradient of PyTorch's that is a tensor of no memory",
+    6088: "the logarithm of the softmax of nothing was refused",
+    7391: "the gradient by a part of a tensor was NaN beside it: 0 times an exponential of zeros",
     7841: "a derivative by the transpose of a vector, which is the vector itself",
     50009: "a cotangent of numbers was refused for a slice of a named size",
 }
