@@ -66,7 +66,8 @@ def matmul(a: Any, b: Any) -> Tensor:
     left = (stack[len(stack) - a.ndim + 2 :] + "i" if a.ndim > 1 else "") + "k"
     right = stack[len(stack) - b.ndim + 2 :] + "kj" if b.ndim > 1 else "k"
     output = stack + ("i" if a.ndim > 1 else "") + ("j" if b.ndim > 1 else "")
-    return contract(f"{left},{right}->{output}", (a, b), Call("@", (a, b), "{0} {1}"), "matmul", exact="k")
+    latex = r"{0}^{\top} {1}" if a.ndim == b.ndim == 1 else "{0} {1}"
+    return contract(f"{left},{right}->{output}", (a, b), Call("@", (a, b), latex), "matmul", exact="k")
 
 
 def dot(a: Any, b: Any) -> Tensor:

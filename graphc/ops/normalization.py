@@ -22,6 +22,8 @@ def _normalise(x: Tensor, axes: Any, gamma: Any, beta: Any, epsilon: float, symb
     scaled = centred / sqrt(var(x, axes, keepdims=True) + epsilon)
     given = (x, *(t for t in (gamma, beta) if isinstance(t, Tensor)))
     latex = r"\text{" + symbol.replace("_", r"\_") + "}({0})"
+    if len(given) == 2:
+        latex = latex.replace("}({0})", "}_{ {1} }({0})")
     if len(given) == 3:
         latex = r"{1} \odot \frac{ {0} - \mu }{\sqrt{\sigma^2 + \epsilon}} + {2}"
     return (scaled * gamma + beta).called(symbol, *given, latex=latex)

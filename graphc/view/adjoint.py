@@ -19,6 +19,7 @@ from graphc.expr.scalar import Select
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor, make
 from graphc.formula import derive
+from graphc.formula.atoms import extent_formula
 from graphc.view.isolate import isolated
 from graphc.view.stage_latex import body_latex, stage_latex
 
@@ -69,6 +70,7 @@ def contribution(
 
 _LETTERS = "ABCDEFGHJKMNOPQRSTUVXYZ"
 _LONGEST = 150
+_SPACING = re.compile(r"\\(left|right|,|:)|[{}\s]")
 
 
 def _unnamed(outputs: Sequence[Tensor]) -> list[Tensor]:
@@ -95,7 +97,7 @@ def _derived(
     result = found.latex.partition(" = ")[2]
     unknown = [n for n in found.where if n.name not in words]
     random = [n for n in unknown if "∼" in n.text and len(n.name) == 1]
-    if not result or len(result) > _LONGEST or len(unknown) > 1 or unknown != random:
+    if not result or len(_SPACING.sub("", result)) > _LONGEST or len(unknown) > 1 or unknown != random:
         return None
     drawn = ""
     for n in random:
@@ -105,7 +107,10 @@ def _derived(
 
     def word(m: re.Match[str]) -> str:
         known = words.get(m[1], m[1])
-        return rf"\left[{known}\right]" if "frac" in known and result[m.end() : m.end() + 1] == "_" else f"{{{known}}}" if m[1] in words else known
+        after = result[m.end() : m.end() + 1] if "frac" in known else ""
+        if after in ("_", "^"):
+            return rf"\left[{known}\right]" if after == "_" else rf"\left({known}\right)"
+        return f"{{{known}}}" if m[1] in words else known
 
     text = re.sub(_LETTER, word, result)
     return text, tuple(t for t in (*plain, step) if {**plain, step: own}[t] in used), drawn
@@ -188,11 +193,14 @@ def _elementwise(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
     if any(s.name.startswith("i") for s in op.body.free_symbols):
         return ""
     names = {read_symbol(k): known[tensor.inputs[r.operand]] for k, r in enumerate(op.reads)}
-    names |= {d: str(v).replace("*", r"\,") for d, v in op.dim_values().items()}
+    sizes = {d: extent_formula(v) for d, v in zip(op.dim_values(), op.dims, strict=True)}
+    names |= {d: d.name for v in sizes.values() for d in v.free_symbols}
+    first = {r: read_symbol(k) for k, r in reversed(list(enumerate(_reads(tensor))))}
+    body = op.body.xreplace({read_symbol(k): first[r] for k, r in enumerate(_reads(tensor))}).xreplace(sizes)
     arrays = {read_symbol(k) for k, r in enumerate(op.reads) if r.coords}
-    factors = [part for f in sympy.Mul.make_args(op.body) for part in _gated(f)]
+    factors = [part for f in sympy.Mul.make_args(body) for part in _gated(f)]
     if not arrays or any(f.is_Add and not f.free_symbols for f in factors):
-        return body_latex(op.body, names)
+        return body_latex(body, names)
     scale = sympy.Mul(*[f for f in factors if not f.free_symbols & arrays])
     rest = [f for f in factors if f.free_symbols & arrays]
     # The incoming gradient leads, as one reads it: ∂L/∂h ⊙ (1 − h²).
@@ -206,7 +214,18 @@ def _elementwise(tensor: Tensor, op: Stage, known: dict[Tensor, str]) -> str:
         return text
     if scale == -1:
         return f"-{text}"
-    return rf"{body_latex(scale, names)} \, {text}"
+    return rf"{_scale(scale, names)} \, {text}"
+
+
+def _scale(scale: Any, names: dict[Any, str]) -> str:
+    """A number, over sizes as ``1/(20 n)`` and not as ``0.05/n``."""
+    above, below = sympy.fraction(scale)
+    return rf"\frac{{{body_latex(above, names)}}}{{{body_latex(below, names)}}}" if below.free_symbols else body_latex(scale, names)
+
+
+def _reads(tensor: Tensor) -> list[tuple[Tensor, Any]]:
+    op = tensor.op
+    return [(tensor.inputs[r.operand], r.coords) for r in op.reads] if isinstance(op, Stage) else []
 
 
 def _factor(factor: Any, names: dict[Any, str]) -> str:

@@ -113,9 +113,9 @@ def _activated(reading: Reading, users: dict[Tensor, list[Tensor]], taken: set[s
 
 
 def _bends(item: Item) -> bool:
-    """Whether an item is a function of one tensor, entry by entry or by rows, that is not linear."""
+    """Whether an item is a function of one tensor, entry by entry or by rows, that is not linear; a mask may stand beside it."""
     op = item.tensor.op
-    if len(item.inputs) != 1 or not isinstance(op, Stage) or op.reducer is not None:
+    if [t.dtype for t in item.inputs].count("float") != 1 or not isinstance(op, Stage) or op.reducer is not None:
         return False
     reads = {read_symbol(k) for k in range(len(op.reads))}
     return any(part.free_symbols & reads for part in op.body.atoms(sympy.Function, sympy.Pow))

@@ -11,7 +11,7 @@ from graphc.expr.tensor import Node, Tensor, make
 from graphc.ops.layout import broadcast_to
 from graphc.view.names import Text, name_text
 from graphc.view.reading import Reading, read
-from graphc.view.unroll import Cells, Unrolled, alias, bases, copied
+from graphc.view.unroll import Cells, Unrolled, alias, bases, copied, times
 
 __all__ = ["Iterations", "opened"]
 
@@ -86,7 +86,8 @@ def _whole(targets: Sequence[Tensor], found: Iterations, into: Unrolled) -> Read
 
 
 def _one(op: Scan, inputs: Sequence[Tensor], found: Iterations, into: Unrolled, number: int) -> list[Tensor]:
-    t = "tsruvw"[number % 6]
+    letters = times(op)
+    t = letters[number % len(letters)]
     end, start = ("1", str(op.length)) if op.reverse else (str(op.length), "1")
     frame = f"repeat for {t} = {start} … {end}"
     frame += f" ({number + 1})" if frame in found.frames else ""

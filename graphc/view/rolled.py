@@ -9,6 +9,7 @@ from graphc.expr.tensor import Tensor
 from graphc.view.names import Text, name_text, shape_text, slug
 from graphc.view.outline import Arrow, Identifiers, Vertex
 from graphc.view.reading import Item, Reading, read
+from graphc.view.unroll import times
 
 __all__ = ["Body", "roll"]
 
@@ -26,7 +27,8 @@ class Body:
         self.op = op
         self.vertices: list[Vertex] = []
         self.arrows: list[Arrow] = []
-        self._scope = (*scope, f"repeat for t = {op.length} … 1" if op.reverse else f"repeat for t = 1 … {op.length}")
+        self.t = times(op)[0]
+        self._scope = (*scope, f"repeat for {self.t} = {op.length} … 1" if op.reverse else f"repeat for {self.t} = 1 … {op.length}")
         self._ids, self._make = ids, make
         given = [reading.sources.get(t, t) for t in tensor.inputs]
         body = read(op.results, within=True)
@@ -46,7 +48,7 @@ class Body:
     def _entering(self, inner: Tensor, carried: bool, source: Vertex | None, after: str) -> Vertex:
         """The node of a carry as the iteration finds it, or of the item of this iteration."""
         name = after.rpartition("/")[2] or inner.name.rpartition("/")[2] or ("carry" if carried else "item")
-        when = "t" if not carried else "t+1" if self.op.reverse else "t-1"
+        when = self.t if not carried else f"{self.t}+1" if self.op.reverse else f"{self.t}-1"
         latex = name_text(name).latex
         label = Text(f"{name} at {when}", f"{latex}_{{{when}}}" if latex and not set("_^'") & set(latex) else "")
         vertex = Vertex(self._ids.new(slug(f"{name}-{when}")), "state" if carried else "input", label, shape_text(inner.shape), self._scope)
@@ -77,5 +79,5 @@ def roll(tensor: Tensor, body: Body) -> tuple[Vertex, Text]:
         return body.results[k], Text("the last", r"\mathrm{last}")
     outputs = len(op.results) - op.carries
     if k < op.carries + outputs:
-        return body.results[k], Text("all of them", r"\mathrm{all}\;t")
-    return body.results[k - op.carries - outputs], Text("the carries before", r"\mathrm{before}\;t")
+        return body.results[k], Text("all of them", rf"\mathrm{{all}}\;{body.t}")
+    return body.results[k - op.carries - outputs], Text("the carries before", rf"\mathrm{{before}}\;{body.t}")

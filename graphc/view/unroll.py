@@ -20,7 +20,7 @@ from graphc.expr.tensor import Node, Tensor, make, make_scan
 from graphc.ops.joining import concatenate, stack
 from graphc.view.reading import Reading, read
 
-__all__ = ["Cells", "Unrolled", "alias", "bases", "checked_unroll", "copied", "sizes_of", "through_time", "unrolled"]
+__all__ = ["Cells", "Unrolled", "alias", "bases", "checked_unroll", "copied", "sizes_of", "through_time", "times", "unrolled"]
 
 FEW = 4  # parameters of a recurrence that are drawn one by one without a frame
 MOST = 24  # iterations drawn one by one
@@ -78,8 +78,8 @@ def unrolled(targets: Sequence[Tensor], count: int, sizes: Mapping[str, int] | N
     users = reading.users()
     found = Unrolled([])
     frames = len(shown) > 1
-    letters = iter("tsruvw" + "t" * len(shown))
-    named = {node: (next(letters) if frames else "t") for node in shown}
+    free = [times(node.op) for node in shown]
+    named = {node: free[k][k % len(free[k]) if frames else 0] for k, node in enumerate(shown)}
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         if node not in shown or not isinstance(node.op, Scan):
@@ -103,6 +103,12 @@ def unrolled(targets: Sequence[Tensor], count: int, sizes: Mapping[str, int] | N
 def _length(op: Scan, sizes: Mapping[str, int]) -> Extent:
     known = isinstance(op.length, int) or set(op.length.names) <= set(sizes)
     return evaluate_extent(op.length, sizes) if known else op.length
+
+
+def times(op: Any) -> str:
+    """Letters for the time of a recurrence, which are no names of sizes."""
+    sizes = {n for t in op.results for e in (op.length, *t.shape) if isinstance(e, Dim) for n in e.names}
+    return "".join(c for c in "tsruvw" if c not in sizes) or "t"
 
 
 def bases(op: Scan) -> list[str]:

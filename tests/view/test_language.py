@@ -109,6 +109,20 @@ def test_no_jacobian_is_left_and_no_long_number(make: Make) -> None:
     assert not re.search(r"\d\.\d{6}", found)
 
 
+@pytest.mark.parametrize(
+    ("body", "formula"),
+    [
+        (lambda x, i, j: x[0] * x[i], r"{x}[0] \, x_{i}"),
+        (lambda x, i, j: x[1] * x[2] * x[i], r"\left({{x}[1]} \, {{x}[2]}\right) \, x_{i}"),
+        (lambda x, i, j: gx.Sum(gx.tanh(x)[i] * x[j], j), r"\left(\sum_{j} x_{j}\right) \, \left[\tanh {x}\right]_{i}"),
+        (lambda x, i, j: gx.Sum((gx.exp(2 * gx.tanh(gx.sin(x))))[j] * x[i], j), r"\left(\sum_{j} \cdot_{j}\right) \, x_{i}"),
+    ],
+)
+def test_an_operand_without_a_name_stands_as_it_was_written(body: Callable[..., Any], formula: str) -> None:
+    x, (i, j) = gx.tensor("x", ("n",)), gx.indices("i j")
+    assert any(formula in found for found in formulas(draw(gx.define("y", (i,), body(x, i, j)))))
+
+
 def test_the_gradient_of_a_part_is_no_copy_of_the_whole() -> None:
     found = formulas(draw(halves(), backward=True))
     [a] = [f for f in found if f.startswith(r"\frac{\partial L}{\partial a} =")]
@@ -165,3 +179,37 @@ def test_a_recurrence_without_steps_is_drawn() -> None:
     loss = (gx.sum(last**2) + gx.sum(every)).named("L")
     assert draw(loss, backward=True).svg
     assert draw(loss, unroll=2).svg
+
+
+def test_a_time_has_no_name_of_a_size() -> None:
+    x, W = gx.tensor("x", ("t", 3)), gx.parameter("W", (3, 3))
+    last, _ = gx.scan(lambda h, item: (gx.tanh(h @ W + item).named("h"),) * 2, x, gx.tensor("h0", (3,)))
+    loss = gx.sum(last**2).named("L")
+    for picture in (gx.draw(loss), gx.draw(loss, backward=True)):
+        assert "repeat for s = 1 … t" in picture.svg
+
+
+def backward_of(loss: gx.Tensor) -> str:
+    return "\n".join(formulas(gx.draw(loss, backward=True)))
+
+
+def test_a_mean_is_over_a_reduced_size() -> None:
+    z = gx.tensor("z", ("n", 40))
+    assert r"\frac{1}{20 \, n}" in backward_of(gx.mean(z**2).named("L")).replace(r"20 n", r"20 \, n")
+
+
+def test_the_product_of_two_vectors_is_a_row_times_a_column() -> None:
+    h = gx.tensor("h", (4,))
+    text = backward_of((h @ h).named("L"))
+    assert r"{h}^{\top} {h}" in text
+    assert r"= 2 \, h" in text
+
+
+def test_masked_attention_and_grouped_padded_convolution_have_formulas() -> None:
+    q, k, v = (gx.tensor(name, ("n", 4)) for name in "QKV")
+    attended = gx.nn.attention(q, k, v, mask=gx.tensor("M", ("n", "n"), dtype="bool")).named("O")
+    convolved = gx.nn.conv1d(gx.tensor("x", ("n", 9, 4)), gx.tensor("K", (3, 2, 6)), padding="same", groups=2).named("Y")
+    for result in (attended, convolved):
+        text = backward_of(gx.sum(result**2).named("L"))
+        assert r"\right)^{\!\top}" not in text
+        assert "isfinite" not in text
