@@ -30,6 +30,10 @@ def next_serial() -> int:
     return next(_serial)
 
 
+class _NoValueError(DeclarationError, AttributeError):
+    """Reading ``value`` where there is none, so that ``hasattr`` and what lists the members of an object get their answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """What sizes must fulfil once they are known, and what to say if they do not.
@@ -183,7 +187,7 @@ class Tensor:
 
     def _cell(self, what: str) -> Cell:
         if not isinstance(self.op, Leaf) or self.op.cell is None:
-            raise DeclarationError(f"{self.label} has no {what} of its own: evaluate it with gx.evaluate({self.label}, {{...}})")
+            raise _NoValueError(f"{self.label} has no {what} of its own: evaluate it with gx.evaluate({self.label}, {{...}})")
         return self.op.cell
 
     @property

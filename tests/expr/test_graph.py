@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 
 import numpy as np
 import pytest
@@ -131,3 +132,11 @@ def test_a_copy_of_a_tensor_can_be_made_and_a_tensor_cannot_change() -> None:
     assert (again.name, again.shape) == ("x", x.shape)
     with pytest.raises(gx.DeclarationError, match="immutable"):
         x.shape = (3,)
+
+
+def test_a_tensor_without_a_value_has_no_such_attribute() -> None:
+    x, w = gx.tensor("x", ("n",)), gx.parameter("w", (2,), init=0.0)
+    assert not hasattr(x, "value") and hasattr(w, "value")
+    assert "shape" in dict(inspect.getmembers(x))
+    with pytest.raises(gx.DeclarationError, match=r"x has no value of its own: evaluate it with gx\.evaluate"):
+        _ = x.value
