@@ -11,7 +11,7 @@ from graphc.expr.operation import Alias, Carry, Phase
 from graphc.expr.tensor import Tensor, make
 from graphc.ops.arithmetic import logical_and
 
-__all__ = ["Masked", "all_of", "mask_of", "masked", "masks_of"]
+__all__ = ["Masked", "all_of", "mask_of", "masked", "masks_of", "set_mask"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,3 +47,9 @@ def masked(tensor: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None and mask_of(tensor) is None:
         return tensor
     return make(Masked(mask), (tensor,), tensor.shape, tensor.dtype, name=tensor.name, call=tensor.call)
+
+
+def set_mask(tensor: Tensor, mask: Tensor) -> None:
+    """Let the layer's output that was read from a file carry its mask again: it comes after the output there."""
+    if isinstance(tensor.op, Masked):
+        object.__setattr__(tensor.op, "mask", mask)

@@ -16,9 +16,13 @@ from graphc.expr.graph import leaves, resolve_phase
 from graphc.expr.operation import DType
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import unique
+from graphc.layers.mask import mask_of
 from graphc.losses.base import as_tensor, entries_of, reduce_entries
 from graphc.metrics import Metric
 from graphc.models.feeding import Feed
+from graphc.ops.arithmetic import equal, where
+from graphc.ops.layout import expand_dims
+from graphc.ops.reduction import mean
 from graphc.ops.state import tensor
 
 __all__ = ["Measured", "Program", "measured", "predictor"]
@@ -93,8 +97,9 @@ def measured(
     total: Tensor | None = None
     single: list[tuple[str, Tensor]] = []
     for loss, y, output in zip(losses, targets, outputs, strict=True):
-        entries = as_tensor(entries_of(loss.function)(y, output))
-        value = reduce_entries(entries, weight, getattr(loss.function, "reduction", "sum_over_batch_size"))
+        reduction: Any = getattr(loss.function, "reduction", "sum_over_batch_size")
+        entries = _counted(as_tensor(entries_of(loss.function)(y, output)), mask_of(output), reduction == "sum")
+        value = reduce_entries(entries, weight, reduction)
         value = reduce_entries(value)
         single.append((f"{loss.prefix}loss", value))
         value = value if loss.share == 1.0 else loss.share * value
@@ -110,9 +115,19 @@ def measured(
             add(name, [value], None, False)
     for loss, y, output in zip(losses, targets, outputs, strict=True):
         for metric in loss.metrics:
-            parts = [reduce_entries(part, weight) for part in metric.parts(y, output)]
+            parts = [reduce_entries(_counted(part, mask_of(output)), weight) for part in metric.parts(y, output)]
             add(f"{loss.prefix}{metric.name}", parts, metric.combine, True)
     return Measured(targets, weight, tuple(scalars), tuple(readers))
+
+
+def _counted(entries: Tensor, mask: Tensor | None, plain: bool = False) -> Tensor:
+    """Entries of which those that a mask leaves out are 0; unless ``plain``, their mean is that of the others."""
+    if mask is None or entries.ndim < mask.ndim:
+        return entries
+    seen = where(mask, 1.0, 0.0)
+    share = mean(seen)
+    seen = seen if plain else seen / where(equal(share, 0.0), 1.0, share)
+    return entries * expand_dims(seen, tuple(range(mask.ndim, entries.ndim)))
 
 
 class Program:

@@ -20,6 +20,7 @@ from graphc.errors import FileFormatError, GraphcError
 from graphc.expr.tensor import Tensor
 from graphc.expr.verify import GraphDefectError, verify
 from graphc.layers.base import Layer
+from graphc.layers.mask import mask_of, set_mask
 from graphc.metrics.catalogue import RESULTS
 from graphc.models.encoding import Decoder, Encoder
 from graphc.models.model import Model
@@ -40,7 +41,8 @@ def save_model(model: Any, path: Any, best: Any = None) -> None:
     optimizer = model.optimizer
     slots = [] if optimizer is None else optimizer.slots
     terms = model.losses
-    roots: list[Tensor] = [*model.inputs, *model.outputs, *model.weights, *terms]
+    masks = [mask_of(t) for t in model.outputs]
+    roots: list[Tensor] = [*model.inputs, *model.outputs, *model.weights, *terms, *(m for m in masks if m is not None)]
     for _, plan, updates in plans:
         roots += [*plan.targets, *([] if plan.weight is None else [plan.weight]), *plan.scalars, *updates]
     for s in slots:
@@ -53,6 +55,7 @@ def save_model(model: Any, path: Any, best: Any = None) -> None:
         "name": model.name,
         "inputs": [ref(t) for t in model.inputs],
         "outputs": [ref(t) for t in model.outputs],
+        "masks": [None if m is None else ref(m) for m in masks],
         "several": model.several,
         "losses": [ref(t) for t in terms],
         "layers": [encoder.layer(layer) for layer in model.layers],
@@ -234,6 +237,9 @@ def _restore(content: Any, arrays: list[Any]) -> Model:
         layer.parts = [layers[k] for k in data["parts"]]
     decoder.mark_outputs()
     outputs = [at(r) for r in content["outputs"]]
+    for output, mask in zip(outputs, content.get("masks", ()), strict=False):
+        if mask is not None:
+            set_mask(output, at(mask))
     model = Model([at(r) for r in content["inputs"]], outputs if content["several"] else outputs[0], name=str(content["name"]))
     model.adopt([layers[k] for k in content["layers"]], [at(r) for r in content["losses"]])
     model.set_flags({model: bool(content["trainable"])})

@@ -217,6 +217,32 @@ def test_any_batch_and_any_length(name: str, length: Any) -> None:
         assert gx.evaluate(y, {x: np.ones(shape)}).shape == (*shape[:2], int(y.shape[-1]))
 
 
+def test_what_a_mask_leaves_out_does_not_count_in_losses_and_metrics(tmp_path: Path) -> None:
+    def model_of() -> Any:
+        made = gx.Sequential([K.Embedding(6, D, mask_zero=True, input_length=T), K.LSTM(H, return_sequences=True), K.Dense(3, activation="softmax")])
+        made.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"], dtype="float64")
+        return made
+
+    model, ids, labels = model_of(), RNG.integers(1, 6, (6, T)), RNG.integers(0, 3, (6, T))
+    ids[0, 2:] = ids[3, 1:] = 0
+    seen, told = ids != 0, model.predict(ids)
+    losses, right = -np.log(np.take_along_axis(told, labels[..., None], -1))[..., 0], told.argmax(-1) == labels
+    wanted = [losses[seen].mean(), right[seen].mean()]
+    np.testing.assert_allclose(model.evaluate(ids, labels, verbose=0), wanted, rtol=1e-9)
+    weights = np.arange(1.0, 7.0)
+    wide = np.repeat(weights[:, None], T, 1)
+    weighted = model.evaluate(ids, labels, sample_weight=weights, verbose=0)
+    np.testing.assert_allclose(weighted[0], (losses * wide)[seen].sum() / seen.sum(), rtol=1e-9)
+    model.save(tmp_path / "m")
+    again = gx.load_model(tmp_path / "m")
+    np.testing.assert_allclose(again.evaluate(ids, labels, verbose=0), wanted, rtol=1e-9)
+    again.compile("sgd", "sparse_categorical_crossentropy", dtype="float64")
+    np.testing.assert_allclose(again.evaluate(ids, labels, verbose=0), wanted[0], rtol=1e-9)
+    assert again.fit(ids, labels, epochs=1, verbose=0).history["loss"] == pytest.approx([wanted[0]])
+    # Nothing but what is left out.
+    assert model.evaluate(np.zeros((2, T), int), labels[:2], verbose=0)[0] == 0
+
+
 def test_a_length_that_nobody_names() -> None:
     model = gx.Sequential([K.Input((None, D)), K.LSTM(H), K.Dense(1)])
     assert [model.predict(np.ones((2, length, D))).shape for length in (3, 7)] == [(2, 1)] * 2
