@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
@@ -14,7 +14,7 @@ from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.stage import Stage, read_symbol, substitute_indices
 from graphc.expr.tensor import Node, Tensor, make, make_scan
 
-__all__ = ["vectorise"]
+__all__ = ["stacked_along", "vectorise"]
 
 
 def vectorise(output: Tensor, source: Tensor, stacked: Tensor) -> Tensor:
@@ -26,6 +26,13 @@ def vectorise(output: Tensor, source: Tensor, stacked: Tensor) -> Tensor:
     stacks = _Stacks({source: stacked})
     _carry_along([output], batch, stacks)
     return _stacked(output, batch, stacks)
+
+
+def stacked_along(outputs: Sequence[Tensor], stacks: Mapping[Tensor, Tensor], length: Extent) -> list[Tensor]:
+    """The outputs as functions of several tensors at once, for all values that their stacks hold along one leading axis."""
+    known = _Stacks(dict(stacks))
+    _carry_along(outputs, (length,), known)
+    return [_stacked(t, (length,), known) for t in outputs]
 
 
 class _Stacks(dict[Tensor, Tensor]):
