@@ -7,7 +7,8 @@ from typing import Any
 
 import sympy
 
-from graphc.formula.atoms import Letter, Source, extent_formula, time_letters
+from graphc.expr.scalar import Select
+from graphc.formula.atoms import Letter, Source, entries, extent_formula, time_letters
 from graphc.formula.definition import Definition
 from graphc.formula.display import Show, atom, latex, text
 from graphc.formula.matrix import MatrixSpeller, NoMatrixFormError
@@ -62,7 +63,10 @@ class Lines:
         """``δ = ∂L/∂z = ...``, for an adjoint that has a symbol of its own."""
         assert a.source is not None
         d = a.definition
-        name, right = self._named(a.source, d, a.expr)
+        begins = self._begins(d)
+        name, right = self._named(a.source, d, a.expr if begins is None else begins[0])
+        if begins is not None:
+            right = self._within(d, right)
         if name.plain.endswith("]") and d.recurrence is None and name != self.words.name(a.source):
             return name, right
         below = None
@@ -81,6 +85,10 @@ class Lines:
         if recurrence is None:
             return None
         row = self.timed.row
+        begins = self._begins(d) if source.barred else None
+        if begins is not None:
+            name, shown = self._named(source, d, begins[1], begins[2])
+            return name, shown
         if source.barred:
             end = sympy.Integer(0) if recurrence.reverse else extent_formula(recurrence.length) + 1
             return self.words.name(row(source, end)), atom("0", "0")
@@ -96,7 +104,40 @@ class Lines:
             return atom(text(first), latex(first)), speller(expr)
         return None if text(shown) == text(first) else (first, shown)
 
-    def _named(self, source: Source, d: Definition, expr: Any) -> Sides:
+    def _begins(self, d: Definition) -> tuple[Any, Any, Any] | None:
+        """The adjoint of what is made over time where the output reads the last time alone: at the times before it, at it, and that time."""
+        a = self.sweep.adjoints.get(d.tensor)
+        if d.recurrence is None or a is None or a.source is None:
+            return None
+        time, length = d.letters[0], extent_formula(d.recurrence.length)
+        last = sympy.Integer(0) if d.recurrence.reverse else sympy.expand(length - 1)
+        found = [s for s in a.expr.atoms(Select) if s.args[1:] == (1, 0) and _is_time(s.args[0], time - last)]
+        terms = sympy.Add.make_args(a.expr)
+        before = [t for t in terms if not any(s in sympy.Mul.make_args(t) for s in found)]
+        if len(found) != 1 or not before or any(t.has(found[0]) for t in before):
+            return None
+        # Behind the last time adjoints are zero, so what is left of the others there is what reads none of them.
+        step = -1 if d.recurrence.reverse else 1
+        behind = [{e.source.start + e.places[0] - time - 1 for e in entries(t) if e.source.barred and e.source.start is not None} for t in before]
+        now = [t for t, times in zip(before, behind, strict=True) if step not in times]
+        return sympy.Add(*before), sympy.Add(*now, *(t / found[0] for t in terms if t not in before)), last
+
+    def _within(self, d: Definition, right: Show) -> Show:
+        """A right-hand side that holds at all times but the last one."""
+        assert d.recurrence is not None
+        end = "1" if d.recurrence.reverse else text(IndexSpeller(self.words)(extent_formula(d.recurrence.length)))
+        sign, tex = (">", ">") if d.recurrence.reverse else ("<", "<")
+        return atom(f"{text(right)} for t {sign} {end}", rf"{latex(right)} \;\; (t {tex} {end})")
+
+    def _named(self, source: Source, d: Definition, expr: Any, at: Any = None) -> Sides:
+        if at is not None:
+            letters = d.letters[1:]
+            expr, place = expr.xreplace({d.letters[0]: at}), d.places[0].subs(d.letters[0], at)
+            row = self.timed.row(source, sympy.expand(place + (source.start or 0)))
+            try:
+                return self.words.name(row), MatrixSpeller(self.words)(self.timed.rows(expr, None), letters)
+            except NoMatrixFormError:
+                return self.words.name(row), IndexSpeller(self.words).with_letters(letters)(expr)
         name = self.words.name(source)
         letters = d.letters
         time = letters[0] if d.recurrence is not None else None
@@ -121,6 +162,16 @@ def _time(expr: Any, letters: Sequence[Letter]) -> tuple[Letter | None, list[Let
     if len(times) > 1:
         raise NoMatrixFormError
     return (times[0] if times else None), [x for x in letters if x not in times]
+
+
+def _is_time(condition: Any, difference: Any) -> bool:
+    """Whether a condition says that a difference is zero."""
+    if not isinstance(condition, sympy.Eq):
+        return False
+    sides: Any = condition.args
+    left, right = sides
+    moved: Any = sympy.expand(left - right)
+    return moved in (sympy.expand(difference), sympy.expand(-difference))
 
 
 def formula_text(d: Definition, words: Vocabulary) -> str:

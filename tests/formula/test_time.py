@@ -230,3 +230,16 @@ def test_the_rows_of_a_carry_may_be_the_variable() -> None:
     assert d.where[0].text == "H = h[1:, :]"
     assert d.verify().ok
     assert derive(gx.sum(hs**2).named("L"), W).where[2].text == "Hₜ = tanh(zₜ), H₀ = h₀"
+
+
+@pytest.mark.parametrize(
+    ("reverse", "before", "begins"),
+    [(False, "h\u0304ₜ₊₁ ⊙ w{} for t < T", "h\u0304_T = 2 h_T"), (True, "h\u0304ₜ₋₁ ⊙ w{} for t > 1", "h\u0304₁ = 2 h₁")],
+)
+def test_the_last_state_gives_its_adjoint_a_starting_value(reverse: bool, before: str, begins: str) -> None:
+    x, w = gx.tensor("x", ("T", 3)), gx.tensor("w", (3,))
+    last, every = gx.scan(lambda h, item: ((w * h + item).named("h"),) * 2, x, gx.tensor("s", (3,)), reverse=reverse)
+    for loss, more in ((gx.sum(last**2), ""), (gx.sum(last**2) + gx.sum(every), " + 1")):
+        d = derive(loss.named("L"), w)
+        assert d.where[0].text == f"h\u0304ₜ = ∂L/∂hₜ = {before.format(more)}, {begins}{more}"
+        assert d.verify().ok
