@@ -10,9 +10,9 @@ from graphc.expr.dims import Extent
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
 from graphc.layers.phase import LayerPhase
-from graphc.ops.arithmetic import sqrt
+from graphc.ops.arithmetic import equal, sqrt, where
 from graphc.ops.axes import axis_of
-from graphc.ops.layout import reshape
+from graphc.ops.layout import expand_dims, reshape
 from graphc.ops.reduction import mean, var
 from graphc.ops.state import assign, choice
 
@@ -102,11 +102,13 @@ class BatchNormalization(Layer):
         self.moving_mean = self.add_weight((size,), self.moving_mean_initializer, trainable=False, name="moving_mean")
         self.moving_variance = self.add_weight((size,), self.moving_variance_initializer, trainable=False, name="moving_variance")
 
-    def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The normalised input; in training the moving statistics are moved on."""
+    def call(self, x: Tensor, mask: Any = None) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The normalised input; in training the moving statistics are moved on. What a mask leaves out is not in the statistics."""
         axis = axis_of(x, self.axis)
         others = tuple(a for a in range(x.ndim) if a != axis)
         average, variance = mean(x, others), var(x, others)
+        if isinstance(mask, Tensor) and axis >= mask.ndim:
+            average, variance = _masked_statistics(x, others, mask)
         updates = [
             assign(moving, self.momentum * moving + (1 - self.momentum) * now)
             for moving, now in ((self.moving_mean, average), (self.moving_variance, variance))
@@ -128,3 +130,12 @@ class BatchNormalization(Layer):
         y = (x - placed(average)) / placed(sqrt(variance + self.epsilon))
         y = y if self.gamma is None else y * placed(self.gamma)
         return y if self.beta is None else y + placed(self.beta)
+
+
+def _masked_statistics(x: Tensor, axes: tuple[int, ...], mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance along axes, over the entries that a mask lets through."""
+    seen = expand_dims(where(mask, 1.0, 0.0), tuple(range(mask.ndim, x.ndim)))
+    share = mean(seen)
+    seen = seen / where(equal(share, 0.0), 1.0, share)
+    centred = x - mean(x * seen, axes, keepdims=True)
+    return mean(x * seen, axes), mean(centred**2 * seen, axes)

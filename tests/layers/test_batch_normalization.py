@@ -214,6 +214,18 @@ def test_channels_that_are_no_number_are_refused() -> None:
         K.BatchNormalization(gamma_initializer="onez")
 
 
+def test_what_a_mask_leaves_out_is_not_in_the_statistics() -> None:
+    ids = K.Input((5,), dtype="int")
+    table, layer = K.Embedding(9, 3, mask_zero=True), layer_of(3)
+    y = layer(table(ids))
+    given = np.array([[1, 2, 3, 0, 0], [4, 0, 5, 6, 7]])
+    rows = table.embeddings.value[given[given != 0]]
+    gamma, beta = layer.get_weights()[:2]
+    wanted, after = (rows - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-3) * gamma + beta, moved(layer, rows)
+    np.testing.assert_allclose(gx.compile(y, dtype="float64")(given)[given != 0], wanted, rtol=1e-9)
+    np.testing.assert_allclose(layer.get_weights()[2:], after, rtol=1e-9)
+
+
 # In models -------------------------------------------------------------------------------------------------------------
 
 X = RNG.normal(2.0, 3.0, size=(64, 4))
