@@ -218,6 +218,7 @@ class MatrixSpeller:
 
     def _sum(self, expr: Any, free: tuple[Any, ...]) -> Show:
         terms: list[Show] = []
+        square = any(isinstance(f, Select) and self._diagonal(f, free) for t in expr.args for f in sympy.Mul.make_args(t))
         shared, rest = expr.primitive()
         if shared != ONE and plain_terms(rest):
             return scale([number(shared)], self._sum(rest, free))
@@ -227,7 +228,8 @@ class MatrixSpeller:
                 terms.append(scale([number(same)], self._sum(sympy.Add(*(x / same for x in t)), free)))
                 continue
             minus, positive = signed(t)
-            shown = self._term(positive, free)
+            # Beside I and diag(p), which are matrices and no arrays of NumPy's, nothing is broadcast in silence: I − 𝟏 pᵀ.
+            shown = self._filled(positive, free) if square else self._term(positive, free)
             terms.append(negative(shown) if minus else shown)
         return add(collected(terms))
 

@@ -130,3 +130,18 @@ def test_the_identity_is_written_as_itself() -> None:
     x = gx.tensor("X", ("n", "n"))
     squared = gx.derive((gx.trace(x) ** 2).named("L"), x)
     assert [s.text for s in squared.steps] == ["L = tr(X)²", "∂L/∂X = 2 tr(X) I"]
+
+
+@pytest.mark.parametrize(
+    ("declare", "text"),
+    [
+        (gx.softmax, "diag(p) (I − 𝟏 pᵀ)"),
+        (gx.log_softmax, "I − p 𝟏ᵀ"),
+        (lambda m: m - gx.mean(m), "I − (1/d) 𝟏 𝟏ᵀ"),
+    ],
+)
+def test_beside_the_identity_a_vector_or_a_number_becomes_a_matrix(declare: Callable[[gx.Tensor], gx.Tensor], text: str) -> None:
+    m = gx.tensor("m", ("d",))
+    d = gx.derive(declare(m).named("p" if declare is gx.softmax else "y"), m)
+    assert d.text.partition(" = ")[2] == text
+    assert d.verify().ok
