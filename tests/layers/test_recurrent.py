@@ -243,6 +243,47 @@ def test_what_a_mask_leaves_out_does_not_count_in_losses_and_metrics(tmp_path: P
     assert model.evaluate(np.zeros((2, T), int), labels[:2], verbose=0)[0] == 0
 
 
+class Halved(K.Layer):
+    """A layer of one's own that lets a mask pass."""
+
+    supports_masking = True
+
+    def call(self, x: Any) -> Any:
+        return x / 2
+
+
+class Counted(K.Layer):
+    """A layer of one's own that is given the mask."""
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        return gx.sum(gx.where(mask, 1.0, 0.0), axis=1, keepdims=True)
+
+
+def test_masks_and_layers_of_ones_own() -> None:
+    ids = K.Input((T,), dtype="int")
+    y = Counted()(Halved()(K.Embedding(6, D, mask_zero=True)(ids)))
+    np.testing.assert_array_equal(gx.evaluate(y, {ids: np.array([[1, 2, 0, 0, 0], [1, 0, 1, 1, 1]])}), [[2.0], [4.0]])
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_one_sequence_to_another(name: str, tmp_path: Path) -> None:
+    """What the encoder's last states are, the decoder starts from; both lengths vary."""
+    source, target = K.Input((None,), dtype="int", name="source"), K.Input((None,), dtype="int", name="target")
+    table = K.Embedding(7, 4, mask_zero=True)
+    _, *states = MAKERS[name](H, return_state=True, name="encoder")(table(source))
+    h = MAKERS[name](H, return_sequences=True, name="decoder")(table(target), initial_state=states)
+    model = gx.Model([source, target], K.Dense(7, activation="softmax")(h))
+    model.compile(gx.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
+    given = RNG.integers(1, 7, (16, 6))
+    shifted = np.concatenate([np.ones((16, 1), int), given[:, :3]], 1)
+    losses = model.fit([given, shifted], given[:, :4], epochs=20, verbose=0, seed=0).history["loss"]
+    assert losses[-1] < 0.8 * losses[0]
+    model.save(tmp_path / "m")
+    np.testing.assert_array_equal(
+        gx.load_model(tmp_path / "m").predict([given[:, :5], shifted[:, :2]]), model.predict([given[:, :5], shifted[:, :2]])
+    )
+
+
 def test_a_length_that_nobody_names() -> None:
     model = gx.Sequential([K.Input((None, D)), K.LSTM(H), K.Dense(1)])
     assert [model.predict(np.ones((2, length, D))).shape for length in (3, 7)] == [(2, 1)] * 2
