@@ -101,7 +101,7 @@ def test_a_sure_discriminator_still_teaches() -> None:
     lesson.begin()
     bias = next(p for p in lesson.parameters if p.name == "db2")
     bias.value = 200.0
-    slopes = gx.compile(gx.grad(lesson.losses[0], [bias]))(*lesson.data.values())
+    slopes = gx.compile(gx.grad(lesson.losses[0], [bias]))(**{t.name: a for t, a in lesson.data.items()})
     assert np.isclose(float(slopes[0]), 1.0, atol=1e-3)
 
 
