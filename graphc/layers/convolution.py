@@ -9,7 +9,7 @@ from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
 from graphc.ops import nn
-from graphc.ops.arithmetic import where
+from graphc.ops.arithmetic import equal, where
 from graphc.ops.layout import expand_dims
 from graphc.ops.reduction import max as max_
 from graphc.ops.reduction import mean, sum
@@ -210,14 +210,15 @@ class _Global(Layer):
 
 
 class GlobalAveragePooling1D(_Global):
-    """The mean of a whole sequence, channel by channel; what a mask leaves out does not count."""
+    """The mean of a whole sequence, channel by channel; what a mask leaves out does not count, and of nothing it is 0."""
 
     def call(self, x: Tensor, mask: Any = None) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The means; ``mask`` holds truth values (batch, time)."""
         if mask is None:
             return mean(x, 1, self.keepdims)
         seen = where(mask, 1.0, 0.0)[:, :, None]
-        return sum(x * seen, 1, self.keepdims) / sum(seen, 1, self.keepdims)
+        count = sum(seen, 1, self.keepdims)
+        return sum(x * seen, 1, self.keepdims) / where(equal(count, 0.0), 1.0, count)
 
 
 class GlobalAveragePooling2D(_Global):

@@ -76,7 +76,8 @@ class Recurrent(Layer):
         """Make ``kernel``, ``recurrent_kernel`` and ``bias``, each with all gates side by side."""
         shape: tuple[Extent, ...] = input_shape[0] if isinstance(input_shape, list) else input_shape
         if len(shape) != 3 or not isinstance(shape[-1], int):
-            raise ShapeError(f"{self.name} takes sequences (batch, time, features), the features a number, not {shape}: gx.expand_dims adds an axis")
+            hint = "a recurrent layer before it gives them with return_sequences=True"
+            raise ShapeError(f"{self.name} takes sequences (batch, time, features), the features a number, not {shape}: {hint}")
         wide = self.gates * self.units
         self.kernel = self.add_weight((shape[-1], wide), self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel")
         recurrent = self.recurrent_initializer

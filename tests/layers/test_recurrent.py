@@ -165,9 +165,9 @@ def test_masked_means_and_sums_of_masked_tensors() -> None:
     ids, more = K.Input((T,), dtype="int", name="ids"), K.Input((T,), dtype="int", name="more")
     a, b = (K.Embedding(6, D, mask_zero=True, name=n) for n in ("a", "b"))
     y = K.GlobalAveragePooling1D()(K.Add()([a(ids), b(more)]))
-    left, right = np.array([[1, 2, 3, 4, 0]]), np.array([[0, 2, 3, 4, 5]])
-    wanted = (a.embeddings.value[[2, 3, 4]] + b.embeddings.value[[2, 3, 4]]).mean(0)
-    np.testing.assert_allclose(gx.evaluate(y, {ids: left, more: right})[0], wanted, rtol=1e-9)
+    left, right = np.array([[1, 2, 3, 4, 0], [0] * 5]), np.array([[0, 2, 3, 4, 5]] * 2)
+    wanted = np.stack([(a.embeddings.value[[2, 3, 4]] + b.embeddings.value[[2, 3, 4]]).mean(0), np.zeros(D)])
+    np.testing.assert_allclose(gx.evaluate(y, {ids: left, more: right}), wanted, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", MAKERS)
