@@ -16,9 +16,10 @@ from numba.core.datamodel import models
 from numba.core.extending import intrinsic, lower_builtin, register_model
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
-__all__ = ["Pointer", "bools", "floats32", "floats64", "integer", "integers"]
+__all__ = ["TABLES", "Pointer", "bools", "floats32", "floats64", "integer", "integers", "note_scope"]
 
 _BUFFERS = 24  # how many buffers are told apart
+TABLES = 1 << 30  # in place of a buffer: constants that belong to the code
 _typed: Any = infer_global
 
 
@@ -36,14 +37,14 @@ class _PointerModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, ir.IntType(8).as_pointer())
 
 
-def _scope(builder: Any, instruction: Any, slot: int) -> Any:
-    """Note on a load or a store which buffer it touches, and that it touches no other."""
-    if slot < _BUFFERS:
+def note_scope(builder: Any, instruction: Any, slot: int) -> Any:
+    """Note on a load or a store which buffer it touches, or that it reads a table of constants, and that it touches no other."""
+    if slot < _BUFFERS or slot == TABLES:
         module = builder.module
         domain = module.add_metadata(["graphc"])
-        scopes = [module.add_metadata([f"buffer {k}", domain]) for k in range(_BUFFERS)]
-        instruction.set_metadata("alias.scope", module.add_metadata([scopes[slot]]))
-        instruction.set_metadata("noalias", module.add_metadata([s for k, s in enumerate(scopes) if k != slot]))
+        scopes = [module.add_metadata([f"buffer {k}", domain]) for k in (*range(_BUFFERS), TABLES)]
+        instruction.set_metadata("alias.scope", module.add_metadata([scopes[min(slot, _BUFFERS)]]))
+        instruction.set_metadata("noalias", module.add_metadata([s for k, s in enumerate(scopes) if k != min(slot, _BUFFERS)]))
     return instruction
 
 
@@ -79,7 +80,7 @@ class _SetItem(AbstractTemplate):
 def _get(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     pointer = sig.args[0]
     loaded = builder.load(entry(builder, pointer.dtype, args[0], args[1]), typ=_storage(pointer.dtype))
-    _scope(builder, loaded, pointer.slot)
+    note_scope(builder, loaded, pointer.slot)
     return builder.zext(loaded, ir.IntType(64)) if pointer.dtype == types.boolean else loaded
 
 
@@ -87,7 +88,7 @@ def _get(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 def _set(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     pointer = sig.args[0]
     value = builder.zext(args[2], ir.IntType(8)) if pointer.dtype == types.boolean else args[2]
-    _scope(builder, builder.store(value, entry(builder, pointer.dtype, args[0], args[1])), pointer.slot)
+    note_scope(builder, builder.store(value, entry(builder, pointer.dtype, args[0], args[1])), pointer.slot)
     return context.get_dummy_value()
 
 

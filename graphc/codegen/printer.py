@@ -14,10 +14,15 @@ _INFIX = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=",
     "greater": ">", "greater_equal": ">=", "and": "&", "or": "|",
 }  # fmt: skip
-_OWN = ("exp", "expm1", "floor", "isfinite", "log", "log1p", "maximum", "minimum", "select", "sigmoid", "sign", "softplus", "tanh")
-_LIBRARY = {
-    "sin": "math.sin", "cos": "math.cos", "tan": "math.tan", "sinh": "math.sinh", "cosh": "math.cosh", "arctan": "math.atan",
-    "erf": "math.erf", "sqrt": "math.sqrt", "absolute": "abs", "power": "math.pow",
+_OWN = (
+    "arctan", "cos", "cosh", "erf", "exp", "expm1", "floor", "isfinite", "log", "log1p", "maximum", "minimum", "power", "select", "sigmoid",
+    "sign", "sin", "sinh", "softplus", "tan", "tanh",
+)  # fmt: skip
+_LIBRARY = {"sqrt": "math.sqrt", "absolute": "abs"}
+# With math="libm" the functions of the C library take the place of our own.
+_ALL_LIBRARY = {
+    **_LIBRARY, **{name: f"math.{name}" for name in ("cos", "cosh", "erf", "exp", "expm1", "log", "log1p", "sin", "sinh", "tan", "tanh")},
+    "arctan": "math.atan", "power": "math.pow", "sigmoid": "library_sigmoid", "softplus": "library_softplus",
 }  # fmt: skip
 _IDENTITY = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
 _WHOLE = {"sum": 0, "prod": 1, "max": -(2**63), "min": 2**63 - 1}
@@ -25,19 +30,20 @@ _RUNNING = {"sum": "total", "prod": "product", "max": "greatest", "min": "least"
 _COMBINE = {"sum": "{0} + {1}", "prod": "{0} * {1}", "max": "maximum({0}, {1})", "min": "minimum({0}, {1})"}
 
 
-def kernel_source(kernel: ir.Kernel, floats: str) -> str:
+def kernel_source(kernel: ir.Kernel, floats: str, math: str = "vector") -> str:
     """A module with one compiled function of a row of addresses and whole numbers; its name holds :data:`PLACEHOLDER`.
 
     Args:
         kernel: what to print.
         floats: ``"float32"`` or ``"float64"``.
+        math: whose exp, sin and their like: ``"vector"`` for our own, ``"libm"`` for the C library's.
     """
-    return _Printer(kernel, floats).module()
+    return _Printer(kernel, floats, _ALL_LIBRARY if math == "libm" else _LIBRARY).module()
 
 
 class _Printer:
-    def __init__(self, kernel: ir.Kernel, floats: str) -> None:
-        self.kernel, self.floats = kernel, floats
+    def __init__(self, kernel: ir.Kernel, floats: str, library: dict[str, str]) -> None:
+        self.kernel, self.floats, self.library = kernel, floats, library
         self.real = "float32" if floats == "float32" else "float64"
         self.constants: list[str] = []
         self.lines: list[str] = []
@@ -164,7 +170,7 @@ class _Printer:
         arguments = [f"v{a}" for a in s.arguments]
         if s.function in _INFIX:
             return f"{arguments[0]} {_INFIX[s.function]} {arguments[1]}"
-        if s.function in _OWN:
+        if s.function in _OWN and s.function not in self.library:
             return f"{s.function}({', '.join(arguments)})"
         if s.function == "negative":
             return f"-{arguments[0]}"
@@ -176,7 +182,7 @@ class _Printer:
             return f"np.int64({arguments[0]})"
         if s.function == "to_bool":
             return f"{arguments[0]} != 0"
-        text = f"{_LIBRARY[s.function]}({', '.join(arguments)})"
+        text = f"{self.library[s.function]}({', '.join(arguments)})"
         return f"np.{self.real}({text})" if s.kind == "float" else text
 
     def contract(self, s: ir.Contract, depth: int) -> None:

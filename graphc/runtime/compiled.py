@@ -29,8 +29,9 @@ _KEPT = 16  # layouts of memory that a program keeps, one for each set of sizes
 
 
 def compile(
-    outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor | str] | Tensor | str | None = None, target: str = "cpu", dtype: Any = "float32"
-) -> Compiled:
+    outputs: Tensor | Sequence[Tensor], inputs: Sequence[Tensor | str] | Tensor | str | None = None, target: str = "cpu",
+    dtype: Any = "float32", math: str = "vector",
+) -> Compiled:  # fmt: skip
     """A function that computes the outputs by compiled kernels.
 
     Args:
@@ -40,6 +41,8 @@ def compile(
             tensors declared by ``gx.tensor`` and ``gx.scalar``, in the order of their first use.
         target: ``"cpu"``, ``"numpy"`` or ``"cuda"``.
         dtype: ``"float32"`` or ``"float64"``, or NumPy's types of these names.
+        math: whose exp, sin and their like kernels for the CPU use: ``"vector"`` for our own, which compute several entries
+            at once, or ``"libm"`` for the C library's, one entry at a time.
 
     Raises:
         DeclarationError: where ``inputs`` has anything else, or a tensor twice.
@@ -56,12 +59,14 @@ def compile(
     dtype = float_name(dtype)
     if dtype not in ("float32", "float64"):
         raise CompileError(f"dtype={dtype!r}: compiled programs compute in float32 or float64")
+    if math not in ("vector", "libm"):
+        raise CompileError(f'math={math!r}: use "vector" for functions that compute several entries at once, or "libm" for the C library\'s')
     check_target(target)
     if target == "numpy":
         from graphc.runtime.numpy_target import NumpyCompiled
 
         return NumpyCompiled(outputs, inputs, dtype)
-    return Compiled(outputs, inputs, dtype)
+    return Compiled(outputs, inputs, dtype, math)
 
 
 def check_target(target: str) -> None:
@@ -85,11 +90,11 @@ class Compiled:
         threads: how many threads it runs on.
     """
 
-    def __init__(self, outputs: Tensor | Sequence[Tensor], inputs: Any, dtype: str) -> None:
+    def __init__(self, outputs: Tensor | Sequence[Tensor], inputs: Any, dtype: str, math: str = "vector") -> None:
         self._many = isinstance(outputs, list | tuple)
         wanted = [operand(t) for t in (outputs if isinstance(outputs, list | tuple) else [outputs])]
         self.threads = thread_count()
-        self.dtype = dtype
+        self.dtype, self.math = dtype, math
         self.floats = np.dtype(dtype)
         self.step = 0
         self.pace: dict[int, int] = {}  # batch size -> batches in about 50 ms
@@ -129,7 +134,7 @@ class Compiled:
                 self._bodies[id(call.loop)] = self._compile(call.loop.body)
                 addresses.append(executor_address(REPEAT))
             else:
-                source = kernel_source(call.kernel, self.dtype)
+                source = kernel_source(call.kernel, self.dtype, self.math)
                 addresses.append(kernel_address(source, PLACEHOLDER))
                 if not self._product and "multiply(control" in source:
                     self._product = executor_address(PRODUCT[self.dtype])
@@ -283,9 +288,9 @@ class Compiled:
     @property
     def source(self) -> str:
         """The generated code: each kernel under the formulas that it computes."""
-        return program_source(self.program, self.dtype)
+        return program_source(self.program, self.dtype, self.math)
 
     def explain(self) -> str:
         """Which stages became which kernels, with their formulas, and the sizes of the last call."""
         bound = next(reversed(self._bound.values()))[0] if self._bound else None
-        return explanation(self.program, self.dtype, bound)
+        return explanation(self.program, self.dtype, self.math, bound)

@@ -75,16 +75,16 @@ def _calls(program: Program) -> list[Call]:
     return found
 
 
-def _sources(program: Program, dtype: str) -> list[str]:
+def _sources(program: Program, dtype: str, math: str) -> list[str]:
     from graphc.codegen.executor import REPEAT
     from graphc.codegen.printer import kernel_source
 
-    return [REPEAT if c.loop is not None else kernel_source(c.kernel, dtype) for c in _calls(program)]
+    return [REPEAT if c.loop is not None else kernel_source(c.kernel, dtype, math) for c in _calls(program)]
 
 
-def program_source(program: Program, dtype: str) -> str:
+def program_source(program: Program, dtype: str, math: str) -> str:
     """Each kernel's source once, under every formula that it computes."""
-    sources = _sources(program, dtype)
+    sources = _sources(program, dtype, math)
     groups: dict[str, list[str]] = {}
     for lines, source in zip(_formulas(program), sources, strict=True):
         groups.setdefault(source, []).extend(lines)
@@ -96,9 +96,9 @@ def program_source(program: Program, dtype: str) -> str:
     return "\n\n".join([head, *parts])
 
 
-def explanation(program: Program, dtype: str, bound: Any) -> str:
+def explanation(program: Program, dtype: str, math: str, bound: Any) -> str:
     """One paragraph a kernel: what it is, its formulas and, where sizes are known, its operations and bytes."""
-    sources, calls = _sources(program, dtype), _calls(program)
+    sources, calls = _sources(program, dtype, math), _calls(program)
     numbers = {s: k for k, s in enumerate(dict.fromkeys(sources), 1)}
     lines = [f"{len(calls)} kernel calls of {len(numbers)} kernels"]
     for call, source, formulas in zip(calls, sources, _formulas(program), strict=True):

@@ -49,7 +49,7 @@ def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(cache, "_loaded", {})
     x = gx.tensor("x", (3,))
-    np.testing.assert_allclose(gx.compile(gx.cos(x) - 0.375)(np.zeros(3)), np.full(3, 0.625))
+    np.testing.assert_allclose(gx.compile(gx.cos(x) - 0.375, math="libm")(np.zeros(3)), np.full(3, 0.625))
     return next(p for p in sorted((tmp_path / "kernels").glob("*.machine")) if b"cosf" in p.read_bytes())
 
 

@@ -1,0 +1,157 @@
+"""Arithmetic on floats of one precision through an LLVM builder, for scalar functions written without branches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from graphc.codegen.pointers import TABLES, note_scope
+
+__all__ = ["Floats"]
+
+# A flag that says nothing about sums and products. Without any flag an instruction would get those of the kernel around it,
+# and the rounding errors that are computed on purpose would be fused away.
+_EXACT = ("arcp",)
+_FUSED = ("contract",)
+
+
+class Floats:
+    """Operations that a product may be fused into; those called exact are rounded one by one."""
+
+    def __init__(self, builder: Any, kind: Any) -> None:
+        self.b, self.kind = builder, kind
+        self.double = isinstance(kind, ir.DoubleType)
+        self.word = ir.IntType(64 if self.double else 32)
+        self.mantissa, self.bias = (52, 1023) if self.double else (23, 127)
+
+    def wide(self) -> Floats:
+        """The same in double precision."""
+        return Floats(self.b, ir.DoubleType())
+
+    def c(self, value: float) -> Any:
+        """A constant."""
+        return ir.Constant(self.kind, value)
+
+    def n(self, value: int) -> Any:
+        """A constant word."""
+        return ir.Constant(self.word, value)
+
+    def add(self, x: Any, y: Any) -> Any:
+        """X + y"""
+        return self.b.fadd(x, y, flags=_FUSED)
+
+    def sub(self, x: Any, y: Any) -> Any:
+        """X - y"""
+        return self.b.fsub(x, y, flags=_FUSED)
+
+    def mul(self, x: Any, y: Any) -> Any:
+        """X * y"""
+        return self.b.fmul(x, y, flags=_FUSED)
+
+    def div(self, x: Any, y: Any) -> Any:
+        """X / y"""
+        return self.b.fdiv(x, y, flags=_FUSED)
+
+    def negative(self, x: Any) -> Any:
+        """-x, of 0 also."""
+        return self.b.fneg(x, flags=_FUSED)
+
+    def less(self, x: Any, y: Any) -> Any:
+        """X < y; false for NaN."""
+        return self.b.fcmp_ordered("<", x, y, flags=_FUSED)
+
+    def equal(self, x: Any, y: Any) -> Any:
+        """X == y; false for NaN."""
+        return self.b.fcmp_ordered("==", x, y, flags=_FUSED)
+
+    def nan(self, x: Any) -> Any:
+        """Whether x is NaN."""
+        return self.b.fcmp_unordered("uno", x, x, flags=_FUSED)
+
+    def finite(self, x: Any) -> Any:
+        """Whether x is neither infinite nor NaN."""
+        return self.less(self.abs(x), self.c(float("inf")))
+
+    def pick(self, condition: Any, x: Any, y: Any) -> Any:
+        """One of two values."""
+        return self.b.select(condition, x, y)
+
+    def call(self, name: str, *args: Any) -> Any:
+        """An LLVM intrinsic function."""
+        function = self.b.module.declare_intrinsic(name, [self.kind], ir.FunctionType(self.kind, [self.kind] * len(args)))
+        return self.b.call(function, args)
+
+    def abs(self, x: Any) -> Any:
+        """The absolute value."""
+        return self.call("llvm.fabs", x)
+
+    def signed(self, x: Any, sign: Any) -> Any:
+        """The absolute value of x with the sign of another."""
+        return self.call("llvm.copysign", x, sign)
+
+    def nearest(self, x: Any) -> Any:
+        """The nearest whole number."""
+        return self.call("llvm.rint", x)
+
+    def integer(self, whole: Any) -> Any:
+        """A whole number as a word; NaN is 0."""
+        return self.b.fptosi(self.pick(self.nan(whole), self.c(0.0), whole), self.word)
+
+    def polynomial(self, x: Any, coefficients: Sequence[float]) -> Any:
+        """Horner's scheme, the constant first."""
+        result = self.c(coefficients[-1])
+        for coefficient in reversed(coefficients[:-1]):
+            result = self.add(self.mul(result, x), self.c(coefficient))
+        return result
+
+    def power_of_two(self, n: Any) -> Any:
+        """2**n for a whole word in the range of normal exponents."""
+        shifted = self.b.shl(self.b.add(n, self.n(self.bias)), self.n(self.mantissa))
+        return self.b.bitcast(shifted, self.kind)
+
+    # Sums and products with their rounding errors ----------------------------------------------------------------------
+
+    def exact_add(self, x: Any, y: Any) -> Any:
+        """X + y, rounded."""
+        return self.b.fadd(x, y, flags=_EXACT)
+
+    def exact_sub(self, x: Any, y: Any) -> Any:
+        """X - y, rounded."""
+        return self.b.fsub(x, y, flags=_EXACT)
+
+    def two_sum(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """X + y and its rounding error (Knuth)."""
+        s = self.exact_add(x, y)
+        other = self.exact_sub(s, x)
+        return s, self.exact_add(self.exact_sub(x, self.exact_sub(s, other)), self.exact_sub(y, other))
+
+    def quick_sum(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """X + y and its rounding error, where x is the larger (Dekker)."""
+        s = self.exact_add(x, y)
+        return s, self.exact_sub(y, self.exact_sub(s, x))
+
+    def two_product(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """X * y and its rounding error."""
+        p = self.b.fmul(x, y, flags=_EXACT)
+        return p, self.call("llvm.fma", x, y, self.b.fneg(p, flags=_EXACT))
+
+    # Tables ------------------------------------------------------------------------------------------------------------
+
+    def table(self, name: str, numbers: Sequence[float]) -> Any:
+        """Numbers kept with the kernel's code, once under each name."""
+        module = self.b.module
+        if name not in module.globals:
+            kind = ir.ArrayType(self.kind, len(numbers))
+            made: Any = ir.GlobalVariable(module, kind, name)
+            made.linkage, made.global_constant, made.initializer = "internal", True, ir.Constant(kind, list(numbers))
+        return module.globals[name]
+
+    def entry(self, table: Any, index: Any) -> Any:
+        """A number of a table."""
+        zero = ir.Constant(ir.IntType(64), 0)
+        place = self.b.gep(table, [zero, index], inbounds=True, source_etype=table.value_type)
+        loaded = self.b.load(place, typ=self.kind)
+        loaded.set_metadata("invariant.load", self.b.module.add_metadata([]))
+        return note_scope(self.b, loaded, TABLES)
