@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -153,11 +153,12 @@ def write_locals(outline: Outline, reading: Reading, drawn: Drawn, found: dict[T
     """Local derivatives on the edges of a graph whose tensors are all scalars."""
     if any(t.ndim for t in reading.items):
         return
+    forms: dict[Hashable, Any] = {}
     for (source, user), arrow in drawn.arrows.items():
         if source.dtype != "float" or reading.items[source].kind == "constant":
             continue
         item = reading.items[user]
-        local = local_derivative(reading, item, source, found)
+        local = local_derivative(reading, item, source, found, forms)
         if local is not None:
             arrow.labels = [local]
             arrow.title += f"; {local.plain}"

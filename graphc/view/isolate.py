@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from graphc.expr.graph import replace_inputs, substitute, topological, training
 from graphc.expr.operation import Leaf
+from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor, make
 
-__all__ = ["isolated"]
+__all__ = ["form_of", "isolated"]
+
+
+def form_of(step: Tensor, arguments: Iterable[Tensor]) -> Hashable:
+    """What one stage over its arguments is, whatever they are called: steps of one form have one derivative; ``None`` for more than a stage."""
+    order = {t: k for k, t in enumerate(dict.fromkeys(arguments))}
+    if not isinstance(step.op, Stage) or any(t not in order for t in step.inputs):
+        return None
+    return step.op, step.output, tuple(order[t] for t in step.inputs), tuple((t.shape, t.dtype) for t in order)
 
 
 def isolated(step: Tensor, arguments: Iterable[Tensor]) -> tuple[Tensor, dict[Tensor, Tensor]]:

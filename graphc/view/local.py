@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import sympy
@@ -12,7 +13,7 @@ from graphc.expr.scalar import derivative
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.reference.scalars import body_value
-from graphc.view.isolate import isolated
+from graphc.view.isolate import form_of, isolated
 from graphc.view.names import Text, filled, name_text
 from graphc.view.reading import Item, Reading
 from graphc.view.stage_latex import body_latex
@@ -56,21 +57,33 @@ def _symbols(item: Item) -> dict[Tensor, Any]:
     return {t: read_symbol(1000 + k) for k, t in enumerate(dict.fromkeys(item.inputs))}
 
 
-def local_formula(item: Item, source: Tensor) -> tuple[Any, dict[Tensor, Any]] | None:
-    """The derivative of an item by one of its arguments, and the symbols of the arguments in it."""
+def local_formula(item: Item, source: Tensor, forms: dict[Hashable, Any] | None = None) -> tuple[Any, dict[Tensor, Any]] | None:
+    """The derivative of an item by one of its arguments, and the symbols of the arguments in it; ``forms`` keeps those of one form."""
     symbols = _symbols(item)
+    form = form_of(item.tensor, item.inputs) if forms is not None else None
+    key = (form, symbols[source])
+    if forms is None or form is None:
+        found = _slope(item, symbols, source)
+    else:
+        found = forms[key] if key in forms else forms.setdefault(key, _slope(item, symbols, source))
+    return None if found is None else (found, symbols)
+
+
+def _slope(item: Item, symbols: dict[Tensor, Any], source: Tensor) -> Any:
     formula = _composed(item, symbols)
     if formula is None:
         return None
     try:
-        return derivative(formula, symbols[source]), symbols
+        return derivative(formula, symbols[source])
     except DerivationError:  # what has no closed form has no label, and the picture stands without it
         return None
 
 
-def local_derivative(reading: Reading, item: Item, source: Tensor, found: dict[Tensor, Any] | None) -> Text | None:
+def local_derivative(
+    reading: Reading, item: Item, source: Tensor, found: dict[Tensor, Any] | None, forms: dict[Hashable, Any] | None = None
+) -> Text | None:
     """``∂e/∂c = d = 2``: symbol, formula and, where values are known, the number."""
-    made = local_formula(item, source)
+    made = local_formula(item, source, forms)
     if made is None:
         return None
     formula, symbols = made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, cast
@@ -19,7 +19,7 @@ from graphc.view.annotate import checked_feeds, value_texts, values, write_local
 from graphc.view.compose import compose
 from graphc.view.condense import condensed
 from graphc.view.draw import targets_of
-from graphc.view.isolate import isolated
+from graphc.view.isolate import form_of, isolated
 from graphc.view.names import Text
 from graphc.view.op_view import Drawn, op_outline
 from graphc.view.outline import Note, Outline
@@ -37,6 +37,7 @@ DRAWN = 6
 LONGEST = 9  # factors of a product that are written out
 Route = tuple[Tensor, object]  # a tensor, and the route that leads to it
 Local = tuple[Tensor, dict[Tensor, Tensor], Tensor]
+Forms = dict[Hashable, tuple[Tensor, list[Tensor], Tensor]]  # what steps of one form share
 _COLOURS = ("positive", "gradient", "value", "state-line", "random-line", "muted")
 
 
@@ -135,7 +136,8 @@ def paths(y: Any, x: Tensor, at: Any = None, style: str = "default", *, unroll: 
     found = None if feeds is None else values(reading, feeds)
     listed = _listed(reading, target, source, routes)
     locals_: dict[tuple[Tensor, Tensor], Local] = {}
-    products = [_product(reading, route, locals_) for route in listed]
+    forms: Forms = {}
+    products = [_product(reading, route, locals_, forms) for route in listed]
     total: Any = grad(target, source)
     if feeds is not None:
         *numbers, total = evaluate([*products, total], feeds)
@@ -211,22 +213,28 @@ def _tensors(route: Route) -> tuple[Tensor, ...]:
     return tuple(reversed(found))
 
 
-def _product(reading: Reading, route: tuple[Tensor, ...], known: dict[tuple[Tensor, Tensor], Local]) -> Tensor:
+def _product(reading: Reading, route: tuple[Tensor, ...], known: dict[tuple[Tensor, Tensor], Local], forms: Forms) -> Tensor:
     """The adjoint of the path's start along this path alone, as an expression."""
     adjoint = constant(1.0)
     for source, step in zip(route[-2::-1], route[:0:-1], strict=True):
         if (source, step) not in known:
-            known[source, step] = _local(reading, source, step)
+            known[source, step] = _local(reading, source, step, forms)
         local, given, cotangent = known[source, step]
         [adjoint] = substitute([local], {**given, cotangent: adjoint})
     return adjoint
 
 
-def _local(reading: Reading, source: Tensor, step: Tensor) -> Local:
+def _local(reading: Reading, source: Tensor, step: Tensor, forms: Forms) -> Local:
     """The step's vector-Jacobian product by one argument, the others held fixed; what its leaves stand for; its cotangent."""
-    copy, fresh = isolated(step, reading.items[step].inputs)
-    cotangent = make(Leaf("input"), (), step.shape, "float", name="cotangent")
-    return vjp(copy, fresh[source], cotangent, unconnected="zero"), {f: t for t, f in fresh.items()}, cotangent
+    arguments = list(dict.fromkeys(reading.items[step].inputs))
+    form = form_of(step, arguments)
+    key = (form, arguments.index(source))
+    if form is None or key not in forms:
+        copy, fresh = isolated(step, arguments)
+        cotangent = make(Leaf("input"), (), step.shape, "float", name="cotangent")
+        forms[key] = vjp(copy, fresh[source], cotangent, unconnected="zero"), [fresh[t] for t in arguments], cotangent
+    local, leaves, cotangent = forms[key]
+    return local, dict(zip(leaves, arguments, strict=True)), cotangent
 
 
 def _chain(names: dict[Tensor, Text], route: tuple[Tensor, ...]) -> str:

@@ -213,3 +213,16 @@ def test_masked_attention_and_grouped_padded_convolution_have_formulas() -> None
         text = backward_of(gx.sum(result**2).named("L"))
         assert r"\right)^{\!\top}" not in text
         assert "isfinite" not in text
+
+
+def test_steps_of_one_form_keep_their_own_arguments() -> None:
+    """The local derivatives are made once for a form, and hold for the operands of each step by their places."""
+    x, a, b, c = gx.scalars("x a b c")
+    y = (x / a).named("u") * (b / x).named("v") - gx.tanh(x / c) * gx.tanh(c / x)
+    given = {x: 1.5, a: 2.0, b: 0.7, c: -1.2}
+    found = gx.paths(y, x, at=given)
+    assert len(found) == 4
+    assert abs(sum(float(p.product) for p in found) - float(gx.evaluate(gx.grad(y, x), given))) < 1e-12
+    first, second = (next(float(p.product) for p in found if name in p.names) for name in "uv")
+    assert abs(first - 0.7 / 1.5 / 2.0) < 1e-12
+    assert abs(second + 1.5 / 2.0 * 0.7 / 1.5**2) < 1e-12
