@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from graphc.errors import DeclarationError, ShapeError
+from graphc.errors import ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.dims import Extent
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor
 from graphc.ops.layout import reshape
-from graphc.ops.windows import numbers, windows
+from graphc.ops.windows import numbers, sides, windows
 
 __all__ = ["conv1d", "conv2d", "conv2d_transpose"]
 
@@ -99,14 +100,16 @@ def _each(k: Tensor, groups: int, what: str) -> Extent:
     return outs // groups
 
 
-def conv2d_transpose(x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid") -> Tensor:
-    r"""``Y[n, s p + u - crop, s q + v - crop, o] += X[n, p, q, c] K[u, v, o, c]``: the adjoint of a strided convolution.
+def conv2d_transpose(x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: int = 1) -> Tensor:
+    r"""``Y[n, s p + d u - crop, s q + d v - crop, o] += X[n, p, q, c] K[u, v, o, c]``: the adjoint of a strided convolution.
 
     Args:
         x: of shape (n, height, width, in).
-        kernel: of shape (height, width, out, in).
-        strides: whole numbers, or one an axis.
-        padding: ``"valid"`` keeps all, ``"same"`` crops to ``height * stride``.
+        kernel: of shape (height, width, out/groups, in), which is that of the convolution it is the adjoint of.
+        strides, dilation: whole numbers, or one an axis.
+        padding: ``"valid"`` keeps all, ``"same"`` crops to ``height * stride``; numbers, as of the convolution, are cropped from
+            ``(height - 1) * stride + size``.
+        groups: the channels are split into that many groups, each for itself.
 
     Raises:
         ShapeError: where the shapes do not fit.
@@ -114,25 +117,46 @@ def conv2d_transpose(x: Any, kernel: Any, strides: Any = 1, padding: Any = "vali
     x, k = operand(x), operand(kernel)
     if x.ndim != 4 or k.ndim != 4:
         raise ShapeError(f"conv2d_transpose of {x.describe()} and {k.describe()}: they are (n, height, width, in) and (height, width, out, in)")
-    padding = padding.lower() if isinstance(padding, str) else padding
-    if padding not in ("valid", "same"):
-        raise DeclarationError(f"padding={padding!r} of conv2d_transpose: it is 'valid' or 'same'")
-    steps = numbers(strides, 2, "strides")
-    guard = same_extent(x.shape[3], k.shape[3], f"conv2d_transpose of {x.describe()} and {k.describe()}: {x.shape[3]} channels, not {k.shape[3]}")
+    what = f"conv2d_transpose of {x.describe()} and {k.describe()}"
+    steps, gaps = numbers(strides, 2, "strides"), numbers(dilation, 2, "dilation")
+    numbers(groups, 1, "groups")
+    each = _each(k, groups, "conv2d_transpose")
+    guard = same_extent(x.shape[3], k.shape[3], f"{what}: {x.shape[3]} channels, not {k.shape[3]}")
+    sizes, places, cropped = _spread(x, k, steps, gaps, padding, what)
+    # Indices: n, p, q, o, u, v, c, and the group.
+    n, p, q, o, u, v, c, g = (Affine.variable(m) for m in range(8))
+    grouped = groups > 1
+    channel, out = (g.scaled(each) + c, g.scaled(k.shape[2]) + o) if grouped else (c, o)
+    extents = [x.shape[0], x.shape[1], x.shape[2], k.shape[2], k.shape[0], k.shape[1], each, *([groups] if grouped else [])]
+    return stage(
+        extents, [(x, (n, p, q, channel)), (k, (u, v, o, channel))], read_symbol(0) * read_symbol(1), write=(n, *places, out),
+        shape=(x.shape[0], *sizes, k.shape[2] * groups), reducer="sum", guarded=cropped,
+        call=Call("conv2d_transpose", (x, k), r"{0} \ast^{\top} {1}"), guards=[guard] if guard else [],
+    )  # fmt: skip
+
+
+def _spread(x: Tensor, k: Tensor, steps: Sequence[int], gaps: Sequence[int], padding: Any, what: str) -> tuple[list[Extent], list[Affine], bool]:
+    """The sizes of the axes that a transposed convolution makes, where it writes on them, and whether something is cropped."""
+    named = padding.lower() if isinstance(padding, str) else None
     sizes: list[Extent] = []
     places: list[Affine] = []
-    for axis, stride in enumerate(steps):
+    cropped = False
+    for axis, (stride, gap) in enumerate(zip(steps, gaps, strict=True)):
         taps, size = k.shape[axis], x.shape[axis + 1]
         if not isinstance(taps, int):
             raise ShapeError(f"conv2d_transpose: the window of {k.describe()} must have sizes that are numbers")
-        crop = max(taps - stride, 0) // 2 if padding == "same" else 0
-        sizes.append(size * stride if padding == "same" else size * stride + max(taps - stride, 0))
-        places.append(Affine.variable(1 + axis).scaled(stride) + Affine.variable(4 + axis) - crop)
-    # Indices: n, p, q, o, u, v, c.
-    n, p, q, o, u, v, c = (Affine.variable(m) for m in range(7))
-    extents = [x.shape[0], x.shape[1], x.shape[2], k.shape[2], k.shape[0], k.shape[1], x.shape[3]]
-    return stage(
-        extents, [(x, (n, p, q, c)), (k, (u, v, o, c))], read_symbol(0) * read_symbol(1), write=(n, *places, o),
-        shape=(x.shape[0], *sizes, k.shape[2]), reducer="sum", guarded=padding == "same",
-        call=Call("conv2d_transpose", (x, k), r"{0} \ast^{\top} {1}"), guards=[guard] if guard else [],
-    )  # fmt: skip
+        reach = (taps - 1) * gap + 1
+        before = max(reach - stride, 0) // 2
+        if named == "same":
+            made, cropped = size * stride, True
+        elif named == "valid":
+            made, before = size * stride + max(reach - stride, 0), 0
+        else:
+            before, after = sides(padding, axis, 2, size, reach, stride, what)
+            made = size * stride + (reach - stride - before - after)
+            cropped |= before + after > 0
+            if isinstance(made, int) and made < 0:
+                raise ShapeError(f"{what}: padding={padding!r} crops more than there is on axis {axis + 1}; give smaller numbers")
+        sizes.append(made)
+        places.append(Affine.variable(1 + axis).scaled(stride) + Affine.variable(4 + axis).scaled(gap) - before)
+    return sizes, places, cropped

@@ -12,7 +12,7 @@ from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent
 from graphc.expr.tensor import Tensor
 
-__all__ = ["Window", "numbers", "windows"]
+__all__ = ["Window", "numbers", "sides", "windows"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def windows(x: Tensor, taps: tuple[Extent, ...], strides: Any, padding: Any, dil
     found: list[Window] = []
     for axis, (size, tap, stride, gap) in enumerate(zip(x.shape[1:], taps, steps, gaps, strict=False)):
         reach = (tap - 1) * gap + 1
-        before, after = _padding(padding, axis, count, size, reach, stride, f"{what} of {x.describe()}")
+        before, after = sides(padding, axis, count, size, reach, stride, f"{what} of {x.describe()}")
         room = size + before + after - reach
         if isinstance(room, int) and room < 0:
             raise ShapeError(f"{what} of {x.describe()}: a window of {reach} does not fit axis {axis + 1} of {size}; use padding='same'")
@@ -71,7 +71,8 @@ def windows(x: Tensor, taps: tuple[Extent, ...], strides: Any, padding: Any, dil
     return found
 
 
-def _padding(padding: Any, axis: int, count: int, size: Extent, reach: Extent, stride: int, what: str) -> tuple[int, int]:
+def sides(padding: Any, axis: int, count: int, size: Extent, reach: Extent, stride: int, what: str) -> tuple[int, int]:
+    """How many places are added before and after an axis."""
     named = padding.lower() if isinstance(padding, str) else None
     if named == "valid":
         return 0, 0
