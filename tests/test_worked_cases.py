@@ -337,7 +337,7 @@ def test_masks_are_the_same_bits_on_every_target() -> None:
 
 
 def test_no_mask_is_stored() -> None:
-    """The memory that grows with the length is the same with dropout as without: masks are drawn again."""
+    """Masks are drawn again: what grows with the length is the operand that the gradient of the weight multiplies after the loop."""
 
     def growth(rate: float) -> int:
         sizes: list[int] = []
@@ -347,7 +347,8 @@ def test_no_mask_is_stored() -> None:
             sizes.append(f.bind((x.shape,))[0].arena.nbytes)
         return sizes[1] - sizes[0]
 
-    assert growth(0.5) == growth(0.0)
+    operand = 100 * 2 * 16 * 4  # of 100 more iterations: the items after dropout, in place of the items themselves
+    assert growth(0.5) == growth(0.0) + operand
     _, w, loss, _ = dropped(10)
     bodies = [n.op for n in topological(drop_aliases([gx.grad(loss, w)])) if isinstance(n.op, Scan)]
     drawing = [{n for n in topological(b.results) if isinstance(n.op, Random)} for b in bodies]

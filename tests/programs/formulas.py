@@ -14,7 +14,7 @@ from typing import Any
 import sympy
 
 import graphc as gx
-from graphc.expr.define import access
+from graphc.expr.define import _all_indices, access
 from tests.programs.draw import Draw
 from tests.programs.extremes import first_extreme
 from tests.programs.program import Row, Unfit, torch
@@ -178,7 +178,7 @@ def ours(*tensors: Any, outputs: Any, body: Any, extents: dict[str, int], outsid
     options: dict[str, Any] = {"outside": 0} if outside else {}
     written = formula(body)
     # SymPy drops a choice within the same choice, and the indices in it: their extents would be refused.
-    left = sympy.sympify(written).atoms(sympy.Symbol)
+    left = _all_indices(sympy.sympify(written))
     known = {names[u]: n for u, n in extents.items() if u in outputs or names[u] in left}
     return gx.define("F", tuple(names[o] for o in outputs), written, extents=known, **options)
 
