@@ -138,7 +138,12 @@ def tanh(f: Floats, x: Any) -> Any:
 def sigmoid(f: Floats, x: Any) -> Any:
     """1/(1 + exp(-x)), through exp of what is not positive."""
     e = exp(f, f.negative(f.abs(x)))
-    r = f.div(f.pick(f.less(x, f.c(0.0)), e, f.c(1.0)), f.add(f.c(1.0), e))
+    above = f.pick(f.less(x, f.c(0.0)), e, f.c(1.0))
+    below, lost = f.quick_sum(f.c(1.0), e)
+    r = f.div(above, below)
+    # What rounding took of the sum and of the quotient, over about 1 + e: 1/w is nearly 1.457 - w/2 up to 2.
+    rest = f.sub(f.call("llvm.fma", f.negative(r), below, above), f.mul(r, lost))
+    r = f.add(r, f.mul(rest, f.sub(f.c(1.457), f.mul(below, f.c(0.5)))))
     return f.pick(f.nan(x), x, r)
 
 

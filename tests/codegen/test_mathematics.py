@@ -26,7 +26,7 @@ ROWS: dict[str, tuple[Callable[..., Any], Callable[..., Any], float, float, list
     "log": (gx.log, mp.log, 1, 1, [2, 1e4], [2**-0.5, 2**0.5, 1, 2]),
     "log1p": (gx.log1p, mp.log1p, 1, 1, [1e-3, 1, 1e4], [2**0.5 - 1, 1, 2.0**-25, 2.0**-54]),
     "tanh": (gx.tanh, mp.tanh, 1.5, 1.5, [0.1, 1, 10], [0.625, 9, 20]),
-    "sigmoid": (gx.sigmoid, logistic, 2, 2.5, [1, 20], [0]),
+    "sigmoid": (gx.sigmoid, logistic, 2, 2, [1, 20], [0]),
     "softplus": (gx.softplus, lambda v: mp.log1p(mp.exp(v)), 2, 2, [1, 20], [0, -17.5, -38]),
     "sin": (gx.sin, mp.sin, 1, 1, [1, 100, 1e9, 1e30], [np.pi / 4, np.pi, 2.0**-30]),
     "cos": (gx.cos, mp.cos, 1, 1, [1, 100, 1e9, 1e30], [np.pi / 4, np.pi / 2, 2.0**-30]),
