@@ -155,8 +155,12 @@ class DimSymbol(sympy.Symbol):
 
 @cache
 def dim_symbol(dim: Dim) -> DimSymbol:
-    """The SymPy symbol of a dimension; one object for equal dimensions."""
-    symbol: DimSymbol = sympy.Symbol.__xnew__(DimSymbol, str(dim), integer=True, nonnegative=True)  # type: ignore[attr-defined]
+    """The SymPy symbol of a dimension; one object for equal dimensions.
+
+    SymPy may take it for 0 or more only where it certainly is: it would carry out comparisons of ``i - n`` with 0.
+    """
+    sign = {"nonnegative": True} if provably_at_least(dim, 0) else {}
+    symbol: DimSymbol = sympy.Symbol.__xnew__(DimSymbol, str(dim), integer=True, **sign)  # type: ignore[attr-defined]
     symbol.dim = dim
     return symbol
 

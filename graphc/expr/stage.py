@@ -40,7 +40,7 @@ def read_symbol(number: int) -> sympy.Symbol:
 @cache
 def dimension_symbol(number: int) -> sympy.Symbol:
     """The symbol of the stage's dimension ``number`` in its body."""
-    return sympy.Symbol(f"d{number}", integer=True, nonnegative=True)
+    return sympy.Symbol(f"d{number}", integer=True)
 
 
 @dataclass(frozen=True, slots=True)

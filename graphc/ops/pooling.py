@@ -51,7 +51,7 @@ def _slides(x: Tensor, count: int, size: Any, strides: Any, padding: Any, what: 
     taps = numbers(size, count, "size")
     slides = windows(x, taps, taps if strides is None else strides, padding, 1, what)
     for axis, (w, tap) in enumerate(zip(slides, taps, strict=True)):
-        if max(w.before, w.after) >= tap:
+        if any(isinstance(side, int) and side >= tap for side in (w.before, w.after)):
             raise ShapeError(
                 f"{what} of {x.describe()}: padding={padding!r} gives windows without any entry on axis {axis + 1}; pad by less than {tap}"
             )

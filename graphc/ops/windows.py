@@ -23,14 +23,14 @@ class Window:
     taps: Extent
     stride: int
     dilation: int
-    before: int
-    after: int
+    before: Extent
+    after: Extent
     steps: Extent
 
     @property
     def padded(self) -> bool:
         """Whether the window may leave the axis."""
-        return self.before > 0 or self.after > 0
+        return self.before != 0 or self.after != 0
 
     def place(self, step: int, tap: int) -> Affine:
         """Where the tap (an index) of the window at a step (an index) reads."""
@@ -71,7 +71,7 @@ def windows(x: Tensor, taps: tuple[Extent, ...], strides: Any, padding: Any, dil
     return found
 
 
-def sides(padding: Any, axis: int, count: int, size: Extent, reach: Extent, stride: int, what: str) -> tuple[int, int]:
+def sides(padding: Any, axis: int, count: int, size: Extent, reach: Extent, stride: int, what: str) -> tuple[Extent, Extent]:
     """How many places are added before and after an axis."""
     named = padding.lower() if isinstance(padding, str) else None
     if named == "valid":
@@ -90,12 +90,14 @@ def sides(padding: Any, axis: int, count: int, size: Extent, reach: Extent, stri
     raise DeclarationError(f"padding={padding!r} in {what}: it is 'valid', 'same', a number, or one number or pair (before, after) an axis")
 
 
-def _same(size: Extent, reach: Extent, stride: int, what: str) -> int:
+def _same(size: Extent, reach: Extent, stride: int, what: str) -> Extent:
     """What must be added so that every ``stride``-th place has a window."""
     if not isinstance(reach, int):
         raise ShapeError(f"{what}: padding='same' needs a window whose size is a number")
     if isinstance(size, int):
         return max((-(-size // stride) - 1) * stride + reach - size, 0)
-    if stride == 1:
-        return reach - 1
-    raise ShapeError(f"{what}: padding='same' with a stride of {stride} needs an axis whose size is a number, not {size}: pad by numbers")
+    if reach >= stride:  # then the windows reach the end of the axis, whatever its size
+        return ((size + stride - 1) // stride - 1) * stride + reach - size
+    raise ShapeError(
+        f"{what}: padding='same' with a stride of {stride} over windows of {reach} needs an axis whose size is a number, not {size}: pad by numbers"
+    )
