@@ -16,7 +16,7 @@ def postorder(roots: Iterable[Item], parts: Callable[[Item], Sequence[Item]]) ->
     Example:
         >>> from graphc.expr.postorder import postorder
         >>> postorder([7], lambda n: [n // 2, n // 3] if n > 1 else [])
-        [0, 1, 3, 2, 7]
+        [1, 3, 0, 2, 7]
     """
     order: list[Item] = []
     seen: set[Item] = set()

@@ -5,7 +5,7 @@ Formulas are trees of known heads; a head that is not in the table is refused, i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sympy
@@ -17,7 +17,7 @@ from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.graph import topological
 from graphc.expr.operation import Alias, Assign, Carry, Cell, Current, Leaf, Linalg, Operation, Phase, Random, Reshape, Scan, next_number
 from graphc.expr.origin import Origin
-from graphc.expr.stage import REDUCERS, Read, Stage
+from graphc.expr.stage import REDUCERS, Read, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Call, Guard, Node, Tensor
 from graphc.layers.base import LayerOutput
 from graphc.layers.core import AutomaticInput
@@ -37,7 +37,7 @@ _HEADS: dict[str, Any] = {
     **{name: getattr(scalar, name) for name in scalar.__all__ if isinstance(getattr(scalar, name), type)},
 }  # fmt: skip
 _CONSTANTS = {"pi": sympy.pi, "E": sympy.E, "true": sympy.true, "false": sympy.false, "oo": sympy.oo, "-oo": -sympy.oo, "nan": sympy.nan}
-_SYMBOLS = {"x": {"real": True}, "i": {"integer": True, "nonnegative": True}, "d": {"integer": True, "nonnegative": True}}
+_SYMBOLS: dict[str, Callable[[int], Any]] = {"x": read_symbol, "i": index_symbol, "d": dimension_symbol}
 
 
 def _formula(expr: Any) -> Any:
@@ -82,7 +82,7 @@ def _read_formula(data: Any) -> Any:
         sign, mantissa, exponent, precision = value
         parts = (int(sign), int(mantissa), int(exponent), int(mantissa).bit_length())
         return sympy.Float._new(parts, int(precision))  # pyright: ignore[reportPrivateUsage]
-    return sympy.Symbol(str(value), **_SYMBOLS[str(value)[0]])
+    return _SYMBOLS[str(value)[0]](int(str(value)[1:]))
 
 
 def _extent(extent: Extent) -> Any:

@@ -97,7 +97,7 @@ def test_node_counts_do_not_depend_on_sizes(rank: int) -> None:
 
 
 def kinds(outputs: Any) -> list[str]:
-    lines = explanation(prepare(outputs, None).program(), "float32", None).splitlines()[1:]
+    lines = explanation(prepare(outputs, None).program(), "float32", "vector", None).splitlines()[1:]
     return [line.split(": ", 1)[1].split(",")[0] for line in lines if not line.startswith(" ")]
 
 

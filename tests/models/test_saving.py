@@ -10,6 +10,7 @@ import graphc as gx
 from graphc import layers as K
 from graphc import models, optimizers, regularizers, schedules
 from graphc.errors import FileFormatError
+from graphc.expr import scalar
 from graphc.models import load_model
 from graphc.models.encoding import _formula, _read_formula
 from tests.models.problems import LABELS, LINE, X, Y, classifier, line, quiet, several
@@ -138,9 +139,9 @@ FORMULAS = [
     sympy.exp(-(x0**2)) / (1 + x1),
     sympy.Float("0.1") * x0,
     sympy.sqrt(2 / sympy.pi) * sympy.tanh(x0),
-    gx.expr.scalar.Select(sympy.And(sympy.Gt(x0, 0), sympy.Eq(x1, i0)), gx.expr.scalar.Maximum(x0, x1), sympy.Integer(0)),
+    scalar.Select(sympy.And(sympy.Gt(x0, 0), sympy.Eq(x1, i0)), scalar.Maximum(x0, x1), sympy.Integer(0)),
     sympy.Ne(x0, x1),
-    gx.expr.scalar.Power(x0, x1) + gx.expr.scalar.Sigmoid(x0),
+    scalar.Power(x0, x1) + scalar.Sigmoid(x0),
 ]
 
 
