@@ -25,6 +25,7 @@ __all__ = [
     "entries",
     "extent_formula",
     "fresh_letters",
+    "is_column",
     "letter",
     "letters_of",
     "opened",
@@ -107,6 +108,11 @@ class Entry(_Atom):
 
     def _eval_derivative(self, s: Any) -> Any:
         return sympy.Integer(0)
+
+
+def is_column(entry: Entry) -> bool:
+    """Whether an entry is read from a matrix of one column."""
+    return len(entry.places) == 2 and entry.places[1] == 0 and entry.source.tensor.shape[1] == 1
 
 
 class Reduced(_Atom):

@@ -17,7 +17,7 @@ from graphc.expr.dims import DimSymbol
 from graphc.expr.scalar import Select
 from graphc.formula.algebra import is_symmetric
 from graphc.formula.arrays import ONES, NoMatrixFormError, assemble, collected, column, diag, row
-from graphc.formula.atoms import Entry, Letter, Reduced, entries, letters_of, opened
+from graphc.formula.atoms import Entry, Letter, Reduced, entries, is_column, letters_of, opened
 from graphc.formula.display import Show, add, atom, call, fraction, hadamard, negative, product, scale, transpose
 from graphc.formula.names import to_subscript
 from graphc.formula.network import Network
@@ -303,6 +303,8 @@ class MatrixSpeller:
                 return left if free[1].extent == 1 else product([left, transpose(ONES)])
             assert left is not None and right is not None
             return product([left, transpose(right)])
+        if left and right and any(is_column(e) for f in groups[free[1:]] for e in f.atoms(Entry)):
+            return hadamard([product([left, transpose(right)]), both])  # what came back through a column: (p − y) wᵀ ⊙ …
         pieces = [diag(left)] if left else []
         return product([*pieces, both, *([diag(right)] if right else [])])
 

@@ -15,7 +15,7 @@ from graphc.expr.scalar import Select
 from graphc.expr.tensor import Tensor
 from graphc.formula.adjoints import contributions
 from graphc.formula.algebra import ONE, ZERO, has_sum_of_products, is_symmetric, shortest, size_of, symmetrised
-from graphc.formula.atoms import Entry, Letter, Source, entries, letter, outer_atoms
+from graphc.formula.atoms import Entry, Letter, Source, entries, is_column, letter, letters_of, outer_atoms
 from graphc.formula.backtime import Part, through_time
 from graphc.formula.definition import Definition, Recurrence
 from graphc.formula.forward import Forward
@@ -180,7 +180,7 @@ class Sweep:
             return None
         if d in self.normals or (self.shares.has(d) and has_sum_of_products(expr)):
             return Source.of(d.tensor, adjoint=True, order=d.source.order)
-        deep = d in self.layers and not _plain(expr) and (len(self.layers) > 1 or has_sum_of_products(expr))
+        deep = d in self.layers and not _plain(expr) and (len(self.layers) > 1 or has_sum_of_products(expr) or _outer(expr))
         if deep or size_of(expr) > _LONGEST:
             return Source.of(d.tensor, adjoint=True, order=d.source.order)
         return None
@@ -200,6 +200,12 @@ def _plain(expr: Any) -> bool:
     """Whether a formula is a name, or the difference or sum of two."""
     terms = sympy.Add.make_args(expr)
     return len(terms) <= 2 and all(isinstance(t, Entry) or isinstance(-t, Entry) for t in terms)
+
+
+def _outer(expr: Any) -> bool:
+    """Whether columns that are matrices meet as a row and a column, as what comes back through the weights of one output."""
+    read = {letters for e in expr.atoms(Entry) if is_column(e) and (letters := frozenset(letters_of(e)))}
+    return len(read) > 1
 
 
 def shape_words(shape: tuple[Any, ...]) -> tuple[int | str, ...]:

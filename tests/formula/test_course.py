@@ -135,6 +135,15 @@ def generator() -> Any:
     return (-gx.mean(gx.log(gx.sigmoid((fake @ T("w", (2,))).named("s"))))).named("L_G")
 
 
+def one_output() -> Any:
+    """A network with a column of outputs: the last weights are a column, and stay one."""
+    X, y = T("X", ("n", 30)), T("y", ("n", 1))
+    W2, b2, W3, b3 = T("W2", (30, 15)), T("b2", (15,)), T("W3", (15, 1)), T("b3", (1,))
+    z2 = (X @ W2 + b2).named("z2")
+    p = gx.sigmoid(gx.relu(z2).named("h2") @ W3 + b3).named("p")
+    return gx.mean(-y * gx.log(p) - (1 - y) * gx.log(1 - p)).named("L")
+
+
 def contractive_penalty() -> Any:
     x, W = T("x", (3,)), T("W", (4, 3))
     return gx.sum(gx.jacobian(gx.sigmoid(W @ x).named("h"), x) ** 2).named("L")
@@ -329,6 +338,12 @@ ROWS: list[Row] = [
         ["δ₃ = ∂L_D/∂s_f = (1/n) σ(s_f)", "δ₁ = ∂L_D/∂s_r = −(1/n) (1 − σ(s_r))", "s_r = x w", "x_f = z G", "s_f = x_f w"],
     ),
     (generator, "G", "∂L_G/∂G = zᵀ δ₁", ["δ₂ = ∂L_G/∂s = −(1/n) (1 − σ(s))", "δ₁ = ∂L_G/∂x_f = δ₂ wᵀ", "x_f = z G", "s = x_f w"]),
+    (
+        one_output,
+        "W2",
+        "∂L/∂W₂ = Xᵀ δ",
+        ["δ = ∂L/∂z₂ = (1/n) ((p − y) W₃ᵀ) ⊙ 𝟏[z₂ > 0]", "z₂ = X W₂ + b₂", "h₂ = max(0, z₂)", "p = σ(h₂ W₃ + b₃)"],
+    ),
     (
         contractive_penalty,
         "W",
