@@ -97,7 +97,7 @@ def _step(total: _Sum) -> _Sum | None:
     """The sum with one index summed over only the factors that it stands in; ``None`` where no step pays."""
     whole = total.summed.union(total.free)
     indices = [total.indices(f) for f in total.factors]
-    best: tuple[float, int, _Sum] | None = None
+    best: tuple[float, _Sum] | None = None
     for index in sorted(total.summed):
         inner = [f for f, used in zip(total.factors, indices, strict=True) if index in used]
         if not inner or len(inner) == len(total.factors):
@@ -112,8 +112,8 @@ def _step(total: _Sum) -> _Sum | None:
         if best is not None and steps >= best[0]:
             continue
         if _GAIN * steps <= total.cost(whole) or (len(inner) == 2 and rest < whole and contraction(total.part(inner, axes, summed)) is not None):
-            best = steps, index, _apart(total, inner, others, axes, summed)
-    return best[2] if best is not None else None
+            best = steps, _apart(total, inner, others, axes, summed)
+    return best[1] if best is not None else None
 
 
 def _apart(total: _Sum, inner: list[Any], others: list[Any], axes: tuple[int, ...], summed: set[int]) -> _Sum:

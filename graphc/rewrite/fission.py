@@ -80,7 +80,7 @@ class _Recurrence:
         gone = {t.carry for t in totals}
         stacked = list(dict.fromkeys(u for t in totals for u in self._sources(t) if self._computed(u)))
         kept = [k for k in range(len(self.carries)) if k not in gone]
-        later = {r for r in self.results if self._may_wait(r, stacked)}
+        later = dict.fromkeys(r for r in self.results if self._may_wait(r, stacked))
         now = list(dict.fromkeys(r for r in [*self.results, *stacked] if r not in later))
         wanted = [*(self.following[k] for k in kept), *now]
         before = self._before(wanted)
@@ -150,7 +150,7 @@ class _Recurrence:
         while at is not carry:  # down the sums that the carry stands in, each used once
             parts = _added(at)
             below = next((p for p in parts if p is carry or self._leads(p, carry)), None)
-            if below is None or (below is not carry and self._uses[below] != 1):
+            if below is None or parts.count(below) != 1 or (below is not carry and self._uses[below] != 1):
                 return None
             terms += [p for p in parts if p is not below]
             at = below

@@ -108,6 +108,20 @@ def test_a_sum_that_is_read_on_its_way_stays() -> None:
     assert scan.carries == 1
 
 
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_carry_that_counts_twice_is_no_sum(twice: bool) -> None:
+    x, i = gx.tensor("x", ("T", 3)), gx.indices("i")
+
+    def step(carry: Any, item: Any) -> Any:
+        inner = gx.define("inner", (i,), carry[i] + item[i]) if twice else carry
+        other = item if twice else carry
+        return gx.define("next", (i,), inner[i] + inner[i] + other[i]), item
+
+    last, _ = gx.scan(step, x, gx.constant(np.ones(3)))
+    value = RNG.normal(size=(4, 3))
+    np.testing.assert_allclose(gx.compile(last, dtype="float64")(value), gx.evaluate(last, {x: value}), rtol=1e-12)
+
+
 def test_a_recurrence_of_entries_stays_as_it_is() -> None:
     x = gx.tensor("x", ("T", 3))
     last, _ = gx.scan(lambda c, item: (gx.tanh(c * item), c), x, gx.constant(np.ones(3)))
