@@ -43,8 +43,8 @@ def _compare(left: Any, right: Any, equal: bool, sign: str) -> bool:
     return equal if sign == "==" else not equal
 
 
-class Index(sympy.Symbol):
-    """An index of :func:`define`, made by :func:`indices`."""
+class _FormulaSymbol(sympy.Symbol):
+    """What a formula of :func:`define` is made of; comparing it with ``==`` is refused."""
 
     __slots__ = ()
     __hash__ = sympy.Symbol.__hash__
@@ -55,11 +55,17 @@ class Index(sympy.Symbol):
     def __ne__(self, other: object) -> bool:
         return _compare(self, other, super().__eq__(other) is True, "!=")
 
+
+class Index(_FormulaSymbol):
+    """An index of :func:`define`, made by :func:`indices`."""
+
+    __slots__ = ()
+
     def __new__(cls, name: str) -> Self:
         return cast("Self", sympy.Symbol.__xnew__(cls, name, integer=True, nonnegative=True))  # type: ignore[attr-defined]
 
 
-class AccessAtom(sympy.Symbol):
+class AccessAtom(_FormulaSymbol):
     """``X[i, 2*k]`` inside a formula: an atom that knows its tensor and its places."""
 
     __slots__ = ("places", "tensor")
@@ -74,19 +80,11 @@ class AccessAtom(sympy.Symbol):
         atom.tensor, atom.places = tensor, places
         return atom
 
-    __hash__ = sympy.Symbol.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return _compare(self, other, super().__eq__(other) is True, "==")
-
-    def __ne__(self, other: object) -> bool:
-        return _compare(self, other, super().__eq__(other) is True, "!=")
-
     def _sympystr(self, printer: Any) -> str:
         return self.name.rpartition("#")[0]
 
 
-class Reduction(sympy.Symbol):
+class Reduction(_FormulaSymbol):
     """``Sum(body, k)`` inside a formula: an atom that knows its body and its bound indices."""
 
     __slots__ = ("body", "bound", "reducer")
@@ -99,14 +97,6 @@ class Reduction(sympy.Symbol):
         atom = cast("Self", sympy.Symbol.__xnew__(cls, text, real=True))  # type: ignore[attr-defined]
         atom.body, atom.bound, atom.reducer = body, bound, reducer
         return atom
-
-    __hash__ = sympy.Symbol.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return _compare(self, other, super().__eq__(other) is True, "==")
-
-    def __ne__(self, other: object) -> bool:
-        return _compare(self, other, super().__eq__(other) is True, "!=")
 
     def _sympystr(self, printer: Any) -> str:
         return self.name.rpartition("#")[0]

@@ -298,7 +298,7 @@ class MatrixSpeller:
         both = shown.get(free)
         if both is None:
             if left is None and right is not None:
-                return right if free[0].extent == 1 and False else product([ONES, transpose(right)])
+                return product([ONES, transpose(right)])
             if right is None and left is not None:
                 return left if free[1].extent == 1 else product([left, transpose(ONES)])
             assert left is not None and right is not None

@@ -10,9 +10,10 @@ from graphc.expr.dims import Extent
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
 from graphc.layers.phase import LayerPhase
-from graphc.ops.arithmetic import equal, sqrt, where
+from graphc.ops.arithmetic import equal, where
 from graphc.ops.axes import axis_of
 from graphc.ops.layout import expand_dims, reshape
+from graphc.ops.normalization import standardise
 from graphc.ops.reduction import mean, var
 from graphc.ops.state import assign, choice
 
@@ -127,7 +128,7 @@ class BatchNormalization(Layer):
         def placed(t: Tensor) -> Tensor:
             return t if axis == x.ndim - 1 else reshape(t, tuple(along))
 
-        y = (x - placed(average)) / placed(sqrt(variance + self.epsilon))
+        y = standardise(x, placed(average), placed(variance), self.epsilon)
         y = y if self.gamma is None else y * placed(self.gamma)
         return y if self.beta is None else y + placed(self.beta)
 

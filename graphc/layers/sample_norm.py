@@ -12,7 +12,7 @@ from graphc.layers.base import Layer, check_names
 from graphc.ops.arithmetic import maximum, sqrt
 from graphc.ops.axes import axes_of
 from graphc.ops.layout import reshape
-from graphc.ops.normalization import layer_norm
+from graphc.ops.normalization import layer_norm, standardise
 from graphc.ops.reduction import mean, norm, var
 from graphc.ops.windows import numbers
 
@@ -128,8 +128,8 @@ class GroupNormalization(_Scaled):
         shape[axis : axis + 1] = [self.groups, _sizes(self, x.shape, axis)[0] // self.groups]
         split = reshape(x, tuple(shape))
         others = tuple(a for a in range(1, split.ndim) if a != axis)
-        centred = split - mean(split, others, keepdims=True)
-        y = reshape(centred / sqrt(var(split, others, keepdims=True) + self.epsilon), x.shape)
+        even = standardise(split, mean(split, others, keepdims=True), var(split, others, keepdims=True), self.epsilon)
+        y = reshape(even, x.shape)
         y = y * _placed(self.gamma, x, (axis,)) if self.scale else y
         return y + _placed(self.beta, x, (axis,)) if self.center else y
 

@@ -10,7 +10,12 @@ from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import sqrt
 from graphc.ops.reduction import mean, var
 
-__all__ = ["batch_norm", "layer_norm"]
+__all__ = ["batch_norm", "layer_norm", "standardise"]
+
+
+def standardise(x: Tensor, average: Any, variance: Any, epsilon: Any) -> Tensor:
+    r""":math:`(x - \mu)/\sqrt{\sigma^2 + \epsilon}`."""
+    return (x - average) / sqrt(variance + epsilon)
 
 
 def _normalise(x: Tensor, axes: Any, gamma: Any, beta: Any, epsilon: float, symbol: str) -> Tensor:
@@ -18,8 +23,7 @@ def _normalise(x: Tensor, axes: Any, gamma: Any, beta: Any, epsilon: float, symb
         raise DeclarationError(f"epsilon={epsilon!r} of {symbol} of {x.describe()}: it is added to the variance, a number of 0 or more")
     for t in (gamma, beta):
         _check_fit(operand(t), x, symbol)
-    centred = x - mean(x, axes, keepdims=True)
-    scaled = centred / sqrt(var(x, axes, keepdims=True) + epsilon)
+    scaled = standardise(x, mean(x, axes, keepdims=True), var(x, axes, keepdims=True), epsilon)
     given = (x, *(t for t in (gamma, beta) if isinstance(t, Tensor)))
     latex = r"\text{" + symbol.replace("_", r"\_") + "}({0})"
     if len(given) == 2:
