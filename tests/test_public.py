@@ -23,8 +23,6 @@ NOT_OPERATIONS = {
 }
 # Random nodes have no NumPy twin: tests/test_randomness.py is theirs.
 DRAWN = {"random.normal", "random.uniform", "random.bernoulli", "nn.dropout"}
-# On their way; this set shrinks to nothing.
-NOT_YET: set[str] = set()
 SPACES = ("nn", "linalg", "random")
 
 PROMISED = """
@@ -60,14 +58,14 @@ def operations() -> list[str]:
     return plain + [f"{space}.{n}" for space in SPACES if resolve(space) is not None for n in names_of(resolve(space))]
 
 
-@pytest.mark.parametrize("name", [n for n in PROMISED if n not in NOT_YET])
+@pytest.mark.parametrize("name", PROMISED)
 def test_what_is_promised_exists(name: str) -> None:
     assert resolve(name) is not None
 
 
 def test_the_list_of_public_names_is_whole() -> None:
     assert len(gx.__all__) == len(set(gx.__all__))
-    assert sorted({n.split(".")[0] for n in PROMISED if n not in NOT_YET} - set(gx.__all__)) == []
+    assert sorted({n.split(".")[0] for n in PROMISED} - set(gx.__all__)) == []
     shown = [n for n in dir(gx) if not n.startswith("_") and not isinstance(getattr(gx, n), types.ModuleType)]
     assert [n for n in shown if n not in gx.__all__ and str(getattr(getattr(gx, n), "__module__", "")).startswith("graphc")] == []
 
@@ -76,11 +74,6 @@ def test_a_star_imports_the_public_names_and_no_others() -> None:
     names: dict[str, Any] = {}
     exec("from graphc import *", names)
     assert sorted(set(names) - {"__builtins__"}) == sorted(gx.__all__)
-
-
-@pytest.mark.parametrize("name", sorted(NOT_YET))
-def test_what_is_on_its_way_is_not_there_yet(name: str) -> None:
-    assert resolve(name) is None, "it is there: take it out of NOT_YET"
 
 
 def test_every_operation_has_a_row() -> None:
@@ -93,7 +86,7 @@ def test_the_list_of_operations_is_not_empty() -> None:
 
 
 def test_every_row_is_of_a_public_name() -> None:
-    assert sorted(n for n in covered() if n != "getitem" and n not in NOT_YET and resolve(n) is None) == []
+    assert sorted(n for n in covered() if n != "getitem" and resolve(n) is None) == []
 
 
 @pytest.mark.parametrize("name", names_of(gx))
