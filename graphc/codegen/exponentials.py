@@ -31,7 +31,9 @@ def scaled_exp(f: Floats, x: Any, less: int = 0, tail: Any = None, terms: int = 
         terms: how many terms of the series are enough; by default the result is right to little more than half a unit.
     """
     low, high = (-746.0, 711.0) if f.double else (-104.0, 90.0)
-    safe = f.pick(f.less(x, f.c(low)), f.c(low), f.pick(f.less(f.c(high), x), f.c(high), x))
+    # What is 0, as under a mask, is not computed: results below the normal range take the processor long.
+    under = f.less(x, f.c(low))
+    safe = f.pick(under, f.c(0.0), f.pick(f.less(f.c(high), x), f.c(high), x))
     n = f.nearest(f.mul(safe, f.c(1 / math.log(2))))
     big = 6.93145751953125e-1 if f.double else 0.693359375
     small = 1.42860682030941723212e-6 if f.double else -2.12194440054690583e-4
@@ -50,7 +52,7 @@ def scaled_exp(f: Floats, x: Any, less: int = 0, tail: Any = None, terms: int = 
     whole = f.b.sub(whole, f.n(less)) if less else whole
     half = f.b.ashr(whole, f.n(1))
     # In two steps, so that results below the normal range come out.
-    return f.mul(f.mul(value, f.power_of_two(half)), f.power_of_two(f.b.sub(whole, half)))
+    return f.pick(under, f.c(0.0), f.mul(f.mul(value, f.power_of_two(half)), f.power_of_two(f.b.sub(whole, half))))
 
 
 def expm1(f: Floats, x: Any) -> Any:

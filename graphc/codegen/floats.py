@@ -39,19 +39,19 @@ class Floats:
         return ir.Constant(self.word, value)
 
     def add(self, x: Any, y: Any) -> Any:
-        """X + y"""
+        """The sum."""
         return self.b.fadd(x, y, flags=_FUSED)
 
     def sub(self, x: Any, y: Any) -> Any:
-        """X - y"""
+        """The difference."""
         return self.b.fsub(x, y, flags=_FUSED)
 
     def mul(self, x: Any, y: Any) -> Any:
-        """X * y"""
+        """The product."""
         return self.b.fmul(x, y, flags=_FUSED)
 
     def div(self, x: Any, y: Any) -> Any:
-        """X / y"""
+        """The quotient."""
         return self.b.fdiv(x, y, flags=_FUSED)
 
     def negative(self, x: Any) -> Any:
@@ -59,11 +59,11 @@ class Floats:
         return self.b.fneg(x, flags=_FUSED)
 
     def less(self, x: Any, y: Any) -> Any:
-        """X < y; false for NaN."""
+        """Whether x < y; false for NaN."""
         return self.b.fcmp_ordered("<", x, y, flags=_FUSED)
 
     def equal(self, x: Any, y: Any) -> Any:
-        """X == y; false for NaN."""
+        """Whether x == y; false for NaN."""
         return self.b.fcmp_ordered("==", x, y, flags=_FUSED)
 
     def nan(self, x: Any) -> Any:
@@ -114,26 +114,26 @@ class Floats:
     # Sums and products with their rounding errors ----------------------------------------------------------------------
 
     def exact_add(self, x: Any, y: Any) -> Any:
-        """X + y, rounded."""
+        """The sum, rounded."""
         return self.b.fadd(x, y, flags=_EXACT)
 
     def exact_sub(self, x: Any, y: Any) -> Any:
-        """X - y, rounded."""
+        """The difference, rounded."""
         return self.b.fsub(x, y, flags=_EXACT)
 
     def two_sum(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """X + y and its rounding error (Knuth)."""
+        """The sum and its rounding error (Knuth)."""
         s = self.exact_add(x, y)
         other = self.exact_sub(s, x)
         return s, self.exact_add(self.exact_sub(x, self.exact_sub(s, other)), self.exact_sub(y, other))
 
     def quick_sum(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """X + y and its rounding error, where x is the larger (Dekker)."""
+        """The sum and its rounding error, where x is the larger (Dekker)."""
         s = self.exact_add(x, y)
         return s, self.exact_sub(y, self.exact_sub(s, x))
 
     def two_product(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """X * y and its rounding error."""
+        """The product and its rounding error."""
         p = self.b.fmul(x, y, flags=_EXACT)
         return p, self.call("llvm.fma", x, y, self.b.fneg(p, flags=_EXACT))
 
