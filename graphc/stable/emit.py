@@ -123,6 +123,8 @@ def capped(weight: Any, exponent: Any) -> Any:
 
     The derivative by the weight is right up to the bound, next to the largest number in single precision.
     """
+    if exponent.is_number and exponent <= _CAP:
+        return exponent
     return Select(sympy.Ne(weight, 0), exponent, Minimum(exponent, _CAP))
 
 

@@ -185,8 +185,9 @@ class Reach:
 
     def _sum(self, body: Any, lookup: Lookup) -> Facts:
         parts = [self.body(a, lookup) for a in body.args]
+        shifted = any(p.floor or p.shifted for p in parts)
         if not any(p.family for p in parts):
-            return Facts(shifted=any(p.floor or p.shifted for p in parts))
+            return Facts(shifted=shifted)
         numbers = any(a.is_number for a in body.args)
         cancels = numbers and any(p.family and a.could_extract_minus_sign() for p, a in zip(parts, body.args, strict=True))
-        return Facts(True, any(p.grows for p in parts), False, cancels)
+        return Facts(True, any(p.grows for p in parts), False, cancels, shifted=shifted)
