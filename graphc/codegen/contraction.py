@@ -18,6 +18,7 @@ from numba.core import cgutils, types
 from numba.core.extending import intrinsic
 
 from graphc.codegen.executor import PRODUCT_ROW, PRODUCT_WORD
+from graphc.codegen.invoke import KERNEL
 from graphc.codegen.micro_kernel import Block
 from graphc.codegen.pointers import Pointer, entry
 
@@ -139,8 +140,8 @@ def multiply(
             builder.store(number, builder.gep(row, [_number(place)], source_etype=_WORD))
         words = builder.bitcast(args[0], _WORD.as_pointer())
         address = builder.load(builder.gep(words, [_number(PRODUCT_WORD)], source_etype=_WORD), typ=_WORD)
-        kernel = ir.FunctionType(ir.VoidType(), [byte])
-        builder.call(builder.inttoptr(address, kernel.as_pointer()), [builder.bitcast(row, byte)])
+        kernel = builder.inttoptr(address, KERNEL.as_pointer())
+        builder.call(kernel, [builder.bitcast(row, byte), _number(0), _number(0), _number(0)])
         return context.get_dummy_value()
 
     if not all(isinstance(p, Pointer) for p in (control, c, a, b, scratch)):

@@ -1,17 +1,23 @@
 """The kernels that run other kernels: one program once, and a whole run of training steps.
 
-A program is a table of pairs: a kernel's address, the address of its row of arguments. The control words that all kernels see
-are: the seed's two words, the step, the error word, the iteration of a loop, the place that was out of range, and the address
-of the product of matrices.
+A kernel is ``void kernel(int64 *row, int64 low, int64 high, int64 worker)``: it runs its parallel loop from ``low`` to before
+``high``, where it has one, in the scratch memory of the thread ``worker``. A program is a table of four words a call: the
+kernel's address, the address of its row of arguments, the extent of its parallel loop, and how many iterations of it a thread
+takes at a time, 0 where the call is not worth dividing. The control words that all kernels see are: the seed's two words, the
+step, the error word, the iteration of a loop, the place that was out of range, and the address of the product of matrices.
 """
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable
+
 from graphc.codegen.cache import kernel_address
 from graphc.codegen.printer import PLACEHOLDER
 
-__all__ = ["ONCE", "PRODUCT", "PRODUCT_ROW", "PRODUCT_WORD", "REPEAT", "STEPS", "executor_address"]
+__all__ = ["ONCE", "PRODUCT", "PRODUCT_ROW", "PRODUCT_WORD", "REPEAT", "STEPS", "executor", "executor_address"]
 
+_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _COMPILED = """from graphc.codegen.kernel import *
 
 
@@ -22,16 +28,16 @@ _HEAD = f"from graphc.codegen.invoke import call, copy_bytes, float32_at, float6
 # Row: control, table, how many kernels come before any state changes, how many there are.
 ONCE = (
     _HEAD
-    + f"""def {PLACEHOLDER}(row):
+    + f"""def {PLACEHOLDER}(row, low, high, worker):
     control = integers(row, 0)
     table = integers(row, 1)
     early = integer(row, 2)
     count = integer(row, 3)
     for k in range(early):
-        call(table[2 * k], table[2 * k + 1])
+        call(table[4 * k], table[4 * k + 1], 0, table[4 * k + 2], 0)
     if control[3] == 0:
         for k in range(early, count):
-            call(table[2 * k], table[2 * k + 1])
+            call(table[4 * k], table[4 * k + 1], 0, table[4 * k + 2], 0)
 """
 )
 
@@ -40,7 +46,7 @@ ONCE = (
 # where they are summed; results (source, target, bytes a row) and how many; where the batches done are noted.
 STEPS = (
     _HEAD
-    + f"""def {PLACEHOLDER}(row):
+    + f"""def {PLACEHOLDER}(row, low, high, worker):
     control = integers(row, 0)
     full = integers(row, 1)
     short = integers(row, 2)
@@ -73,16 +79,16 @@ STEPS = (
         if control[3] == 0:
             for k in range(early):
                 if rows == size:
-                    call(full[2 * k], full[2 * k + 1])
+                    call(full[4 * k], full[4 * k + 1], 0, full[4 * k + 2], 0)
                 else:
-                    call(short[2 * k], short[2 * k + 1])
+                    call(short[4 * k], short[4 * k + 1], 0, short[4 * k + 2], 0)
         if control[3] != 0:
             return
         for k in range(early, count):
             if rows == size:
-                call(full[2 * k], full[2 * k + 1])
+                call(full[4 * k], full[4 * k + 1], 0, full[4 * k + 2], 0)
             else:
-                call(short[2 * k], short[2 * k + 1])
+                call(short[4 * k], short[4 * k + 1], 0, short[4 * k + 2], 0)
         for o in range(mean_count):
             if means[2 * o + 1] == 1:
                 sums[o] = sums[o] + float64_at(means[2 * o]) * rows
@@ -100,7 +106,7 @@ STEPS = (
 # step, target, step, bytes) and how many; copies after it, and how many; copies before and after the loop, without steps.
 REPEAT = (
     _HEAD
-    + f"""def {PLACEHOLDER}(row):
+    + f"""def {PLACEHOLDER}(row, low, high, worker):
     control = integers(row, 0)
     table = integers(row, 1)
     count = integer(row, 2)
@@ -123,7 +129,7 @@ REPEAT = (
         for c in range(before_count):
             copy_bytes(before[5 * c + 2] + t * before[5 * c + 3], before[5 * c] + t * before[5 * c + 1], before[5 * c + 4])
         for j in range(count):
-            call(table[2 * j], table[2 * j + 1])
+            call(table[4 * j], table[4 * j + 1], 0, table[4 * j + 2], 0)
         for c in range(after_count):
             copy_bytes(after[5 * c + 2] + t * after[5 * c + 3], after[5 * c] + t * after[5 * c + 1], after[5 * c + 4])
     for c in range(final_count):
@@ -138,7 +144,8 @@ PRODUCT_ROW = ("c", "c_at", "cm", "a", "a_at", "am", "ak", "b", "b_at", "bk", "b
 
 def _product(bind: str) -> str:
     words = ", ".join(f"{bind if name in ('a', 'b', 'c', 's') else 'integer'}(row, {k})" for k, name in enumerate(PRODUCT_ROW))
-    return f"from graphc.codegen.contraction import matrix_product\n{_COMPILED}def {PLACEHOLDER}(row):\n    matrix_product({words})\n"
+    head = f"from graphc.codegen.contraction import matrix_product\n{_COMPILED}def {PLACEHOLDER}(row, low, high, worker):"
+    return f"{head}\n    matrix_product({words})\n"
 
 
 PRODUCT = {"float32": _product("floats32"), "float64": _product("floats64")}
@@ -147,3 +154,9 @@ PRODUCT = {"float32": _product("floats32"), "float64": _product("floats64")}
 def executor_address(source: str) -> int:
     """The address of :data:`ONCE`, :data:`STEPS`, :data:`REPEAT` or one of :data:`PRODUCT`, compiled."""
     return kernel_address(source, PLACEHOLDER)
+
+
+def executor(source: str) -> Callable[[int], None]:
+    """:data:`ONCE` or :data:`STEPS` as a function of its row's address."""
+    run = _KERNEL(executor_address(source))
+    return lambda row: run(row, 0, 0, 0)

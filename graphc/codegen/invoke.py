@@ -9,22 +9,23 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.extending import intrinsic
 
-__all__ = ["call", "copy_bytes", "float32_at", "float64_at"]
+__all__ = ["KERNEL", "call", "copy_bytes", "float32_at", "float64_at"]
 
 _BYTE = ir.IntType(8)
+_WORD = ir.IntType(64)
+KERNEL = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), _WORD, _WORD, _WORD])  # row, low, high, worker
 
 
 @intrinsic
-def call(typingctx: Any, address: Any, row: Any) -> Any:
-    """Run the kernel at an address on the row of arguments at another."""
+def call(typingctx: Any, address: Any, row: Any, low: Any, high: Any, worker: Any) -> Any:
+    """Run the kernel at an address on the row of arguments at another, from ``low`` to before ``high``, by a worker."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _BYTE.as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer])
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [builder.inttoptr(args[1], pointer)])
+        kernel = builder.inttoptr(args[0], KERNEL.as_pointer())
+        builder.call(kernel, [builder.inttoptr(args[1], _BYTE.as_pointer()), *args[2:]])
         return context.get_dummy_value()
 
-    return types.none(types.int64, types.int64), codegen
+    return types.none(types.int64, types.int64, types.int64, types.int64, types.int64), codegen
 
 
 @intrinsic

@@ -31,14 +31,14 @@ from graphc.codegen.mathematics import (
     tanh,
 )  # fmt: skip
 from graphc.codegen.matrices import cofactor, cofactor1, cofactor2, determinant, inverse, logdet
-from graphc.codegen.pointers import bools, floats32, floats64, integer, integers
+from graphc.codegen.pointers import bools, floats32, floats64, integer, integers, moved
 from graphc.codegen.random import uniform
 from graphc.codegen.reductions import greatest, least, product, total
 
 __all__ = [
     "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "cos", "cosh", "determinant", "erf", "exp", "expm1",
     "floats32", "floats64", "floor", "greatest", "integer", "integers", "inverse", "isfinite", "least", "library_sigmoid",
-    "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "multiply", "power", "product", "select", "sigmoid", "sign", "sin",
+    "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "moved", "multiply", "power", "product", "select", "sigmoid", "sign", "sin",
     "sinh", "softplus", "tan", "tanh", "total", "uniform",
 ]  # fmt: skip
 
@@ -51,4 +51,4 @@ def compiled(function: Any) -> Any:
     """A kernel's function, compiled for the host, or loaded from beside its source."""
     import numba
 
-    return numba.cfunc("void(CPointer(int64))", cache=True, **FLAGS)(function)
+    return numba.cfunc("void(CPointer(int64), int64, int64, int64)", cache=True, **FLAGS)(function)

@@ -16,7 +16,7 @@ from numba.core.datamodel import models
 from numba.core.extending import intrinsic, lower_builtin, register_model
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
-__all__ = ["TABLES", "Pointer", "bools", "floats32", "floats64", "integer", "integers", "note_scope"]
+__all__ = ["TABLES", "Pointer", "bools", "floats32", "floats64", "integer", "integers", "moved", "note_scope"]
 
 _BUFFERS = 24  # how many buffers are told apart
 TABLES = 1 << 30  # in place of a buffer: constants that belong to the code
@@ -116,6 +116,16 @@ floats32 = _bind(types.float32, "floats32")
 floats64 = _bind(types.float64, "floats64")
 integers = _bind(types.int64, "integers")
 bools = _bind(types.boolean, "bools")
+
+
+@intrinsic
+def moved(typingctx: Any, pointer: Any, count: Any) -> Any:
+    """A buffer some entries further on."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitcast(entry(builder, sig.args[0].dtype, args[0], args[1]), ir.IntType(8).as_pointer())
+
+    return (pointer(pointer, types.int64), codegen) if isinstance(pointer, Pointer) else None
 
 
 @intrinsic(prefer_literal=True)

@@ -57,10 +57,11 @@ class _Printer:
         head += [f"b{k} = {binders[kind]}(row, {k + 1})" for k, kind in enumerate(self.kernel.buffers)]
         first = 1 + len(self.kernel.buffers)
         head += [f"n{k} = integer(row, {first + k})" for k in range(self.kernel.params)]
+        head += [f"b{k} = moved(b{k}, worker * {self.number(size)})" for k, size in self.kernel.scratch]
         body = "\n".join([*(f"    {line}" for line in head), *self.lines])
         imports = ["import math", "", "import numpy as np", "", "from graphc.codegen.kernel import *"]
         constants = [f"C{k} = {text}" for k, text in enumerate(self.constants)]
-        return "\n".join([*imports, "", *constants, "", "", "@compiled", f"def {PLACEHOLDER}(row):", body, "    return", ""])
+        return "\n".join([*imports, "", *constants, "", "", "@compiled", f"def {PLACEHOLDER}(row, low, high, worker):", body, "    return", ""])
 
     def emit(self, depth: int, text: str) -> None:
         """A line."""
@@ -98,7 +99,7 @@ class _Printer:
         """The lines of some statements."""
         for s in body:
             if isinstance(s, ir.Loop):
-                self.emit(depth, f"for i{s.variable} in range({self.number(s.extent)}):")
+                self.emit(depth, f"for i{s.variable} in range({'low, high' if s.parallel else self.number(s.extent)}):")
                 if s.body:
                     self.block(s.body, depth + 1)
                 else:

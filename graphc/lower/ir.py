@@ -2,7 +2,9 @@
 
 A :class:`Kernel` is a function of buffers and whole numbers that are known when it runs. Its body is a tree of statements:
 
-* ``Loop`` runs its body for ``variable`` from 0 to ``extent - 1``. Loop variables are numbered within the kernel.
+* ``Loop`` runs its body for ``variable`` from 0 to ``extent - 1``. Loop variables are numbered within the kernel. Loops marked
+  ``parallel`` may be divided among threads: the kernel is told from where to where they run. None lies in another, they have
+  one extent, everything that is written is written in one of them, and no iteration touches what another writes.
 * ``Literal``, ``Load``, ``Integer``, ``Compute``, ``Uniform`` and ``Checked`` each define one scalar value, once, and before
   it is used; a value defined in a loop is visible in that loop and in those inside it.
 * ``Start`` sets a running result (one number, or two: value and winner) and ``Accumulate`` combines a value into it; both
@@ -197,11 +199,12 @@ class Matrices:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """The body for each value of the variable."""
+    """The body for each value of the variable; ``parallel``: from where to where is an argument of the kernel."""
 
     variable: int
     extent: Coefficient
     body: tuple[Statement, ...]
+    parallel: bool = False
 
 
 Statement = Literal | Load | Integer | Compute | Uniform | Checked | Start | Accumulate | Store | Update | Contract | Matrices | Loop
@@ -216,9 +219,23 @@ class Kernel:
         written: which buffers it writes.
         params: how many whole numbers it takes.
         body: its statements.
+        scratch: buffers of which every thread has a piece of its own, and how long that is, in entries.
     """
 
     buffers: tuple[Kind, ...]
     written: tuple[bool, ...]
     params: int
     body: tuple[Statement, ...] = field(default=())
+    scratch: tuple[tuple[int, Coefficient], ...] = ()
+
+    @property
+    def extent(self) -> Coefficient:
+        """The extent of its parallel loops; 0 where it has none."""
+        level: list[Statement] = list(self.body)
+        while level:
+            loops = [s for s in level if isinstance(s, Loop)]
+            found = next((s for s in loops if s.parallel), None)
+            if found is not None:
+                return found.extent
+            level = [s for loop in loops for s in loop.body]
+        return 0

@@ -12,7 +12,7 @@ from graphc.expr.places import written
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
-from graphc.lower.emit import Emitter
+from graphc.lower.emit import Emitter, Scratch
 from graphc.lower.loops import collapse, nest, renumber, resolve
 
 __all__ = ["clear_loop", "elementwise_kernel", "finish", "reduction_kernel", "scatter_kernel"]
@@ -21,7 +21,14 @@ __all__ = ["clear_loop", "elementwise_kernel", "finish", "reduction_kernel", "sc
 def finish(emitter: Emitter, body: Sequence[ir.Statement]) -> ir.Kernel:
     """The kernel of an emitter's buffers and parameters."""
     kinds: list[ir.Kind] = [b.dtype for b in emitter.buffers]
-    return ir.Kernel(tuple(kinds), tuple(emitter.written), len(emitter.params), renumber(_live(body)[0]))
+    statements = renumber(_live(body)[0])
+    shared = [(k, b) for k, b in enumerate(emitter.buffers) if isinstance(b, Scratch)]
+    scratch = tuple((k, emitter.own_param(b.size)) for k, b in shared) if _divided(statements) else ()
+    return ir.Kernel(tuple(kinds), tuple(emitter.written), len(emitter.params), statements, scratch)
+
+
+def _divided(body: Sequence[ir.Statement]) -> bool:
+    return any(isinstance(s, ir.Loop) and (s.parallel or _divided(s.body)) for s in body)
 
 
 def _live(body: Sequence[ir.Statement], used: set[int] | None = None) -> tuple[tuple[ir.Statement, ...], set[int]]:
@@ -31,7 +38,7 @@ def _live(body: Sequence[ir.Statement], used: set[int] | None = None) -> tuple[t
     for s in reversed(body):
         if isinstance(s, ir.Loop):
             inner, used = _live(s.body, used)
-            kept.append(ir.Loop(s.variable, s.extent, inner))
+            kept.append(ir.Loop(s.variable, s.extent, inner, s.parallel))
             continue
         pure = isinstance(s, ir.Literal | ir.Load | ir.Integer | ir.Compute | ir.Uniform)
         if pure and s.value not in used:

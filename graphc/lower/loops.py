@@ -93,7 +93,7 @@ def renumber(body: Sequence[ir.Statement]) -> tuple[ir.Statement, ...]:
         for s in statements:
             if isinstance(s, ir.Loop):
                 number[s.variable] = len(number)
-                done.append(ir.Loop(number[s.variable], s.extent, walk(s.body)))
+                done.append(ir.Loop(number[s.variable], s.extent, walk(s.body), s.parallel))
             else:
                 done.append(map_places(s, place, ir.Place))
         return tuple(done)

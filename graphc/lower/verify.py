@@ -13,6 +13,13 @@ def verify_kernel(kernel: ir.Kernel) -> list[str]:
     """What is wrong with a kernel, in words; an empty list where nothing is."""
     checker = _Checker(kernel)
     checker.block(kernel.body, frozenset(), {})
+    checker.parallel(kernel.body, None)
+    if len(checker.extents) > 1:
+        checker.problems.append("parallel loops have different extents")
+    for buffer, size in kernel.scratch:
+        checker.coefficient(size)
+        if not 0 <= buffer < len(kernel.buffers) or not kernel.written[buffer]:
+            checker.problems.append(f"buffer {buffer} is no scratch memory")
     for number, (written, wanted) in enumerate(zip(checker.written, kernel.written, strict=True)):
         if written and not wanted:
             checker.problems.append(f"buffer {number} is written, and the kernel does not say so")
@@ -26,6 +33,7 @@ class _Checker:
         self.defined: set[int] = set()
         self.loops: set[int] = set()
         self.written = [False] * len(kernel.buffers)
+        self.extents: set[ir.Coefficient] = set()  # of parallel loops
 
     def block(self, body: tuple[ir.Statement, ...], loops: frozenset[int], known: dict[int, ir.Kind]) -> None:
         """Check the statements of one loop; ``known`` are the values visible, with their kinds."""
@@ -39,6 +47,20 @@ class _Checker:
                 self.block(statement.body, loops | {statement.variable}, visible)
             else:
                 self.statement(statement, loops, visible)
+
+    def parallel(self, body: tuple[ir.Statement, ...], around: int | None) -> None:
+        """Check that what is written in a kernel with parallel loops is written in one of them; ``around``: its variable."""
+        for s in body:
+            if isinstance(s, ir.Loop):
+                if s.parallel and around is not None:
+                    self.problems.append(f"parallel loop {s.variable} lies in parallel loop {around}")
+                self.extents |= {s.extent} if s.parallel else set()
+                self.parallel(s.body, s.variable if s.parallel else around)
+            elif around is None and self.kernel.extent != 0 and any(writes for _, writes in _buffers(s)):
+                self.problems.append(f"a kernel with parallel loops writes outside them: {s}")
+            elif around is not None and isinstance(s, ir.Store) and s.buffer not in dict(self.kernel.scratch):
+                if not any(variable == around or variable < 0 for variable, _ in s.place.terms):
+                    self.problems.append(f"all iterations of the parallel loop {around} write to one place: {s}")
 
     def statement(self, s: ir.Statement, loops: frozenset[int], visible: dict[int, ir.Kind]) -> None:
         """Check one statement that is no loop, and make its value visible."""

@@ -11,6 +11,7 @@ from graphc.errors import DataError
 from graphc.expr.dims import Extent, evaluate_extent, product
 from graphc.expr.feed import numpy_dtype
 from graphc.expr.tensor import Tensor
+from graphc.lower import ir
 from graphc.lower.emit import Scratch
 from graphc.lower.fuse import root_of
 from graphc.lower.program import Call, Program
@@ -34,7 +35,7 @@ class _Loop:
         given = {p: outer.memory[t] for p, t in zip(op.parameters[moving:], self.loop.inputs[moving:], strict=True)}
         self.body = Bound(
             self.loop.body, outer.bodies[id(self.loop)], outer.sizes, outer.floats, outer.constants, outer.control,
-            outer.bodies, given, op.parameters[:moving],
+            outer.bodies, given, op.parameters[:moving], outer.workers,
         )  # fmt: skip
 
     def row(self, sizes: Mapping[str, int], kept: list[Any]) -> list[int]:
@@ -83,22 +84,28 @@ class Rows:
     ) -> None:
         words: list[int] = []
         starts: list[int] = []
+        extents: list[int] = []  # of the calls' parallel loops
         self.uses: dict[Tensor, list[int]] = {}
         self.kept: list[Any] = []
         for number, call in enumerate(program.calls):
             starts.append(len(words))
             if number in loops:
                 words += loops[number].row(sizes, self.kept)
+                extents.append(0)
                 continue
             words.append(control)
             for buffer in call.buffers:
                 if isinstance(buffer, Tensor) and buffer.kind == "input":
                     self.uses.setdefault(buffer, []).append(len(words))
                 words.append(scratch[number] if isinstance(buffer, Scratch) else memory[buffer])
-            words += [_whole(p, sizes) for p in call.params]
+            params = [_whole(p, sizes) for p in call.params]
+            extent = call.kernel.extent
+            extents.append(params[extent.number] if isinstance(extent, ir.Param) else extent)
+            words += params
         self.words = np.array(words or [0], np.int64)
         base = self.words.ctypes.data
-        self.table = np.array([x for a, s in zip(addresses, starts, strict=True) for x in (a, base + 8 * s)] or [0], np.int64)
+        calls = zip(addresses, starts, extents, strict=True)
+        self.table = np.array([x for a, s, n in calls for x in (a, base + 8 * s, n, 0)] or [0], np.int64)
 
 
 def _whole(param: Any, sizes: Mapping[str, int]) -> int:
@@ -120,14 +127,17 @@ class Bound:
         bodies: the addresses of the calls of each scan's body.
         given: inputs that lie elsewhere, by their address.
         always: inputs that need memory even where no kernel reads them.
+        workers: how many threads may run a call's parts at a time.
     """
 
     def __init__(
         self, program: Program, addresses: Sequence[int], sizes: Mapping[str, int], floats: Any, constants: dict[Tensor, Any], control: Any,
         bodies: Mapping[int, Sequence[int]], given: Mapping[Tensor, int] | None = None, always: Sequence[Tensor] = (),
+        workers: int = 1,
     ) -> None:  # fmt: skip
         self.program, self.addresses, self.sizes, self.floats, self.control = program, addresses, dict(sizes), floats, control
         self.bodies, self.constants, self.given, self.always = bodies, constants, dict(given or {}), always
+        self.workers = workers
         self.mirrors: dict[Tensor, Mirror] = {}
         self.memory: dict[Any, int] = {}
         self.arrays: dict[Tensor, Any] = {}
@@ -171,7 +181,9 @@ class Bound:
         for number, call in enumerate(self.program.calls):
             for buffer in call.buffers:
                 if isinstance(buffer, Scratch):
-                    blocks.append((self.size(buffer.size) * (8 if buffer.dtype == "double" else np.dtype(self.floats).itemsize), number, number))
+                    pieces = self.workers if call.kernel.scratch else 1
+                    width = 8 if buffer.dtype == "double" else np.dtype(self.floats).itemsize
+                    blocks.append((self.size(buffer.size) * width * pieces, number, number))
                     owners.append(number)
                 else:
                     life.setdefault(buffer, [number, number])[1] = number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,7 +22,6 @@ from graphc.runtime.threads import thread_count
 
 __all__ = ["Compiled", "check_target", "compile"]
 
-_RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _lock = threading.RLock()  # programs share the memory of parameters and states
 _KEPT = 16  # layouts of memory that a program keeps, one for each set of sizes
 
@@ -103,14 +101,14 @@ class Compiled:
         self._build()
 
     def _build(self) -> None:
-        from graphc.codegen.executor import ONCE, executor_address
+        from graphc.codegen.executor import ONCE, executor
 
         self.program = self.prepared.program()
         self._bodies: dict[int, list[int]] = {}
         self._product = 0
         try:
             self.addresses = self._compile(self.program)
-            self._execute: Callable[[int], None] = _RUN(executor_address(ONCE))
+            self._execute: Callable[[int], None] = executor(ONCE)
         except CompileError:
             raise
         except Exception as error:  # noqa: BLE001 - no traceback of the compiler's reaches a user

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 import weakref
 from collections.abc import Callable
@@ -21,7 +20,6 @@ __all__ = ["Plan", "map_rows", "run"]
 
 _SLICE = 0.05  # seconds between two looks at Ctrl-C and callbacks
 _KEPT = 4  # plans that a program keeps: training, measuring, and some more
-_RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _ORDER, _FIRST, _END, _STEP = 5, 8, 9, 10  # words of the executor's row
 
 
@@ -68,9 +66,9 @@ class Plan:
             means: the scalar outputs to add up: address, whether in double precision.
             results: the outputs to keep: address, target, bytes a row.
         """
-        from graphc.codegen.executor import STEPS, executor_address
+        from graphc.codegen.executor import STEPS, executor
 
-        self.run: Callable[[int], None] = _RUN(executor_address(STEPS))
+        self.run: Callable[[int], None] = executor(STEPS)
         program, bound = self.program, self.bound
         gathers = [(a.ctypes.data, bound.memory[t], a[:1].nbytes if len(a) else 0) for t, a in self.batched.items() if t in bound.inputs]
         self.words = [np.array([x for row in rows for x in row] or [0], np.int64) for rows in (gathers, means, results)]
