@@ -83,7 +83,7 @@ class Call:
 class Node:
     """An operation applied to tensors."""
 
-    __slots__ = ("guards", "inputs", "op", "origin", "outputs", "serial")
+    __slots__ = ("__weakref__", "guards", "inputs", "op", "origin", "outputs", "serial")
 
     def __init__(self, op: Operation, inputs: Sequence[Tensor], guards: Sequence[Guard] = (), origin: Origin | None = None) -> None:
         self.op = op

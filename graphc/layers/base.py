@@ -3,45 +3,32 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from graphc import initializers, regularizers
 from graphc.errors import DeclarationError
 from graphc.expr.build import operand
 from graphc.expr.dims import Extent
-from graphc.expr.graph import topological
-from graphc.expr.operation import Scan
 from graphc.expr.tensor import Tensor, make
-from graphc.layers.mask import Masked, mask_of, masks_of
+from graphc.layers.mask import mask_of, masks_of
+from graphc.layers.naming import free_name, snake_case, unique
+from graphc.layers.output import LayerOutput
 from graphc.layers.phase import collected, in_both, in_one
 from graphc.ops.reduction import mean
 from graphc.ops.state import parameter, shape_of, state
 
-__all__ = ["Layer", "LayerOutput", "calls_of", "check_names", "layers_of", "snake_case"]
+__all__ = ["Layer", "check_names"]
 
 Shape = tuple[Extent, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerOutput(Masked):
-    """The output of a layer: the tensor that its formula gives, under the layer's name.
-
-    ``inputs`` are the tensors that the layer was called on, so that pictures can group what lies between. ``mask`` says
-    which entries of a sequence count; see :mod:`graphc.layers.mask`.
-    """
-
-    layer: Any = None
-    inputs: tuple[Tensor, ...] = ()
 
 
 class Layer:
     """The base of layers: a subclass gives ``call``, and ``build`` where it has weights.
 
     Args:
-        name: by default the class's name, ``dense``, numbered when the model is built.
+        name: by default the class's name, ``dense``, numbered among the layers that read the same
+            inputs, and anew when a model is built of it.
         trainable: whether training changes the weights.
         input_shape, input_dim: the shape of one sample, for the first layer of a ``Sequential``.
 
@@ -129,7 +116,7 @@ class Layer:
                 options["mask"] = mask
         flat = _tensors_in([given, list(options.values())])
         if not self._path:
-            self._path = _free_name(self.name, flat)
+            self._path = free_name(self.name, flat)
         self._ensure_built(given)
         before = len(self._losses)
         result = self.read(given, training, options)
@@ -344,36 +331,6 @@ def check_names(layer: Layer, *first: Any, penalties: Sequence[Any] = ()) -> Non
         raise DeclarationError(f"{type(layer).__name__}: {error}") from None
 
 
-def unique(name: str, taken: set[str]) -> str:
-    """``name``, or ``name_1``, ``name_2``, ... where it is taken; the result is taken from now on."""
-    number, found = 0, name
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    taken.add(found)
-    return found
-
-
-def _free_name(name: str, inputs: Sequence[Tensor]) -> str:
-    return unique(name, {layer.name for layer in layers_of(inputs)})
-
-
-def layers_of(outputs: Sequence[Tensor]) -> list[Any]:
-    """The layers whose outputs a graph contains, in order of first use."""
-    return list(dict.fromkeys(node.op.layer for node in calls_of(outputs)))
-
-
-def calls_of(outputs: Sequence[Tensor]) -> list[Any]:
-    """The nodes that are outputs of layers, in a graph and in the bodies of its recurrences."""
-    found: dict[Any, None] = {}
-    for node in topological(outputs):
-        if isinstance(node.op, LayerOutput):
-            found[node] = None
-        elif isinstance(node.op, Scan):
-            found.update(dict.fromkeys(calls_of(node.op.results)))
-    return list(found)
-
-
 def _only_tensors(value: Any) -> bool:
     return isinstance(value, Tensor) or (isinstance(value, list | tuple) and bool(value) and all(isinstance(t, Tensor) for t in value))
 
@@ -393,8 +350,3 @@ def _layers_in(value: Any) -> Iterator[Layer]:
     elif isinstance(value, dict):
         for entry in value.values():
             yield from _layers_in(entry)
-
-
-def snake_case(name: str) -> str:
-    """``BatchNormalization`` as ``batch_normalization``, ``Conv2D`` as ``conv2d``."""
-    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()

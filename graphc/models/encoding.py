@@ -19,8 +19,8 @@ from graphc.expr.operation import Alias, Assign, Carry, Cell, Current, Leaf, Lin
 from graphc.expr.origin import Origin
 from graphc.expr.stage import REDUCERS, Read, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Call, Guard, Node, Tensor
-from graphc.layers.base import LayerOutput
 from graphc.layers.core import AutomaticInput
+from graphc.layers.output import LayerOutput
 from graphc.layers.phase import LayerPhase
 
 __all__ = ["Decoder", "Encoder"]

@@ -15,8 +15,8 @@ from graphc.expr.dims import Extent
 from graphc.expr.graph import leaves, resolve_phase
 from graphc.expr.operation import DType
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import unique
 from graphc.layers.mask import mask_of
+from graphc.layers.naming import unique
 from graphc.losses.base import as_tensor, entries_of, reduce_entries
 from graphc.metrics import Metric
 from graphc.models.feeding import Feed

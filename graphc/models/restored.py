@@ -7,7 +7,8 @@ from typing import Any
 
 from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer, LayerOutput
+from graphc.layers.base import Layer
+from graphc.layers.output import LayerOutput
 from graphc.models.reuse import apply_again
 from graphc.optimizers.base import Optimizer
 

@@ -10,9 +10,11 @@ from graphc.expr.graph import leaves, topological
 from graphc.expr.operation import Leaf
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.initializers import initialise
-from graphc.layers.base import Layer, calls_of, layers_of, unique
+from graphc.layers.base import Layer
 from graphc.layers.core import AutomaticInput, Input
 from graphc.layers.mask import mask_of, masked
+from graphc.layers.naming import free_name, unique
+from graphc.layers.output import calls_of, layers_of
 from graphc.models.feeding import features
 from graphc.models.reuse import apply_again
 from graphc.models.summary import summary_text
@@ -189,7 +191,7 @@ class Structure(Layer):
         if not self.built and all(isinstance(t, Tensor) for t in flat):
             self._build_for(cast("list[Tensor]", flat))
         if self.built and not self._placed:
-            self.rename(self._path or unique(self.name, {layer.name for layer in layers_of([t for t in flat if isinstance(t, Tensor)])}))
+            self.rename(self._path or free_name(self.name, [t for t in flat if isinstance(t, Tensor)]))
         return super().__call__(*inputs, **options)
 
     def _build_for(self, tensors: Sequence[Tensor]) -> None:

@@ -8,7 +8,8 @@ import pytest
 import graphc as gx
 from graphc import layers as K
 from graphc.errors import DeclarationError, ShapeError
-from graphc.layers.base import layers_of, snake_case
+from graphc.layers.naming import snake_case
+from graphc.layers.output import layers_of
 
 rng = np.random.default_rng(2)
 X = rng.normal(size=(5, 4))
@@ -45,6 +46,20 @@ def test_layers_in_a_graph_get_names_of_their_own():
     x = K.Input((4,))
     y = K.Dense(1)(K.Dense(2, name="first")(K.Dense(3)(x)))
     assert [layer.name for layer in layers_of([y])] == ["dense", "first", "dense_1"]
+
+
+def test_layers_beside_each_other_get_names_of_their_own():
+    x = K.Input((4,))
+    h = K.Dense(3, activation="relu")(x)
+    mean, spread = K.Dense(2)(h), K.Dense(2)(h)
+    y = K.Dense(4)(gx.exp(spread) * mean)
+    assert [layer.name for layer in layers_of([y])] == ["dense", "dense_2", "dense_1", "dense_3"]
+    assert len(gx.leaves(y)) == 1 + 8
+    other = K.Dense(4)(K.Input((4,)))
+    assert "dense/kernel" in gx.leaves(other)  # what is not connected does not count
+    model = gx.Model(x, [mean, spread])
+    assert [w.name for w in model.weights] == [f"{layer}/{w}" for layer in ("dense", "dense_1", "dense_2") for w in ("kernel", "bias")]
+    assert K.Dense(1)(x).op.layer.name == "dense_4"
 
 
 def test_dropout_in_both_readings():
