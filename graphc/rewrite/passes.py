@@ -15,6 +15,7 @@ from graphc.rewrite.layouts import lay_out_products
 from graphc.rewrite.moves import fold_moves
 from graphc.rewrite.padding import pad_windows
 from graphc.rewrite.residues import split_residues
+from graphc.rewrite.shared import share_functions
 
 __all__ = ["PASSES", "rewrite"]
 
@@ -25,6 +26,7 @@ PASSES: dict[str, Pass] = {
     "moves": lambda outputs, _: fold_moves(outputs),
     "fission": lambda outputs, _: split_recurrences(outputs),
     "factors": lambda outputs, _: take_out_factors(outputs),
+    "shared": lambda outputs, numbers: share_functions(merge_common(outputs, numbers)),
     "chains": lambda outputs, _: sum_in_turn(outputs),
     "residues": lambda outputs, _: split_residues(outputs),
     "padding": lambda outputs, _: pad_windows(outputs),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 
 import graphc as gx
 from graphc.expr.graph import drop_aliases, leaves, random_numbers, topological
@@ -13,6 +14,7 @@ from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.reference.evaluate import evaluate_all
 from graphc.rewrite.passes import PASSES, rewrite
+from graphc.rewrite.products import contraction
 
 
 def graphs() -> dict[str, list[Tensor]]:
@@ -41,6 +43,17 @@ def graphs() -> dict[str, list[Tensor]]:
         "repeated": [gx.exp(x) + gx.exp(x), gx.exp(x) * 2, gx.max(x, axis=0), gx.argmax(x, axis=0)],
         "pinned": [x * noise + gx.random.normal((4,), key=2), gx.random.uniform((4,))],
         "recurrence": [gx.cumsum(x[:, ::-1], axis=0)[::-1]],
+        "functions": [
+            gx.define("s", (i, j), gx.Sum(gx.tanh(x[u, i]) * w[i, j] * gx.exp(x[u, 0] - x[u, i]), u)),
+            gx.tanh(x),
+            1 - gx.tanh(x) ** 2,
+            gx.exp(x[:, :1] - x) / gx.sum(gx.exp(x[:, :1] - x), axis=1, keepdims=True),
+            gx.log(gx.exp(x.T) + 1),
+            gx.tanh(x[::-1]) + gx.tanh(x[:, 1:])[:, :1],
+            gx.max(gx.exp(x), axis=0),
+            gx.argmax(gx.exp(x), axis=0),
+            gx.define("e", (i, j), gx.exp(i * x[i, j])),
+        ],
         "parts, joined": [gx.concatenate([x[:1], x, x[:, :3].T[:2].T[:2] @ gx.constant(np.ones((2, 4)))])],
         "integers": [gx.reshape(gx.constant([3, 1]), (2, 1)) * gx.constant([5, 6])],
     }
@@ -99,6 +112,20 @@ def test_a_sum_that_needs_every_index_at_once_stays() -> None:
     a, b, c = gx.tensor("a", ("i", "j")), gx.tensor("b", ("i", "j")), gx.tensor("c", ("i", "j"))
     [y] = PASSES["chains"]([gx.einsum("ij,ij,ij->i", a, b, c)], {})
     assert len(stages([y])) == 1
+
+
+def test_a_function_that_several_stages_need_is_computed_once() -> None:
+    x, w = gx.tensor("x", ("n", 4)), gx.parameter("w", (4, 3))
+    h = gx.tanh(x @ w)
+    after = rewrite(drop_aliases([h, gx.grad(gx.sum(h * h), w)]), {})
+    assert sum(s.body.count(sympy.tanh) for s in stages(after)) == 1
+
+
+def test_a_sum_does_not_repeat_a_function() -> None:
+    a, b = gx.tensor("a", ("k", "i")), gx.tensor("b", ("k", "j"))
+    i, j, k = gx.indices("i j k")
+    after = rewrite([gx.define("Y", (i, j), gx.Sum(gx.tanh(a[k, i]) * b[k, j], k))], {})
+    assert contraction(after[0]) is not None
 
 
 def test_moves_are_read_where_they_are_used() -> None:
