@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from graphc.lower import ir
 
-__all__ = ["PLACEHOLDER", "kernel_source"]
+__all__ = ["PLACEHOLDER", "Printer", "kernel_source"]
 
 PLACEHOLDER = "kernel_"
 _INFIX = {
@@ -38,10 +38,12 @@ def kernel_source(kernel: ir.Kernel, floats: str, math: str = "vector") -> str:
         floats: ``"float32"`` or ``"float64"``.
         math: whose exp, sin and their like: ``"vector"`` for our own, ``"libm"`` for the C library's.
     """
-    return _Printer(kernel, floats, _ALL_LIBRARY if math == "libm" else _LIBRARY).module()
+    return Printer(kernel, floats, _ALL_LIBRARY if math == "libm" else _LIBRARY).module()
 
 
-class _Printer:
+class Printer:
+    """A kernel on its way to source; printers for other targets are derived from it."""
+
     def __init__(self, kernel: ir.Kernel, floats: str, library: dict[str, str]) -> None:
         self.kernel, self.floats, self.library = kernel, floats, library
         self.real = "float32" if floats == "float32" else "float64"
