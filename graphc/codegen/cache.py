@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from graphc.codegen.machine_code import keep, kept_address
+from graphc.codegen.native import SUPPORTED, link, object_code, outside
 
 __all__ = ["cache_directory", "clear_cache", "code_digest", "kernel_address"]
 
@@ -86,11 +87,28 @@ def kernel_address(source: str, placeholder: str) -> int:
         address = kept_address(kept, digest)
         function: Any = None
         if address is None:
-            function = _load(source.replace(placeholder, name), name)
-            address = int(function.address)
-            keep(kept, digest, function)
+            function, address = _compiled(source.replace(placeholder, name), name, kept, digest)
         _loaded[digest] = (function, address)
     return _loaded[digest][1]
+
+
+def _compiled(source: str, name: str, kept: Path, digest: str) -> tuple[Any, int]:
+    """A kernel compiled by our own front-end, or by Numba where that does not know it: what keeps it alive, and its address."""
+    global compiled_here
+    from graphc.codegen.translate import Unknown, translate
+
+    with contextlib.suppress(Unknown):
+        if SUPPORTED:
+            code = object_code(translate(source))
+            address = link(name, outside(code), code)
+            if address is not None:
+                compiled_here += 1
+                keep(kept, digest, name, code)
+                return None, address
+    function = _load(source, name)
+    with contextlib.suppress(Exception):  # no public name for the code; without it the compiler's own cache remains
+        keep(kept, digest, function.native_name, function._library._get_compiled_object())
+    return function, int(function.address)
 
 
 def _load(source: str, name: str) -> Any:

@@ -14,10 +14,11 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.core.extending import intrinsic
 
+from graphc.codegen import types
 from graphc.codegen.executor import PRODUCT_ROW, PRODUCT_WORD
+from graphc.codegen.flow import local, steps
+from graphc.codegen.intrinsics import intrinsic
 from graphc.codegen.invoke import KERNEL
 from graphc.codegen.micro_kernel import Block
 from graphc.codegen.pointers import Pointer, entry
@@ -65,7 +66,7 @@ class _Product:
             self._pack(place, count, columns, width)
         right = b.select(packed, self._address("s", _number(0)), self._address("b", place))
         step = b.select(packed, width, v["bk"])
-        with cgutils.for_range_slice(b, _number(0), v["m"], _number(rows), _WORD) as (i, _):
+        with steps(b, _number(0), v["m"], _number(rows)) as i:
             left = self._address("a", b.add(b.add(v["a_at"], b.mul(i, v["am"])), b.mul(k0, v["ak"])))
             result = self._address("c", b.add(b.add(v["c_at"], j), b.mul(i, v["cm"])))
             arguments = [left, right, result, v["am"], v["ak"], step, v["cm"], count, b.sub(v["m"], i), columns, adds]
@@ -76,10 +77,10 @@ class _Product:
         b, v = self.b, self.v
         used = b.select(b.icmp_signed("<", columns, width), columns, width)
         kind = ir.FloatType() if self.bits == 32 else ir.DoubleType()
-        with cgutils.for_range(b, count, intp=_WORD) as rows, cgutils.for_range(b, used, intp=_WORD) as places:
-            source = b.add(place, b.add(b.mul(rows.index, v["bk"]), b.mul(places.index, v["bn"])))
+        with steps(b, _number(0), count, _number(1)) as row, steps(b, _number(0), used, _number(1)) as column:
+            source = b.add(place, b.add(b.mul(row, v["bk"]), b.mul(column, v["bn"])))
             value = b.load(entry(b, self.dtype, v["b"], source), typ=kind)
-            b.store(value, entry(b, self.dtype, v["s"], b.add(b.mul(rows.index, width), places.index)))
+            b.store(value, entry(b, self.dtype, v["s"], b.add(b.mul(row, width), column)))
 
     def _stripes(self, k0: Any, count: Any, adds: Any) -> None:
         """Stripes of two vectors, and one of one vector where no more is left."""
@@ -87,7 +88,7 @@ class _Product:
         rest = b.srem(n, _number(2 * self.lanes))
         single = b.and_(b.icmp_signed(">", rest, _number(0)), b.icmp_signed("<=", rest, _number(self.lanes)))
         stop = b.select(single, b.sub(n, rest), n)
-        with cgutils.for_range_slice(b, _number(0), stop, _number(2 * self.lanes), _WORD) as (j, _):
+        with steps(b, _number(0), stop, _number(2 * self.lanes)) as j:
             self._columns(2, j, k0, count, adds)
         with b.if_then(single):
             self._columns(1, stop, k0, count, adds)
@@ -96,7 +97,7 @@ class _Product:
         """The whole product, a slice of the sum after the other; a sum of nothing is one slice of no terms."""
         b, k = self.b, self.v["k"]
         least = b.select(b.icmp_signed(">", k, _number(0)), k, _number(1))
-        with cgutils.for_range_slice(b, _number(0), least, _number(_SLICE), _WORD) as (k0, _):
+        with steps(b, _number(0), least, _number(_SLICE)) as k0:
             left = b.sub(k, k0)
             count = b.select(b.icmp_signed("<", left, _number(_SLICE)), left, _number(_SLICE))
             later = b.zext(b.icmp_signed(">", k0, _number(0)), _WORD)
@@ -134,7 +135,7 @@ def multiply(
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         byte = ir.IntType(8).as_pointer()
-        row = builder.bitcast(cgutils.alloca_once(builder, ir.ArrayType(_WORD, len(PRODUCT_ROW))), _WORD.as_pointer())
+        row = builder.bitcast(local(builder, ir.ArrayType(_WORD, len(PRODUCT_ROW))), _WORD.as_pointer())
         for place, (kind, value) in enumerate(zip(sig.args[1:], args[1:], strict=True)):
             number = builder.ptrtoint(value, _WORD) if isinstance(kind, Pointer) else value
             builder.store(number, builder.gep(row, [_number(place)], source_etype=_WORD))

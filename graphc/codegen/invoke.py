@@ -6,8 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.core.extending import intrinsic
+
+from graphc.codegen import types
+from graphc.codegen.flow import copied
+from graphc.codegen.intrinsics import intrinsic
 
 __all__ = ["KERNEL", "call", "copy_bytes", "float32_at", "float64_at"]
 
@@ -34,7 +36,7 @@ def copy_bytes(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointer = _BYTE.as_pointer()
-        cgutils.raw_memcpy(builder, builder.inttoptr(args[0], pointer), builder.inttoptr(args[1], pointer), args[2], 1)
+        copied(builder, builder.inttoptr(args[0], pointer), builder.inttoptr(args[1], pointer), args[2])
         return context.get_dummy_value()
 
     return types.none(types.int64, types.int64, types.int64), codegen

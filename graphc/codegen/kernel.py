@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from graphc.codegen.checks import checked
 from graphc.codegen.contraction import multiply
-from graphc.codegen.library import library_sigmoid, library_softplus
 from graphc.codegen.mathematics import (
     arctan,
     cos,
@@ -30,10 +30,14 @@ from graphc.codegen.mathematics import (
     tan,
     tanh,
 )  # fmt: skip
-from graphc.codegen.matrices import cofactor, cofactor1, cofactor2, determinant, inverse, logdet
 from graphc.codegen.pointers import bools, floats32, floats64, integer, integers, moved
 from graphc.codegen.random import uniform
 from graphc.codegen.reductions import greatest, least, product, total
+
+if TYPE_CHECKING:
+    from graphc.codegen.library import library_sigmoid, library_softplus
+    from graphc.codegen.matrices import cofactor, cofactor1, cofactor2, determinant, inverse, logdet
+    from graphc.codegen.numba_compiler import compiled
 
 __all__ = [
     "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "cos", "cosh", "determinant", "erf", "exp", "expm1",
@@ -42,13 +46,14 @@ __all__ = [
     "sinh", "softplus", "tan", "tanh", "total", "uniform",
 ]  # fmt: skip
 
-# A product may be fused into a sum; only running results may be reordered, by flags of their own (reductions.py). Otherwise
-# x - x would be 0 where x is infinite or NaN, and (a + b) - a would be b where a swallows it.
-FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "boundscheck": False}
+_OF_NUMBA = {
+    "compiled": "numba_compiler", "library_sigmoid": "library", "library_softplus": "library",
+    **dict.fromkeys(("cofactor", "cofactor1", "cofactor2", "determinant", "inverse", "logdet"), "matrices"),
+}  # fmt: skip
 
 
-def compiled(function: Any) -> Any:
-    """A kernel's function, compiled for the host, or loaded from beside its source."""
-    import numba
-
-    return numba.cfunc("void(CPointer(int64), int64, int64, int64)", cache=True, **FLAGS)(function)
+def __getattr__(name: str) -> Any:
+    """What needs Numba is loaded when it is asked for."""
+    if name not in _OF_NUMBA:
+        raise AttributeError(name)
+    return getattr(importlib.import_module(f"graphc.codegen.{_OF_NUMBA[name]}"), name)

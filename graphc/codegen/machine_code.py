@@ -1,8 +1,7 @@
-"""Machine code of kernels kept as it is, so that a process that compiles nothing need not load the compiler.
+"""Machine code of kernels kept as it is, so that a process that compiles nothing need not load a compiler.
 
 A kept file holds a digest of everything behind it, the kernel's key, its symbol, the functions of the C library that it
-calls, and the object code. It is used only where all of that is right; otherwise the compiler's own cache comes next. Only ELF
-objects of 64 bits are kept: on other systems the compiler is always asked.
+calls, and the object code. It is used only where all of that is right; otherwise the kernel is compiled again.
 """
 
 from __future__ import annotations
@@ -10,31 +9,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import struct
 import tempfile
-import threading
-from functools import cache
 from pathlib import Path
-from typing import Any
+
+from graphc.codegen.native import link, outside
 
 __all__ = ["keep", "kept_address"]
 
-_lock = threading.Lock()
-_ELF = b"\x7fELF\x02\x01"  # 64 bits, little-endian
-_SYMBOLS = 2  # the kind of the section that lists symbols
 
-
-def keep(path: Path, key: str, function: Any) -> None:
+def keep(path: Path, key: str, symbol: str, code: bytes) -> None:
     """Write what the compiler has just made to a file; without a word where that is not possible."""
-    with contextlib.suppress(Exception):
-        code = function._library._get_compiled_object()  # no public name; without it nothing is kept
-        outside = _undefined(code)
-        head = "\n".join([key, function.native_name, " ".join(outside)])
+    with contextlib.suppress(OSError, ValueError):
+        head = "\n".join([key, symbol, " ".join(outside(code))])
         content = head.encode() + b"\n" + code
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-        os.replace(temporary, path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
 
 
 def kept_address(path: Path, key: str) -> int | None:
@@ -43,55 +38,9 @@ def kept_address(path: Path, key: str) -> int | None:
         digest, content = path.read_bytes().split(b"\n", 1)
         if hashlib.sha256(content).hexdigest().encode() != digest:
             return None
-        found, symbol, outside, code = content.split(b"\n", 3)
+        found, symbol, needed, code = content.split(b"\n", 3)
         if found.decode() != key:
             return None
-        with _lock:
-            return _link(symbol.decode(), outside.decode().split(), code)
+        return link(symbol.decode(), needed.decode().split(), code)
     except (OSError, ValueError):
         return None
-
-
-def _link(symbol: str, outside: list[str], code: bytes) -> int | None:
-    import llvmlite.binding as llvm
-
-    engine = _engine()
-    # A function that is missing would end the process when the code is linked.
-    if any(llvm.address_of_symbol(name) is None for name in outside):
-        return None
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return engine.get_function_address(symbol) or None
-
-
-@cache
-def _engine() -> Any:
-    """Where kept code is linked."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_default_triple().create_target_machine()
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-
-
-def _undefined(code: bytes) -> list[str]:
-    """The symbols that an ELF object takes from elsewhere.
-
-    Raises:
-        ValueError: for an object of another format.
-    """
-    if not code.startswith(_ELF):
-        raise ValueError("not an ELF object of 64 bits")
-    (start,) = struct.unpack_from("<Q", code, 40)
-    size, count = struct.unpack_from("<HH", code, 58)
-    sections = [struct.unpack_from("<IIQQQQIIQQ", code, start + k * size) for k in range(count)]
-    names: list[str] = []
-    for section in sections:
-        if section[1] == _SYMBOLS:
-            texts = sections[section[6]][4]
-            for at in range(section[4], section[4] + section[5], section[9]):
-                name, _, _, index = struct.unpack_from("<IBBH", code, at)
-                if index == 0 and name:
-                    names.append(code[texts + name : code.index(b"\0", texts + name)].decode())
-    return sorted(names)

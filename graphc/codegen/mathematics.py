@@ -13,11 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.core.extending import intrinsic
 
-from graphc.codegen import angles, exponentials, powers
+from graphc.codegen import angles, exponentials, powers, types
 from graphc.codegen.floats import Floats
+from graphc.codegen.intrinsics import intrinsic
 
 __all__ = [
     "arctan", "cos", "cosh", "erf", "exp", "expm1", "floor", "isfinite", "log", "log1p", "maximum", "minimum", "power", "select", "sigmoid",

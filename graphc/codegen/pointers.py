@@ -7,34 +7,18 @@ buffers do not overlap, and vectorises.
 # ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.core.datamodel import models
-from numba.core.extending import intrinsic, lower_builtin, register_model
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
-__all__ = ["TABLES", "Pointer", "bools", "floats32", "floats64", "integer", "integers", "moved", "note_scope"]
+from graphc.codegen import types
+from graphc.codegen.intrinsics import intrinsic
+from graphc.codegen.types import Pointer, storage
+
+__all__ = ["TABLES", "Pointer", "bools", "entry", "floats32", "floats64", "get_entry", "integer", "integers", "moved", "note_scope", "set_entry"]
 
 _BUFFERS = 24  # how many buffers are told apart
 TABLES = 1 << 30  # in place of a buffer: constants that belong to the code
-_typed: Any = infer_global
-
-
-class Pointer(types.Type):
-    """The address of a buffer's first entry."""
-
-    def __init__(self, dtype: Any, slot: int) -> None:
-        self.dtype, self.slot = dtype, slot
-        super().__init__(name=f"Pointer({dtype}, {slot})")
-
-
-@register_model(Pointer)
-class _PointerModel(models.PrimitiveModel):
-    def __init__(self, dmm: Any, fe_type: Any) -> None:
-        super().__init__(dmm, fe_type, ir.IntType(8).as_pointer())
 
 
 def note_scope(builder: Any, instruction: Any, slot: int) -> Any:
@@ -48,48 +32,23 @@ def note_scope(builder: Any, instruction: Any, slot: int) -> Any:
     return instruction
 
 
-def _storage(dtype: Any) -> Any:
-    return {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.int64: ir.IntType(64), types.boolean: ir.IntType(8)}[dtype]
-
-
 def entry(builder: Any, dtype: Any, base: Any, index: Any) -> Any:
     """The address of an entry."""
-    storage = _storage(dtype)
-    typed = builder.bitcast(base, storage.as_pointer())
-    return builder.gep(typed, [index], inbounds=True, source_etype=storage)
+    kind = storage(dtype)
+    return builder.gep(builder.bitcast(base, kind.as_pointer()), [index], inbounds=True, source_etype=kind)
 
 
-@_typed(operator.getitem)
-class _GetItem(AbstractTemplate):
-    def generic(self, args: Any, kws: Any) -> Any:
-        if len(args) == 2 and isinstance(args[0], Pointer) and isinstance(args[1], types.Integer):
-            result = types.int64 if args[0].dtype == types.boolean else args[0].dtype
-            return signature(result, args[0], types.int64)
-        return None
-
-
-@_typed(operator.setitem)
-class _SetItem(AbstractTemplate):
-    def generic(self, args: Any, kws: Any) -> Any:
-        if len(args) == 3 and isinstance(args[0], Pointer) and isinstance(args[1], types.Integer):
-            return signature(types.none, args[0], types.int64, args[0].dtype)
-        return None
-
-
-@lower_builtin(operator.getitem, Pointer, types.Integer)
-def _get(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    pointer = sig.args[0]
-    loaded = builder.load(entry(builder, pointer.dtype, args[0], args[1]), typ=_storage(pointer.dtype))
+def get_entry(builder: Any, pointer: Pointer, base: Any, index: Any) -> tuple[types.Type, Any]:
+    """An entry's type and value; bools are whole numbers 0 and 1."""
+    loaded = builder.load(entry(builder, pointer.dtype, base, index), typ=storage(pointer.dtype))
     note_scope(builder, loaded, pointer.slot)
-    return builder.zext(loaded, ir.IntType(64)) if pointer.dtype == types.boolean else loaded
+    return (types.int64, builder.zext(loaded, ir.IntType(64))) if pointer.dtype == types.boolean else (pointer.dtype, loaded)
 
 
-@lower_builtin(operator.setitem, Pointer, types.Integer, types.Any)
-def _set(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    pointer = sig.args[0]
-    value = builder.zext(args[2], ir.IntType(8)) if pointer.dtype == types.boolean else args[2]
-    note_scope(builder, builder.store(value, entry(builder, pointer.dtype, args[0], args[1])), pointer.slot)
-    return context.get_dummy_value()
+def set_entry(builder: Any, pointer: Pointer, base: Any, index: Any, value: Any) -> None:
+    """Write an entry."""
+    value = builder.zext(value, ir.IntType(8)) if pointer.dtype == types.boolean else value
+    note_scope(builder, builder.store(value, entry(builder, pointer.dtype, base, index)), pointer.slot)
 
 
 def _word(builder: Any, row: Any, slot: Any) -> Any:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.core.extending import intrinsic
+
+from graphc.codegen import types
+from graphc.codegen.intrinsics import intrinsic
 
 __all__ = ["uniform"]
 

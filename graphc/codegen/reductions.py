@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.core.extending import intrinsic
+
+from graphc.codegen import types
+from graphc.codegen.intrinsics import intrinsic
 
 __all__ = ["greatest", "least", "product", "total"]
 
