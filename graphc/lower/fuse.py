@@ -12,11 +12,13 @@ from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
 from graphc.lower.parts import Parts, parts_of
 from graphc.lower.scalars import weight
+from graphc.rewrite.products import nominal
 
 __all__ = ["Fusion", "Group", "root_of"]
 
-_CHEAP = 2  # operations that are rather repeated than stored
-_LONGEST = 120  # operations that one formula may grow to by taking in others
+_CHEAP = 2  # operations that are rather repeated than stored, whatever they read
+_LIGHT = 16  # operations that are rather repeated than stored, where they read one array as large as their result
+_LONGEST = 160  # operations that one formula may grow to by taking in others
 _MOST_BUFFERS = 12  # memory that one kernel may touch
 _MOST_MEMBERS = 8  # tensors that one kernel may store
 
@@ -59,6 +61,7 @@ class Fusion:
         self.kept: set[Tensor] = set()
         self._uses: dict[Tensor, list[_Use]] = {}
         self._weights: dict[Tensor, int] = {}
+        self._sources: dict[Tensor, dict[Tensor, None]] = {}  # of tensors computed on the spot: the large ones that they read
         kept: dict[Tensor, None] = {root_of(t): None for t in outputs}
         for node in nodes:
             if isinstance(node.op, Stage):
@@ -113,12 +116,23 @@ class Fusion:
         if not isinstance(op, Stage) or not op.elementwise or _checked(op) or tensor in self.parts:
             return False
         total = self._total(tensor)
+        sources = self._large(tensor)
         cheap = weight(op.body) <= _CHEAP and len(op.reads) <= 2 and total <= 3 * _CHEAP
         once = len(uses) == 1 and total <= _LONGEST
-        if not all(_may_inline(u, cheap) for u in uses) or not (cheap or once):
+        # Then every use reads that array in place of this one: no more memory moves, and one tensor less is written.
+        light = total <= _LIGHT and len(sources) <= 1
+        if not all(_may_inline(u, cheap) for u in uses) or not (cheap or once or light):
             return False
-        self._weights[tensor] = total
+        self._weights[tensor], self._sources[tensor] = total, sources
         return True
+
+    def _large(self, tensor: Tensor) -> dict[Tensor, None]:
+        """The stored tensors that a formula reads, with all that is computed on the spot for it, and that are not smaller than its result."""
+        found: dict[Tensor, None] = {}
+        size = nominal(tensor.shape)
+        for t in tensor.inputs:
+            found |= self._sources[t] if t in self._sources else dict.fromkeys([root_of(t)] if 2 * nominal(t.shape) > size else [])
+        return found
 
     def _total(self, tensor: Tensor) -> int:
         """The operations of a tensor's formula, with all that is computed on the spot for it."""

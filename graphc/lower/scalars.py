@@ -37,13 +37,15 @@ Make = Callable[[str, tuple[int, ...], Kind], int]
 
 
 def weight(body: Any) -> int:
-    """How much a body costs, in operations; a transcendental function or a division counts as 10."""
+    """How much a body costs, in operations; a transcendental function counts as 20, a division as 4."""
     total = 0
     for part in subformulas(body):
         if isinstance(part, sympy.Pow):
-            total += 2 if part.exp.is_Integer and part.exp > 0 else 10
+            total += 20 if not part.exp.is_Integer else 2 if part.exp > 0 else 4
+        elif isinstance(part, sympy.Add | sympy.Mul):
+            total += sum(a is not sympy.S.NegativeOne for a in part.args) - 1  # what is negated is subtracted
         elif part.args:
-            total += 10 if part.func in _HEAVY else len(part.args)
+            total += 20 if part.func in _HEAVY else len(part.args)
     return total
 
 
