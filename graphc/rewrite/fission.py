@@ -152,9 +152,20 @@ class _Recurrence:
             below = next((p for p in parts if p is carry or self._leads(p, carry)), None)
             if below is None or parts.count(below) != 1 or (below is not carry and self._uses[below] != 1):
                 return None
-            terms += [p for p in parts if p is not below]
+            terms += [t for p in parts if p is not below for t in self._terms(p)]
             at = below
         return _Total(number, terms) if terms else None
+
+    def _terms(self, tensor: Tensor) -> list[Tensor]:
+        """What a tensor is the sum of, as far down as nothing else uses the sums on the way."""
+        found: list[Tensor] = []
+        stack = [tensor]
+        while stack:
+            term = stack.pop()
+            parts = _added(term) if self._uses[term] == 1 and term not in self.results else []
+            stack.extend(reversed(parts))
+            found += [] if parts else [term]
+        return found
 
     def _leads(self, tensor: Tensor, carry: Tensor) -> bool:
         """Whether a sum has the carry among its terms, or among those of its terms that are sums."""

@@ -11,6 +11,7 @@ from graphc.rewrite.common import merge_common
 from graphc.rewrite.constants import fold_constants
 from graphc.rewrite.factors import take_out_factors
 from graphc.rewrite.fission import split_recurrences
+from graphc.rewrite.kept import keep_values
 from graphc.rewrite.layouts import lay_out_products
 from graphc.rewrite.moves import fold_moves
 from graphc.rewrite.padding import pad_windows
@@ -24,6 +25,7 @@ Pass = Callable[[Sequence[Tensor], Mapping[Node, int]], list[Tensor]]
 PASSES: dict[str, Pass] = {
     "constants": lambda outputs, _: fold_constants(outputs),
     "moves": lambda outputs, _: fold_moves(outputs),
+    "kept": keep_values,
     "fission": lambda outputs, _: split_recurrences(outputs),
     "factors": lambda outputs, _: take_out_factors(outputs),
     "shared": lambda outputs, numbers: share_functions(merge_common(outputs, numbers)),
