@@ -1,0 +1,152 @@
+"""Which loops of a kernel the threads of a graphics processor share out.
+
+A kernel becomes launches, one after the other: one for each loop at its top, or a single one of one thread where values pass
+from one loop to the next. In a launch every loop whose iterations are independent is shared out, wherever it stands in the
+nest: a thread takes one tuple of those variables and runs the loops that are left.
+
+A loop is independent where its variable stands in every place that is written in it. That is enough, because no two stores
+of a kernel meet in one place unless they are of one tuple of their place's variables. An update combines into its place what
+is there already, so it must be known to have places of its own: those of a store to the same buffer, or of one variable.
+Where it is not, sums are added atomically, in any order, and other reducers are left to one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from graphc.lower import ir
+
+__all__ = ["Launch", "Shared", "launches"]
+
+_Pure = ir.Literal | ir.Integer | ir.Compute | ir.Uniform | ir.Load
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A loop that is shared out; ``where``: only where this number is not 0, else every thread runs all of it."""
+
+    variable: int
+    extent: ir.Coefficient
+    where: ir.Coefficient = 1
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch.
+
+    Attributes:
+        body: what a thread runs; loops that are shared out in any case are not in it.
+        shared: the loops that are shared out, the outermost first.
+        atomic: whether updates add atomically.
+        product: the product of matrices that ``body`` is, whose entries are shared out as well.
+    """
+
+    body: tuple[ir.Statement, ...]
+    shared: tuple[Shared, ...] = ()
+    atomic: bool = False
+    product: ir.Contract | None = None
+
+
+def launches(kernel: ir.Kernel) -> tuple[Launch, ...]:
+    """The launches that a kernel becomes."""
+    written = {s.buffer for s in _walk(kernel.body) if isinstance(s, ir.Store | ir.Update)}
+    if not all(isinstance(s, ir.Loop | ir.Contract | ir.Matrices) or _pure(s, written) for s in kernel.body):
+        return (Launch(kernel.body),)
+    found: list[Launch] = []
+    before: list[ir.Statement] = []  # what all launches from here on may need
+    for s in kernel.body:
+        if isinstance(s, _Pure):
+            before.append(s)
+        else:
+            found.append(_launch(kernel, s, before, written))
+    return tuple(found)
+
+
+def _pure(s: ir.Statement, written: set[int]) -> bool:
+    """Whether a statement may be repeated in every launch."""
+    return isinstance(s, _Pure) and not (isinstance(s, ir.Load) and s.buffer in written)
+
+
+def _launch(kernel: ir.Kernel, s: ir.Statement, before: Sequence[ir.Statement], written: set[int]) -> Launch:
+    nest: list[ir.Loop] = []
+    level: tuple[ir.Statement, ...] = (s,)
+    while level and isinstance(level[-1], ir.Loop) and all(_pure(x, written) for x in level[:-1]):
+        nest.append(level[-1])
+        level = level[-1].body
+    known = _Places(kernel)
+    updates = [x for x in _walk((s,)) if isinstance(x, ir.Update)]
+    atomic = bool(updates) and not all(known.apart(x) for x in updates) and all(x.reducer == "sum" for x in updates)
+    product = _product(s, written)
+    if product is None:
+        shared = tuple(Shared(loop.variable, loop.extent) for loop in nest if known.independent(loop, atomic))
+    else:
+        # A loop that the result's place moves with is one over its entries; one that it does not move with is a sum.
+        moves = dict(product.c_at.terms)
+        shared = tuple(Shared(loop.variable, loop.extent, moves[loop.variable]) for loop in nest if loop.variable in moves)
+    always = {x.variable for x in shared if x.where == 1}
+    return Launch((*before, *_without((s,), always)), shared, atomic and bool(shared), product)
+
+
+def _product(s: ir.Statement, written: set[int]) -> ir.Contract | None:
+    """The product of matrices that a statement is, but for loops around it."""
+    inside = list(_walk((s,)))
+    products = [x for x in inside if isinstance(x, ir.Contract)]
+    plain = all(isinstance(x, ir.Contract | ir.Loop) or _pure(x, written) for x in inside)
+    return products[0] if len(products) == 1 and plain else None
+
+
+def _without(body: Sequence[ir.Statement], variables: set[int]) -> Iterator[ir.Statement]:
+    """The statements with some of their loops taken away."""
+    for s in body:
+        if not isinstance(s, ir.Loop):
+            yield s
+        elif s.variable in variables:
+            yield from _without(s.body, variables)
+        else:
+            yield ir.Loop(s.variable, s.extent, tuple(_without(s.body, variables)))
+
+
+def _walk(body: Sequence[ir.Statement]) -> Iterator[ir.Statement]:
+    for s in body:
+        yield s
+        if isinstance(s, ir.Loop):
+            yield from _walk(s.body)
+
+
+class _Places:
+    """What is known of where a kernel writes."""
+
+    def __init__(self, kernel: ir.Kernel) -> None:
+        self.scratch = {b for b, _ in kernel.scratch}
+        self.extents = {s.variable: s.extent for s in _walk(kernel.body) if isinstance(s, ir.Loop)}
+        self.stored = {(s.buffer, *self._form(s.place)) for s in _walk(kernel.body) if isinstance(s, ir.Store)}
+
+    def _form(self, place: ir.Place) -> list[str]:
+        """A place but for how its variables are called."""
+        return sorted(f"{self.extents.get(v)} {c}" for v, c in place.terms)
+
+    def apart(self, s: ir.Update) -> bool:
+        """Whether an update certainly meets no place twice for different values of its place's variables."""
+        plain = all(v >= 0 for v, _ in s.place.terms)
+        return plain and (len(s.place.terms) <= 1 or (s.buffer, *self._form(s.place)) in self.stored)
+
+    def independent(self, loop: ir.Loop, atomic: bool) -> bool:
+        """Whether the iterations of a loop may run in any order and at the same time."""
+        inside = list(_walk(loop.body))
+        started = {s.value for s in inside if isinstance(s, ir.Start)}
+        written = {s.buffer: s.place for s in inside if isinstance(s, ir.Store | ir.Update)}
+        for s in inside:
+            if isinstance(s, ir.Store):
+                fine = s.buffer not in self.scratch and loop.variable in dict(s.place.terms)
+            elif isinstance(s, ir.Update):
+                fine = atomic or (self.apart(s) and loop.variable in dict(s.place.terms))
+            elif isinstance(s, ir.Load) and s.buffer in written:
+                fine = dict(s.place.terms).get(loop.variable, 0) == dict(written[s.buffer].terms).get(loop.variable, 0) != 0
+            elif isinstance(s, ir.Accumulate):
+                fine = s.target in started
+            else:
+                fine = not isinstance(s, ir.Contract | ir.Matrices)
+            if not fine:
+                return False
+        return True

@@ -1,0 +1,88 @@
+"""Memory of the device, and launches of functions on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from graphc.codegen.cuda.device import simulated
+from graphc.codegen.cuda.grid import Launch
+from graphc.lower import ir
+
+__all__ = ["allocate", "copier", "copy", "launcher", "part"]
+
+# The simulator has a thread of Python's for each of the device's; few of them take several turns each.
+_THREADS, _BLOCKS, _ROWS = (2, 2, 2) if simulated else (128, 4096, 32768)
+_cuda: Any = cuda
+Run = Callable[[int], None]
+
+
+def allocate(count: int, dtype: Any) -> Any:
+    """Flat memory for so many entries; a buffer of none has one, so that it has an address."""
+    return _cuda.device_array(max(count, 1), dtype)
+
+
+def part(memory: Any, offset: int, count: int, dtype: Any) -> Any:
+    """A piece of memory in bytes, as entries of a type."""
+    return memory[offset : offset + max(count, 1) * np.dtype(dtype).itemsize].view(dtype)
+
+
+def copy(target: Any, values: Any) -> None:
+    """Write a host's array to the beginning of a buffer."""
+    flat = np.ascontiguousarray(values, target.dtype).reshape(-1)
+    if flat.size:
+        target[: flat.size].copy_to_device(flat)
+
+
+def launcher(function: Any, launch: Launch, buffers: Sequence[Any], numbers: Sequence[int]) -> Run | None:
+    """What launches a function with its arguments, given the iteration; ``None`` where there is nothing to do.
+
+    Args:
+        function: compiled; it takes the control words first, which are the first of ``buffers``.
+        launch: how it is shared out.
+        buffers: the control words and the kernel's buffers.
+        numbers: the kernel's whole numbers.
+    """
+
+    def number(c: ir.Coefficient) -> int:
+        return numbers[c.number] if isinstance(c, ir.Param) else c
+
+    counts = [number(s.extent) if number(s.where) != 0 else 1 for s in launch.shared]
+    units = int(np.prod(counts, dtype=np.int64))
+    blocks: tuple[int, int] = (1, 1)
+    threads = 1
+    if launch.product is not None:
+        entries = number(launch.product.m) * number(launch.product.n)
+        blocks, threads = (_blocks(entries), min(units, _ROWS)), _THREADS
+        units *= entries
+    elif launch.shared:
+        blocks, threads = (_blocks(units), 1), _THREADS
+    if units == 0:
+        return None
+    control, *memory = buffers
+    rest = [*memory, *numbers, *counts]
+    return lambda iteration: function[blocks, threads](control, iteration, *rest)
+
+
+def _blocks(units: int) -> int:
+    return max(1, min(-(-units // _THREADS), _BLOCKS))
+
+
+@_cuda.jit
+def _copy(target: Any, target_at: Any, source: Any, source_at: Any, count: Any) -> None:
+    for k in range(cuda.grid(1), count, cuda.gridsize(1)):  # type: ignore[attr-defined]
+        target[target_at + k] = source[source_at + k]
+
+
+def copier(source: Any, source_step: int, target: Any, target_step: int, count: int) -> Run:
+    """What copies entries between two buffers, from and to places that move with the iteration."""
+    blocks = _blocks(count)
+
+    def run(iteration: int) -> None:
+        if count:
+            _copy[blocks, _THREADS](target, iteration * target_step, source, iteration * source_step, count)
+
+    return run

@@ -1,0 +1,89 @@
+"""``target="cuda"``: the program as launches on a graphics processor."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.codegen.cuda.device import simulated
+from graphc.codegen.cuda.machine import allocate, copy
+from graphc.errors import CompileError
+from graphc.runtime.batches import ByBatches
+from graphc.runtime.device_bound import DeviceBound
+
+__all__ = ["CudaCompiled"]
+
+_WORD = 0xFFFFFFFF
+_KEPT = 16  # layouts of memory that a program keeps, one for each set of sizes
+_lock = threading.RLock()  # programs share the memory of parameters and states
+
+
+class CudaCompiled(ByBatches):
+    """A function of arrays that runs on the device: arrays go there, results come back, states stay."""
+
+    def _build(self) -> None:
+        self.program = self.prepared.program()
+        self.control = np.zeros(8, np.int64)
+        self._words = allocate(8, np.int64)
+        self._layouts: dict[Any, DeviceBound] = {}
+        self._by_name = {t.name: k for k, t in enumerate(self.inputs)}
+
+    def __call__(self, /, *arrays: Any, seed: Any = None, step: Any = None, **named: Any) -> Any:
+        """The outputs for these arrays; see :meth:`Compiled.__call__`."""
+        seed, step = self._draw(seed, step, named)
+        given = [None if v is None else self.accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
+        with _lock:
+            bound = self._layout(tuple(None if a is None else a.shape for a in given))
+            for tensor, array in zip(self.prepared.placed, given, strict=True):
+                if array is not None and tensor in bound.memory:
+                    copy(bound.memory[tensor], array)
+            for mirror in bound.mirrors.values():
+                mirror.refresh()
+            number = self.step if step is None else step
+            self.control[:] = (seed & _WORD, (seed >> 32) & _WORD, int(number) & _WORD, 0, 0, 0, 0, 0)
+            self.step += step is None
+            copy(self._words, self.control)
+            _launch(bound.early)
+            if self.program.checks:
+                self.control[:] = self._words.copy_to_host()
+                self.raise_error(bound)  # type: ignore[arg-type]
+            _launch(bound.late)
+            for mirror in bound.written:
+                mirror.written()
+            results = [bound.fetch(k) for k in range(self.prepared.count)]
+        return results if self._many else results[0]
+
+    def _layout(self, shapes: tuple[tuple[int, ...] | None, ...]) -> DeviceBound:
+        """The program laid out for inputs of these shapes."""
+        if shapes not in self._layouts:
+            while len(self._layouts) >= _KEPT:
+                del self._layouts[next(iter(self._layouts))]
+            self._layouts[shapes] = DeviceBound(self.program, self.sizes(shapes), self.dtype, self._words)
+        return self._layouts[shapes]
+
+
+def _launch(steps: Sequence[Callable[[int], None]]) -> None:
+    """Run launches, in their order.
+
+    Raises:
+        CompileError: where a kernel cannot be compiled.
+    """
+    try:
+        if not simulated:
+            for step in steps:
+                step(0)
+            return
+        with warnings.catch_warnings():  # what is infinite or NaN is so on a device without a word
+            warnings.simplefilter("ignore", RuntimeWarning)
+            for step in steps:
+                step(0)
+    except CompileError:
+        raise
+    except Exception as error:  # noqa: BLE001 - no traceback of the compiler's reaches a user
+        raise CompileError(
+            f"a kernel could not be run on the device ({type(error).__name__}): please report this, with f.source and {error}"
+        ) from None
