@@ -64,19 +64,27 @@ def compile(
         from graphc.runtime.numpy_target import NumpyCompiled
 
         return NumpyCompiled(outputs, inputs, dtype)
+    if target == "cuda":
+        from graphc.runtime.cuda_target import CudaCompiled
+
+        return CudaCompiled(outputs, inputs, dtype)
     return Compiled(outputs, inputs, dtype, math)
 
 
 def check_target(target: str) -> None:
-    """See that there are kernels for a target.
+    """See that there are kernels for a target, and what they take to run.
 
     Raises:
-        CompileError: where there are none.
+        CompileError: where there are none, or where something is missing, saying what and how to get it.
     """
-    if target == "cuda":
-        raise CompileError('target="cuda" is not available: this version prints kernels for "cpu" and "numpy"; use target="cpu"')
-    if target not in ("cpu", "numpy"):
+    if target not in ("cpu", "numpy", "cuda"):
         raise CompileError(f'target={target!r} is unknown: use "cpu", "numpy" or "cuda"')
+    if target == "cuda":
+        from graphc.codegen.cuda.available import missing
+
+        reason = missing()
+        if reason is not None:
+            raise CompileError(f'target="cuda" cannot be used: {reason}; or use target="cpu"')
 
 
 class Compiled:
