@@ -9,7 +9,6 @@ import importlib.util
 import os
 import shutil
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -105,72 +104,15 @@ def _compiled(source: str, name: str, kept: Path, digest: str) -> tuple[Any, int
                 compiled_here += 1
                 keep(kept, digest, name, code)
                 return None, address
-    function = _load(source, name)
-    with contextlib.suppress(Exception):  # no public name for the code; without it the compiler's own cache remains
+    function = numbas(source, name)
+    compiled_here += not getattr(function, "cache_hits", 0)
+    with contextlib.suppress(Exception):  # no public name for the code; without it nothing is kept
         keep(kept, digest, function.native_name, function._library._get_compiled_object())
     return function, int(function.address)
 
 
-def _load(source: str, name: str) -> Any:
-    """The compiled function from its file in the cache, or from a temporary one where the cache cannot be used."""
-    for folder in (cache_directory() / "kernels", None):
-        for attempt in range(2):
-            place = folder if folder is not None else _temporary()
-            try:
-                return _import(_write(place, source, name), name)
-            except Exception:
-                if folder is None and attempt:
-                    raise
-                _discard(place, name)
-    raise AssertionError(name)
+def numbas(source: str, name: str) -> Any:
+    """A kernel's function compiled by Numba; its own cache serves where we keep nothing."""
+    from graphc.codegen.by_numba import from_file, from_source
 
-
-@cache
-def _temporary() -> Path:
-    import atexit
-
-    folder = Path(tempfile.mkdtemp(prefix="graphc-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def _write(folder: Path, source: str, name: str) -> Path:
-    """The source in its file; a file that says something else is written again, at once or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.py"
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        if path.read_text(encoding="utf-8") == source:
-            return path
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(source)
-    os.replace(temporary, path)
-    return path
-
-
-def _discard(folder: Path, name: str) -> None:
-    with contextlib.suppress(OSError):
-        for path in [*folder.glob(f"{name}*"), *(folder / "__pycache__").glob(f"{name}*")]:
-            path.unlink(missing_ok=True)
-
-
-def _import(path: Path, name: str) -> Any:
-    """The module of a kernel, under an importable name: machine code that is loaded later looks it up."""
-    from numba.core import config as numba_config
-
-    config: Any = numba_config
-    global compiled_here
-    module_name = f"graphc_kernels.{name}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    before, config.CACHE_DIR = config.CACHE_DIR, ""
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        config.CACHE_DIR = before
-    function = getattr(module, name)
-    compiled_here += not function.cache_hits
-    return function
+    return from_source(source, name) if SUPPORTED else from_file(source, name, cache_directory() / "kernels")

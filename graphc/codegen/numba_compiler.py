@@ -113,8 +113,8 @@ def _intrinsic(ours: Intrinsic) -> Any:
 
 
 def compiled(function: Any) -> Any:
-    """A kernel's function, compiled for the host, or loaded from beside its source."""
+    """A kernel's function, compiled for the host, or loaded from beside its source where its module ``KEEPS`` it there."""
     names = function.__globals__
     names.update({name: _intrinsic(value) for name, value in names.items() if isinstance(value, Intrinsic)})
     rest = ", int64" * (function.__code__.co_argcount - 1)
-    return cfunc(f"void(CPointer(int64){rest})", cache=True, **FLAGS)(function)
+    return cfunc(f"void(CPointer(int64){rest})", cache=names["KEEPS"], **FLAGS)(function)
