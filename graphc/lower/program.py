@@ -22,7 +22,6 @@ from graphc.lower.fuse import Fusion, Group, root_of
 from graphc.lower.kernels import elementwise_kernel, reduction_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
 from graphc.lower.parts import Parts, clear_kernel, part_kernel
-from graphc.rewrite.passes import rewrite
 
 __all__ = ["Call", "Check", "Program", "Regular", "Repeated", "copy_of", "lower"]
 
@@ -210,9 +209,8 @@ class _Lowering:
 
     def _repeated(self, node: Node, op: Scan) -> Call:
         """A scan: its body is a program of its own, which shares our checks."""
-        results = rewrite(op.results, self.numbers)
         # A result that is a leaf of the body is copied, so that carries may change places.
-        results = [copy_of(t) if isinstance(root_of(t).op, Leaf) else t for t in results]
+        results = [copy_of(t) if isinstance(root_of(t).op, Leaf) else t for t in op.results]
         used = {root_of(t) for t in self.outputs} | {root_of(t) for n in self.nodes for t in n.inputs}
         inputs = [self.memory(t) for t in node.inputs]
         outputs = [t if t in used else None for t in node.outputs]

@@ -7,7 +7,7 @@ side by side, and lets the sums over taps and over channels run on as one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
@@ -22,8 +22,13 @@ __all__ = ["lay_out_products"]
 _TIMES = 8  # how often each entry of the copy must at least be used
 
 
-def lay_out_products(outputs: Sequence[Tensor]) -> list[Tensor]:
-    """The graph in which the right operands of sums of products lie in the order of their use."""
+def lay_out_products(outputs: Sequence[Tensor], still: Collection[Tensor] = (), times: float = 1) -> list[Tensor]:
+    """The graph in which the right operands of sums of products lie in the order of their use.
+
+    Args:
+        outputs: of the graph.
+        still: tensors whose copies serve as often as ``times`` says: in all iterations of a loop.
+    """
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         op, out = node.op, node.outputs[0]
@@ -39,6 +44,7 @@ def lay_out_products(outputs: Sequence[Tensor]) -> list[Tensor]:
         extents = [op.extents[k] for k in order]
         # How often the kernel runs, and with it every copy that it would make of its own.
         runs = nominal([op.extents[k] for k in (*found.outer, *found.columns, *found.sums)])
+        runs *= times if node.inputs[op.reads[found.right].operand] in still else 1
         if runs < _TIMES or nominal(op.extents) < _TIMES * nominal(extents):
             return None
         turned = {k: Affine.constant(op.extents[k] - 1) - Affine.variable(k) for k in backwards}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from graphc.expr.tensor import Node, Tensor
+from graphc.rewrite.bodies import improve_bodies
 from graphc.rewrite.borders import split_borders
 from graphc.rewrite.chains import sum_in_turn
 from graphc.rewrite.common import merge_common
@@ -27,6 +28,7 @@ PASSES: dict[str, Pass] = {
     "moves": lambda outputs, _: fold_moves(outputs),
     "kept": keep_values,
     "fission": lambda outputs, _: split_recurrences(outputs),
+    "bodies": lambda outputs, numbers: improve_bodies(outputs, lambda results: rewrite(results, numbers)),
     "factors": lambda outputs, _: take_out_factors(outputs),
     "shared": lambda outputs, numbers: share_functions(merge_common(outputs, numbers)),
     "chains": lambda outputs, _: sum_in_turn(outputs),
@@ -39,9 +41,11 @@ PASSES: dict[str, Pass] = {
 
 
 def rewrite(outputs: Sequence[Tensor], numbers: Mapping[Node, int], without: Collection[str] = ()) -> list[Tensor]:
-    """The graph after every pass, but those named in ``without``."""
+    """The graph after every pass, but those named in ``without``, which bodies of recurrences do not go through either."""
     result = list(outputs)
     for name, apply in PASSES.items():
-        if name not in without:
+        if name == "bodies" and without and name not in without:
+            result = improve_bodies(result, lambda results: rewrite(results, numbers, without))
+        elif name not in without:
             result = apply(result, numbers)
     return result
