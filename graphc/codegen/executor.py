@@ -15,15 +15,15 @@ from collections.abc import Callable
 from graphc.codegen.cache import kernel_address
 from graphc.codegen.printer import PLACEHOLDER
 
-__all__ = ["ONCE", "PRODUCT", "PRODUCT_ROW", "PRODUCT_WORD", "REPEAT", "STEPS", "executor", "executor_address"]
+__all__ = ["COMPILED", "ONCE", "PRODUCT", "PRODUCT_ROW", "PRODUCT_WORD", "REPEAT", "STEPS", "executor", "executor_address", "helper"]
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-_COMPILED = """from graphc.codegen.kernel import *
+COMPILED = """from graphc.codegen.kernel import *
 
 
 @compiled
 """
-_HEAD = f"from graphc.codegen.invoke import call, copy_bytes, float32_at, float64_at\n{_COMPILED}"
+_HEAD = f"from graphc.codegen.invoke import call, copy_bytes, float32_at, float64_at\n{COMPILED}"
 
 # Row: control, table, how many kernels come before any state changes, how many there are.
 ONCE = (
@@ -144,7 +144,7 @@ PRODUCT_ROW = ("c", "c_at", "cm", "a", "a_at", "am", "ak", "b", "b_at", "bk", "b
 
 def _product(bind: str) -> str:
     words = ", ".join(f"{bind if name in ('a', 'b', 'c', 's') else 'integer'}(row, {k})" for k, name in enumerate(PRODUCT_ROW))
-    head = f"from graphc.codegen.contraction import matrix_product\n{_COMPILED}def {PLACEHOLDER}(row, low, high, worker):"
+    head = f"from graphc.codegen.contraction import matrix_product\n{COMPILED}def {PLACEHOLDER}(row, low, high, worker):"
     return f"{head}\n    matrix_product({words})\n"
 
 
@@ -160,3 +160,9 @@ def executor(source: str) -> Callable[[int], None]:
     """:data:`ONCE` or :data:`STEPS` as a function of its row's address."""
     run = _KERNEL(executor_address(source))
     return lambda row: run(row, 0, 0, 0)
+
+
+def helper(source: str) -> Callable[[int, int], None]:
+    """The loop of a helper, as a function of its row's address and the thread's number."""
+    run = _KERNEL(executor_address(source))
+    return lambda row, worker: run(row, 0, 0, worker)

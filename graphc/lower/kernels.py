@@ -13,7 +13,7 @@ from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.emit import Emitter, Scratch
-from graphc.lower.loops import collapse, nest, renumber, resolve
+from graphc.lower.loops import collapse, divisible, nest, renumber, resolve
 
 __all__ = ["clear_loop", "elementwise_kernel", "finish", "reduction_kernel", "scatter_kernel"]
 
@@ -67,7 +67,7 @@ def elementwise_kernel(emitter: Emitter, members: Sequence[tuple[Tensor, Tensor]
         stores.append(ir.Store(emitter.buffer(target, True), emitter.flat(axes, tensor.shape), value))  # type: ignore[arg-type]
     statements, sizes, (order,) = collapse([*emitter.statements, *stores], emitter.extents, [range(len(emitter.extents))])
     body = [resolve(emitter, s) for s in statements]
-    return finish(emitter, nest(emitter, order, sizes, body))
+    return finish(emitter, nest(emitter, order, sizes, body, divided=divisible(emitter, order, sizes)))
 
 
 def _member(emitter: Emitter, tensor: Tensor, axes: tuple[Affine, ...]) -> tuple[int, ir.Kind]:
@@ -118,7 +118,7 @@ def reduction_kernel(emitter: Emitter, tensor: Tensor, wanted: tuple[bool, bool]
     body = [resolve(emitter, s) for s in statements]
     loops = nest(emitter, inner, sizes, body[:inner_count])
     start = ir.Start(result, op.reducer, kind, winner)
-    return finish(emitter, nest(emitter, outer, sizes, [start, *loops, *body[inner_count:]]))
+    return finish(emitter, nest(emitter, outer, sizes, [start, *loops, *body[inner_count:]], divided=divisible(emitter, outer, sizes)))
 
 
 def _by_rows(statements: Sequence[Any], outer: list[int], inner: list[int]) -> bool:
@@ -145,11 +145,12 @@ def _row_kernel(
     identity = emitter.fresh()
     renamed = ir.Place(tuple((again if v == last else v, c) for v, c in store.place.terms), store.place.offset)
     clear = [ir.Start(identity, reducer, kind), ir.Store(target, renamed, identity)]
+    divided = divisible(emitter, outer, sizes)
     rows = [
-        *nest(emitter, [last], sizes, clear, {last: again}),
-        *nest(emitter, [*inner, last], sizes, body),
+        *nest(emitter, [last], sizes, clear, {last: again}, divided),
+        *nest(emitter, [*inner, last], sizes, body, divided=divided),
     ]
-    return finish(emitter, nest(emitter, outer[:-1], sizes, rows))
+    return finish(emitter, nest(emitter, outer[:-1], sizes, rows, divided=divided))
 
 
 def scatter_kernel(emitter: Emitter, tensor: Tensor) -> ir.Kernel:
@@ -185,8 +186,10 @@ def scatter_kernel(emitter: Emitter, tensor: Tensor) -> ir.Kernel:
     return finish(emitter, [clear_loop(emitter, count, op.shape, target, reducer, kind), *body])
 
 
-def clear_loop(emitter: Emitter, variable: int, shape: Sequence[Extent], target: int, reducer: str, kind: ir.Kind) -> ir.Loop:
-    """A whole buffer set to the reducer's identity."""
+def clear_loop(
+    emitter: Emitter, variable: int, shape: Sequence[Extent], target: int, reducer: str, kind: ir.Kind, parallel: bool = False
+) -> ir.Loop:  # fmt: skip
+    """A whole buffer set to the reducer's identity; ``parallel``: it is all that a kernel does."""
     identity = emitter.fresh()
     clear = (ir.Start(identity, reducer, kind), ir.Store(target, ir.Place(((variable, 1),)), identity))
-    return ir.Loop(variable, emitter.param(product(shape)), clear)
+    return ir.Loop(variable, emitter.param(product(shape)), clear, parallel)

@@ -11,8 +11,9 @@ from graphc.expr.dims import Extent
 from graphc.lower import ir
 from graphc.lower.emit import Emitter
 
-__all__ = ["collapse", "map_places", "nest", "renumber", "resolve"]
+__all__ = ["collapse", "divisible", "map_places", "nest", "renumber", "resolve"]
 
+_SHORT = 8  # iterations of a loop that would not keep several threads busy
 _PLACES = ("place", "position", "c_at", "a_at", "b_at", "adds")
 
 
@@ -72,13 +73,25 @@ def resolve(emitter: Emitter, statement: Any) -> ir.Statement:
 
 
 def nest(
-    emitter: Emitter, order: Sequence[int], sizes: dict[int, Extent], body: Sequence[ir.Statement], rename: dict[int, int] | None = None
-) -> list[ir.Statement]:
-    """Loops around statements, the first of ``order`` outermost."""
+    emitter: Emitter, order: Sequence[int], sizes: dict[int, Extent], body: Sequence[ir.Statement], rename: dict[int, int] | None = None,
+    divided: int | None = None,
+) -> list[ir.Statement]:  # fmt: skip
+    """Loops around statements, the first of ``order`` outermost; the loop over ``divided`` is parallel."""
     inner: list[ir.Statement] = list(body)
     for index in reversed(order):
-        inner = [ir.Loop(rename[index] if rename else index, emitter.param(sizes[index]), tuple(inner))]
+        inner = [ir.Loop(rename[index] if rename else index, emitter.param(sizes[index]), tuple(inner), index == divided)]
     return inner
+
+
+def divisible(emitter: Emitter, order: Sequence[int], sizes: dict[int, Extent]) -> int | None:
+    """The loop that threads may share: the outermost one that is not certainly short, else the longest.
+
+    Where ids are checked there is none: which bad id an error names would depend on the threads.
+    """
+    if emitter.checks or not order:
+        return None
+    long = [k for k in order if not isinstance(extent := sizes[k], int) or extent >= _SHORT]
+    return long[0] if long else max(order, key=lambda k: int(sizes[k]))  # type: ignore[arg-type]
 
 
 def renumber(body: Sequence[ir.Statement]) -> tuple[ir.Statement, ...]:

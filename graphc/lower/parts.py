@@ -19,7 +19,7 @@ from graphc.lower import ir
 from graphc.lower.contract import contraction, contraction_kernel, first_term_clears
 from graphc.lower.emit import Emitter
 from graphc.lower.kernels import clear_loop, finish, reduction_kernel
-from graphc.lower.loops import collapse, nest, resolve
+from graphc.lower.loops import collapse, divisible, nest, resolve
 
 __all__ = ["Parts", "clear_kernel", "part_kernel", "parts_of"]
 
@@ -82,9 +82,10 @@ def part_kernel(emitter: Emitter, part: Tensor, target: Tensor) -> ir.Kernel:
     value = emitter.scalars.convert(made, part.dtype)
     store = ir.Store(emitter.buffer(target, True), emitter.flat(op.write, op.shape), value)  # type: ignore[arg-type]
     statements, sizes, (order,) = collapse([*emitter.statements, store], op.extents, [indices])
-    return finish(emitter, nest(emitter, order, sizes, [resolve(emitter, s) for s in statements]))
+    body = [resolve(emitter, s) for s in statements]
+    return finish(emitter, nest(emitter, order, sizes, body, divided=divisible(emitter, order, sizes)))
 
 
 def clear_kernel(emitter: Emitter, target: Tensor) -> ir.Kernel:
     """The kernel that sets a result to 0."""
-    return finish(emitter, [clear_loop(emitter, 0, target.shape, emitter.buffer(target, True), "sum", target.dtype)])
+    return finish(emitter, [clear_loop(emitter, 0, target.shape, emitter.buffer(target, True), "sum", target.dtype, parallel=True)])

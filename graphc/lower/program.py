@@ -231,6 +231,6 @@ class _Lowering:
             load = ir.Load(number, emitter.buffer(source), at, source.dtype)
             made = emitter.scalars.convert((number, "int" if source.dtype == "bool" else source.dtype), state.dtype)
             store = ir.Store(emitter.buffer(state, True), at, made)
-            loop = ir.Loop(0, emitter.param(product(state.shape)), (load, *emitter.statements, store))
+            loop = ir.Loop(0, emitter.param(product(state.shape)), (load, *emitter.statements, store), parallel=True)
             kernel = ir.Kernel((source.dtype, state.dtype), (False, True), len(emitter.params), (loop,))
             self.program.calls.append(Call(kernel, list(emitter.buffers), emitter.params, [state], True))

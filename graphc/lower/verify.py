@@ -58,9 +58,8 @@ class _Checker:
                 self.parallel(s.body, s.variable if s.parallel else around)
             elif around is None and self.kernel.extent != 0 and any(writes for _, writes in _buffers(s)):
                 self.problems.append(f"a kernel with parallel loops writes outside them: {s}")
-            elif around is not None and isinstance(s, ir.Store) and s.buffer not in dict(self.kernel.scratch):
-                if not any(variable == around or variable < 0 for variable, _ in s.place.terms):
-                    self.problems.append(f"all iterations of the parallel loop {around} write to one place: {s}")
+            elif around is not None and isinstance(s, ir.Store) and not any(v == around or v < 0 for v, _ in s.place.terms):
+                self.problems.append(f"all iterations of the parallel loop {around} write to one place: {s}")
 
     def statement(self, s: ir.Statement, loops: frozenset[int], visible: dict[int, ir.Kind]) -> None:
         """Check one statement that is no loop, and make its value visible."""

@@ -11,12 +11,12 @@ from graphc.errors import DataError
 from graphc.expr.dims import Extent, evaluate_extent, product
 from graphc.expr.feed import numpy_dtype
 from graphc.expr.tensor import Tensor
-from graphc.lower import ir
 from graphc.lower.emit import Scratch
 from graphc.lower.fuse import root_of
 from graphc.lower.program import Call, Program
 from graphc.runtime.memory import place_blocks
 from graphc.runtime.mirror import Mirror, aligned, mirror_of
+from graphc.runtime.table import Entry, Table
 
 __all__ = ["Bound", "Rows"]
 
@@ -38,16 +38,17 @@ class _Loop:
             outer.bodies, given, op.parameters[:moving], outer.workers,
         )  # fmt: skip
 
-    def row(self, sizes: Mapping[str, int], kept: list[Any]) -> list[int]:
-        """The row of the kernel that repeats the body; what it points to is added to ``kept``."""
+    def row(self, sizes: Mapping[str, int], kept: list[Any]) -> tuple[list[int], float]:
+        """The row of the kernel that repeats the body, and what that costs; what it points to is added to ``kept``."""
         op, outer, body = self.loop.scan, self.outer, self.body
-        rows = body.rows_for(sizes)
+        length = evaluate_extent(op.length, sizes)
+        rows = body.rows_for(sizes, length)
         copies = self._copies([self._bytes(p, sizes) for p in op.parameters], [self._bytes(r, sizes) for r in op.results])
         words = [np.array([x for c in part for x in c] or [0], np.int64) for part in copies]
         kept += [rows, *words]
         pairs = [x for w, part in zip(words, copies, strict=True) for x in (w.ctypes.data, len(part))]
-        length = evaluate_extent(op.length, sizes)
-        return [outer.control.ctypes.data, rows.table.ctypes.data, len(body.program.calls), length, int(op.reverse), *pairs]
+        row = [outer.control.ctypes.data, rows.table.ctypes.data, len(body.program.calls), length, int(op.reverse), *pairs]
+        return row, length * rows.division.cost
 
     def _bytes(self, tensor: Tensor, sizes: Mapping[str, int]) -> int:
         return evaluate_extent(product(tensor.shape), sizes) * numpy_dtype(tensor.dtype, self.outer.floats).itemsize
@@ -81,31 +82,37 @@ class Rows:
         control: int,
         scratch: Mapping[int, int],
         loops: Mapping[int, _Loop],
+        workers: int = 1,
+        double: bool = False,
+        times: int = 1,
     ) -> None:
         words: list[int] = []
         starts: list[int] = []
-        extents: list[int] = []  # of the calls' parallel loops
+        params: list[list[int]] = []
+        costs: dict[int, float] = {}  # of loops
         self.uses: dict[Tensor, list[int]] = {}
         self.kept: list[Any] = []
         for number, call in enumerate(program.calls):
             starts.append(len(words))
             if number in loops:
-                words += loops[number].row(sizes, self.kept)
-                extents.append(0)
+                row, costs[number] = loops[number].row(sizes, self.kept)
+                words += row
+                params.append([])
                 continue
             words.append(control)
             for buffer in call.buffers:
                 if isinstance(buffer, Tensor) and buffer.kind == "input":
                     self.uses.setdefault(buffer, []).append(len(words))
                 words.append(scratch[number] if isinstance(buffer, Scratch) else memory[buffer])
-            params = [_whole(p, sizes) for p in call.params]
-            extent = call.kernel.extent
-            extents.append(params[extent.number] if isinstance(extent, ir.Param) else extent)
-            words += params
+            params.append([_whole(p, sizes) for p in call.params])
+            words += params[-1]
         self.words = np.array(words or [0], np.int64)
         base = self.words.ctypes.data
-        calls = zip(addresses, starts, extents, strict=True)
-        self.table = np.array([x for a, s, n in calls for x in (a, base + 8 * s, n, 0)] or [0], np.int64)
+        known = enumerate(zip(addresses, starts, program.calls, params, strict=True))
+        entries = [Entry(a, base + 8 * s, c.kernel, p, costs.get(k)) for k, (a, s, c, p) in known]
+        self.division = Table(entries, control, workers, double, times)
+        self.table = self.division.words
+        self.divided = self.division.divided > 0 or any(isinstance(r, Rows) and r.divided for r in self.kept)
 
 
 def _whole(param: Any, sizes: Mapping[str, int]) -> int:
@@ -153,13 +160,16 @@ class Bound:
         self.outputs = [self._view(t) for t in program.outputs]
         self.patched: set[Tensor] = set()
 
-    def rows_for(self, sizes: Mapping[str, int]) -> Rows:
-        """The rows for other sizes, none of them greater, in the same memory; made once for each."""
+    def rows_for(self, sizes: Mapping[str, int], times: int = 1) -> Rows:
+        """The rows for other sizes, none of them greater, in the same memory; made once for each. They run ``times`` in a row."""
         key = tuple(sizes.items())
         if key not in self._rows:
             while len(self._rows) >= _KEPT:
                 del self._rows[next(iter(self._rows))]
-            self._rows[key] = Rows(self.program, self.addresses, self.memory, sizes, self.control.ctypes.data, self.scratch, self.loops)
+            self._rows[key] = Rows(
+                self.program, self.addresses, self.memory, sizes, self.control.ctypes.data, self.scratch, self.loops, self.workers,
+                np.dtype(self.floats).itemsize == 8, times,
+            )  # fmt: skip
         return self._rows[key]
 
     def size(self, extent: Extent) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,13 +18,24 @@ from graphc.lower.program import Program, Regular
 from graphc.runtime import epoch
 from graphc.runtime.bound import Bound
 from graphc.runtime.explain import explanation, program_source
+from graphc.runtime.pool import pool_address
 from graphc.runtime.prepare import Prepared, prepare
 from graphc.runtime.threads import thread_count
 
 __all__ = ["Compiled", "check_target", "compile"]
 
-_lock = threading.RLock()  # programs share the memory of parameters and states
 _KEPT = 16  # layouts of memory that a program keeps, one for each set of sizes
+_lock = threading.RLock()  # programs share the memory of parameters and states
+
+
+def _after_fork() -> None:
+    """A child has none of its parent's threads, and so nobody who would let go of the lock."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def compile(
@@ -93,13 +105,15 @@ class Compiled:
     Attributes:
         inputs: the tensors that it takes, in order.
         step: how many calls there have been; the step that random nodes draw for where none is given.
-        threads: how many threads it runs on.
+        threads: how many threads it may run on.
+        divided: whether any of its calls so far were worth sharing among them.
     """
 
     def __init__(self, outputs: Tensor | Sequence[Tensor], inputs: Any, dtype: str, math: str = "vector") -> None:
         self._many = isinstance(outputs, list | tuple)
         wanted = [operand(t) for t in (outputs if isinstance(outputs, list | tuple) else [outputs])]
         self.threads = thread_count()
+        self.divided = False
         self.dtype, self.math = dtype, math
         self.floats = np.dtype(dtype)
         self.step = 0
@@ -220,8 +234,9 @@ class Compiled:
         """The program laid out for inputs of these shapes, and the executor's row."""
         if shapes not in self._bound:
             sizes = self.sizes(shapes)
-            bound = Bound(self.program, self.addresses, sizes, self.floats, self._constants, self.control, self._bodies)
+            bound = Bound(self.program, self.addresses, sizes, self.floats, self._constants, self.control, self._bodies, workers=self.threads)
             row = np.array([self.control.ctypes.data, bound.rows.table.ctypes.data, bound.early, len(self.program.calls)], np.int64)
+            self.divided = self.divided or bound.rows.divided
             while len(self._bound) >= _KEPT:
                 del self._bound[next(iter(self._bound))]
             self._bound[shapes] = (bound, row)
@@ -239,7 +254,8 @@ class Compiled:
 
     def set_control(self, seed: int, step: int) -> None:
         """The control words of a run."""
-        self.control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, self._product, 0)
+        pool = pool_address(self.threads - 1) if self.divided else 0
+        self.control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, self._product, pool)
 
     def raise_error(self, bound: Bound) -> None:
         """Raise what the kernels noted in the error word.

@@ -1,0 +1,149 @@
+"""Calls that threads share: the kernel that divides one, and the loop in which helpers wait for their part.
+
+The iterations of a call are dealt out in at most 48 chunks, which depend on sizes alone. One word holds a bit for each chunk
+that nobody has taken: whoever clears the bit runs the chunk. So the calling thread needs no helper, and one that comes late
+finds nothing to do. A helper begins where its share of the chunks would, so that it meets the same rows of memory again, call
+after call. Helpers wait for a moment in a loop, then sleep until they are written to.
+
+Where the calling thread had to wait for a helper much longer than a chunk takes, the processor has other work: the thread
+goes on alone for 8 times as long as it waited, so that a busy neighbour costs little more than the processor that it keeps.
+"""
+
+from __future__ import annotations
+
+from graphc.codegen.executor import COMPILED
+from graphc.codegen.printer import PLACEHOLDER
+
+__all__ = ["CHUNKS", "HELP", "SPLIT", "WORDS"]
+
+CHUNKS = 48  # a call's chunks at most
+# Where the words of a pool lie, in bytes; what several threads write lies in a piece of the cache of its own.
+WORDS = {
+    "open": 0,  # workers << 54 | chunks << 48 | a bit for each chunk that is left
+    "call": 128,  # the row of the call that is divided
+    "done": 256,  # chunks that helpers have done
+    "asleep": 384,  # helpers that wait to be written to
+    "stop": 512,  # whether helpers are to end
+    "helpers": 520,
+    "read": 528, "write": 536, "clock": 544, "yield": 552,  # addresses of functions of the system
+    "source": 560, "target": 568,  # the files that helpers read from, and that wake them
+    "clock_number": 576,
+    "patience": 584,  # ns for which helpers wait awake
+    "alone": 640,  # until when the calling thread wants no help
+    "size": 768,
+}  # fmt: skip
+_HEAD = f"from graphc.codegen.atomics import *\nfrom graphc.codegen.invoke import call\n{COMPILED}"
+_AT = {name: f"pool + {place}" for name, place in WORDS.items()}
+_TIME = f"nanoseconds(load({_AT['clock']}), load({_AT['clock_number']}))"
+_MASK = (1 << CHUNKS) - 1
+
+# Row: control, kernel, its row, extent, iterations a chunk, chunks, workers, estimated ns, whether sleeping helpers are woken.
+SPLIT = (
+    _HEAD
+    + f"""def {PLACEHOLDER}(row, low, high, worker):
+    control = integers(row, 0)
+    kernel = integer(row, 1)
+    arguments = integer(row, 2)
+    extent = integer(row, 3)
+    grain = integer(row, 4)
+    chunks = integer(row, 5)
+    cost = integer(row, 7)
+    wakes = integer(row, 8)
+    pool = control[7]
+    alone = pool == 0
+    if not alone:
+        until = load({_AT["alone"]})
+        alone = until != 0 and {_TIME} < until
+        if until != 0 and not alone:
+            store({_AT["alone"]}, 0)
+        asleep = load({_AT["asleep"]})
+        alone = alone or (wakes == 0 and asleep >= load({_AT["helpers"]}))
+    if alone:
+        call(kernel, arguments, 0, extent, 0)
+        return
+    store({_AT["call"]}, address(row))
+    store({_AT["done"]}, 0)
+    publish(pool, (integer(row, 6) << 54) | (chunks << 48) | ((1 << chunks) - 1))
+    if wakes != 0:
+        asleep = load({_AT["asleep"]})
+        wanted = min(asleep, chunks - 1)
+        if wanted > 0 and swap({_AT["asleep"]}, asleep, asleep - wanted):
+            for _ in range(wanted):
+                transfer(load({_AT["write"]}), load({_AT["target"]}))
+    started = {_TIME} if cost > 50000 else 0
+    mine = 0
+    while True:
+        word = load(pool)
+        if word & {_MASK} == 0:
+            break
+        chunk = first_bit(word)
+        if swap(pool, word, word & ~(1 << chunk)):
+            call(kernel, arguments, chunk * grain, min(extent, (chunk + 1) * grain), 0)
+            mine += 1
+    others = chunks - mine
+    if load({_AT["done"]}) != others:
+        own = {_TIME}
+        if cost > 50000 and mine > 0:
+            each = (own - started) // mine
+        else:
+            each = cost // chunks
+        waits = 0
+        while load({_AT["done"]}) != others:
+            pause()
+            waits += 1
+            if waits & 255 == 0:
+                yields(load({_AT["yield"]}))
+        if waits > 255:
+            now = {_TIME}
+            if now - own > 30000 + 4 * each:
+                store({_AT["alone"]}, now + 8 * (now - own))
+"""
+)
+
+# Row: the pool itself; ``worker`` is the helper's number, from 1 on.
+HELP = (
+    _HEAD
+    + f"""def {PLACEHOLDER}(row, low, high, worker):
+    pool = address(row)
+    idle = 0
+    since = 0
+    while load({_AT["stop"]}) == 0:
+        word = load(pool)
+        free = word & {_MASK}
+        workers = word >> 54
+        if free != 0 and worker < workers:
+            idle = 0
+            start = ((word >> 48) & 63) * worker // workers
+            later = free >> start << start
+            chunk = first_bit(later if later != 0 else free)
+            if swap(pool, word, word & ~(1 << chunk)):
+                at = load({_AT["call"]})
+                extent = load(at + 24)
+                grain = load(at + 32)
+                call(load(at + 8), load(at + 16), chunk * grain, min(extent, (chunk + 1) * grain), worker)
+                add({_AT["done"]}, 1)
+            continue
+        pause()
+        idle += 1
+        if idle & 31 != 0:
+            continue
+        now = {_TIME}
+        if idle == 32:
+            since = now
+        elif now - since > load({_AT["patience"]}):
+            idle = 0
+            add({_AT["asleep"]}, 1)
+            word = load(pool)
+            waits = (word & {_MASK} == 0 or worker >= word >> 54) and load({_AT["stop"]}) == 0
+            while not waits:
+                asleep = load({_AT["asleep"]})
+                if asleep <= 0:
+                    waits = True
+                elif swap({_AT["asleep"]}, asleep, asleep - 1):
+                    break
+            if waits:
+                # A signal may end the call before anything was read.
+                while transfer(load({_AT["read"]}), load({_AT["source"]})) != 8 and load({_AT["stop"]}) == 0:
+                    pause()
+"""
+)

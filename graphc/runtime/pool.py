@@ -1,0 +1,109 @@
+"""The threads that help the calling one: one pool a process, made when it is first needed.
+
+Helpers are threads of Python's that run a compiled loop (:mod:`graphc.codegen.division`), without its lock. They are gone in a
+child after ``os.fork``, which makes a pool of its own when it needs one, and they end before the interpreter does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import os
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from graphc.codegen.division import HELP, WORDS
+from graphc.codegen.executor import helper
+from graphc.runtime.mirror import aligned
+
+__all__ = ["pool_address"]
+
+_PATIENCE = 20_000  # ns for which helpers wait awake between two calls of a step
+_kept: list[Any] = []  # the words of all pools: a helper may look at them as long as the process lives
+
+
+class _Pool:
+    """Helpers and what they share with the thread that calls them."""
+
+    def __init__(self) -> None:
+        self.words = aligned(WORDS["size"], np.int64)
+        _kept.append(self.words)
+        self.words[:] = 0
+        self.address: int = self.words.ctypes.data
+        self.threads: list[threading.Thread] = []
+        # A counter that is read one by one; elsewhere a pipe does the same.
+        if hasattr(os, "eventfd"):
+            event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
+            self.files = (event, event)
+        else:
+            self.files = os.pipe()
+        system = ctypes.CDLL(None)
+        for word, name in (("read", "read"), ("write", "write"), ("clock", "clock_gettime"), ("yield", "sched_yield")):
+            self[word] = ctypes.cast(getattr(system, name), ctypes.c_void_p).value or 0
+        self["source"], self["target"] = self.files
+        self["clock_number"], self["patience"] = time.CLOCK_MONOTONIC, _PATIENCE
+
+    def __setitem__(self, word: str, value: int) -> None:
+        self.words[WORDS[word] // 8] = value
+
+    def grow(self, helpers: int) -> None:
+        """See that there are so many helpers."""
+        while len(self.threads) < helpers:
+            number = len(self.threads) + 1
+            thread = threading.Thread(target=helper(HELP), args=(self.address, number), name=f"graphc-{number}", daemon=True)
+            thread.start()
+            self.threads.append(thread)
+            self["helpers"] = number
+
+    def end(self) -> None:
+        """Let all helpers end, and wait for them."""
+        self["stop"] = 1
+        for _ in self.threads:
+            os.write(self.files[1], (1).to_bytes(8, "little"))
+        for thread in self.threads:
+            thread.join(1.0)
+
+    def forget(self) -> None:
+        """Close what a child has inherited."""
+        for file in set(self.files):
+            with contextlib.suppress(OSError):
+                os.close(file)
+
+
+_pool: _Pool | None = None
+_lock = threading.Lock()
+
+
+def pool_address(helpers: int) -> int:
+    """The address of the pool's words, with so many helpers at least; 0 where none are wanted."""
+    global _pool
+    if helpers < 1:
+        return 0
+    pool = _pool
+    if pool is None or len(pool.threads) < helpers:
+        with _lock:
+            _pool = pool = _pool or _Pool()
+            pool.grow(helpers)
+    return pool.address
+
+
+def _end() -> None:
+    if _pool is not None:
+        _pool.end()
+
+
+def _after_fork() -> None:
+    """A child has none of its parent's threads."""
+    global _pool, _lock
+    if _pool is not None:
+        _pool.forget()
+    _pool, _lock = None, threading.Lock()
+
+
+atexit.register(_end)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
