@@ -1,150 +1,248 @@
-"""The product of two matrices for compiled kernels: slices of the sum, stripes of columns, blocks of rows in registers.
+"""The kernel of sums of products: chunks of the result, slices of the sum, stripes of columns, blocks of rows in registers.
 
-It is compiled once for each precision, by itself; kernels call it by its address, which is one of the control words.
+    C[rows, j] (+)= sum over terms of A[rows, terms] * B[terms, j]
 
-A stripe of B is first copied to where its rows lie side by side, unless it is so small or so little used that this does not
-pay; a stripe of one slice of the sum stays in the first cache while all rows of A pass over it.
+Rows and terms may be given by any number of levels, each with an extent and a stride in both operands that have it: tables say
+where each row and each term lies, so an image's places and a filter's taps are one long matrix, without a copy and without a
+pass over C for each tap. It is compiled once for each precision, and is itself the kernel of every contraction: sizes, strides
+and levels are numbers of its row of arguments.
+
+A stripe of B is copied to where its rows lie side by side, unless it is so little used that this does not pay; A is copied
+where many stripes read it, or where its rows meet in one set of the first cache.
 """
 
 # ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 
 from graphc.codegen import types
-from graphc.codegen.executor import PRODUCT_ROW, PRODUCT_WORD
-from graphc.codegen.flow import local, steps
+from graphc.codegen.blocks import Shapes, shapes
 from graphc.codegen.intrinsics import intrinsic
-from graphc.codegen.invoke import KERNEL
-from graphc.codegen.micro_kernel import Block
-from graphc.codegen.pointers import Pointer, entry
+from graphc.codegen.levels import LEVEL, fill_function, offsets
+from graphc.codegen.micro_kernel import block_function
+from graphc.codegen.packing import rows_function, turned_function
+from graphc.codegen.words import WORD, Code, Variable, Word, function
+from graphc.lower.chunks import MOST_ROWS
 
-__all__ = ["matrix_product", "multiply", "vector_bytes"]
+__all__ = ["FIELDS", "contraction"]
 
-_WORD = ir.IntType(64)
-_SLICE = 256  # terms of the sum that are taken at a time
+# The words of a row of arguments behind the control words: four buffers, and these; then rows, sums and loops around, by levels.
+FIELDS = (
+    "c", "a", "b", "scratch", "c_at", "a_at", "b_at", "m", "n", "k", "bn", "adds", "row_chunks", "column_chunks", "row_levels",
+    "sum_levels", "outer_levels", "piece",
+)  # fmt: skip
 _FEW_ROWS = 48  # rows of A for which a stripe of B is read where it is
-
-
-@cache
-def vector_bytes() -> int:
-    """The width of the host's vectors."""
-    features = llvm.get_host_cpu_features()
-    return 64 if features.get("avx512f") else 32 if features.get("avx") else 16
-
-
-def _rows(vectors: int) -> int:
-    """Rows of a block, so that its accumulators fit the registers: 32 of them on AVX-512 and NEON, 16 on AVX."""
-    few = vector_bytes() == 32
-    return (4 if few else 8) if vectors == 2 else (8 if few else 14)
+_MANY_STRIPES = 8  # stripes that read the same rows of A, from which on these are copied
 
 
 class _Product:
-    """One product of matrices through an LLVM builder."""
+    """The kernel through a :class:`Code`.
 
-    def __init__(self, builder: Any, dtype: Any, values: dict[str, Any]) -> None:
-        self.b, self.v, self.dtype = builder, values, dtype
-        self.bits = 32 if dtype == types.float32 else 64
-        self.lanes = vector_bytes() * 8 // self.bits
+    Args:
+        module: where its functions go.
+        bits: of a float.
+        width: bytes of a vector.
+    """
 
-    def _address(self, base: str, place: Any) -> Any:
-        return self.b.ptrtoint(entry(self.b, self.dtype, self.v[base], place), _WORD)
+    def __init__(self, code: Code, module: Any, bits: int, width: int) -> None:
+        self.code, self.module, self.bits, self.size = code, module, bits, bits // 8
+        self.shapes: Shapes = shapes(width, bits)
+        self.lanes = self.shapes.lanes
+        self.pitch = -(-self.shapes.most // self.lanes) * self.lanes * self.size  # bytes of a term in a copy of A
+        self.slice = 384 if bits == 32 else 256  # terms that are taken at a time
 
-    def _columns(self, vectors: int, j: Any, k0: Any, count: Any, adds: Any) -> None:
-        """All rows of a stripe of columns from ``j`` on, for ``count`` terms of the sum from ``k0`` on."""
-        b, v, rows = self.b, self.v, _rows(vectors)
-        columns = b.sub(v["n"], j)
-        place = b.add(b.add(v["b_at"], b.mul(k0, v["bk"])), b.mul(j, v["bn"]))
-        many = b.and_(b.icmp_signed(">", v["m"], _number(_FEW_ROWS)), b.icmp_signed(">", v["n"], _number(2 * self.lanes)))
-        packed = b.or_(b.icmp_signed("!=", v["bn"], _number(1)), many)
-        width = _number(vectors * self.lanes)
-        with b.if_then(packed):
-            self._pack(place, count, columns, width)
-        right = b.select(packed, self._address("s", _number(0)), self._address("b", place))
-        step = b.select(packed, width, v["bk"])
-        with steps(b, _number(0), v["m"], _number(rows)) as i:
-            left = self._address("a", b.add(b.add(v["a_at"], b.mul(i, v["am"])), b.mul(k0, v["ak"])))
-            result = self._address("c", b.add(b.add(v["c_at"], j), b.mul(i, v["cm"])))
-            arguments = [left, right, result, v["am"], v["ak"], step, v["cm"], count, b.sub(v["m"], i), columns, adds]
-            Block(b, arguments, self.bits, self.lanes, rows, vectors).emit()
+    def emit(self, row: Word, low: Word, high: Word, worker: Word) -> None:
+        """Chunks from ``low`` to before ``high``."""
+        code = self.code
+        self.v = {name: code.load(row + 8 * (k + 1)) for k, name in enumerate(FIELDS)}
+        v = self.v
+        self.rows_at = row + 8 * (len(FIELDS) + 1)
+        self.sums_at = self.rows_at + v["row_levels"] * LEVEL
+        self.outer_at = self.sums_at + v["sum_levels"] * LEVEL
+        self._lay_out((v["scratch"] + worker * v["piece"] * 8 + 63) & -64)
+        self._plan()
+        self.last_rows, self.last_slice = Variable(code, -1), Variable(code, -1)
+        with code.loop(low, high) as chunk:
+            self._chunk(chunk)
 
-    def _pack(self, place: Any, count: Any, columns: Any, width: Any) -> None:
-        """Copy a stripe of B, row by row."""
-        b, v = self.b, self.v
-        used = b.select(b.icmp_signed("<", columns, width), columns, width)
-        kind = ir.FloatType() if self.bits == 32 else ir.DoubleType()
-        with steps(b, _number(0), count, _number(1)) as row, steps(b, _number(0), used, _number(1)) as column:
-            source = b.add(place, b.add(b.mul(row, v["bk"]), b.mul(column, v["bn"])))
-            value = b.load(entry(b, self.dtype, v["b"], source), typ=kind)
-            b.store(value, entry(b, self.dtype, v["s"], b.add(b.mul(row, width), column)))
+    def _lay_out(self, base: Word) -> None:
+        """Where the tables and the copies lie in the scratch memory."""
+        rows, terms = 8 * (MOST_ROWS + 32), 8 * (self.slice + 32)
+        sizes = {"row_a": rows, "row_c": rows, "term_a": terms, "term_b": terms, "copied": terms, "lanes": 256, "columns": 256}
+        self.at: dict[str, Word] = {}
+        for name, size in sizes.items():
+            self.at[name] = base
+            base = base + size
+        self.at["right"] = base
+        self.at["left"] = base + self.slice * 2 * self.lanes * self.size
 
-    def _stripes(self, k0: Any, count: Any, adds: Any) -> None:
+    def _plan(self) -> None:
+        """What does not depend on the chunk: slices, and what is copied."""
+        code, v, b = self.code, self.v, self.code.builder
+        self.slices = code.choose(v["k"].compare(">", self.slice), (v["k"] + (self.slice - 1)) // self.slice, 1)
+        self.length = (v["k"] + self.slices - 1) // self.slices
+        inner = self.sums_at + (v["sum_levels"] - 1) * LEVEL
+        self.b_step = code.load(inner + 16) * self.size
+        even = Variable(code, 1)  # whether all terms of B lie equally far apart
+        with code.loop(1, v["sum_levels"]) as k:
+            level = self.sums_at + k * LEVEL
+            runs_on = code.load(level - LEVEL + 16).compare("==", code.load(level) * code.load(level + 16))
+            even.set(code.choose(runs_on, even.now, 0))
+        self.even = even.now.compare("==", 1)
+        # Rows that lie a multiple of half a page apart meet in a few sets of the first cache.
+        apart = code.load(self.rows_at + (v["row_levels"] - 1) * LEVEL + 8) * self.size
+        meet = b.and_((apart & 2047).compare("==", 0), v["n"].compare(">", 3 * self.lanes))
+        many = v["n"].compare(">", (_MANY_STRIPES * 2 - 1) * self.lanes)
+        near = b.and_(apart.compare("==", self.size), b.not_(many))
+        wanted = b.and_(b.or_(meet, many), v["m"].compare(">", _FEW_ROWS))
+        self.copies_left = b.and_(b.and_(wanted, b.not_(near)), v["k"].compare(">=", 2 * self.lanes))
+        code.cases(self.copies_left, self._copy_tables)
+
+    def _copy_tables(self) -> None:
+        """Where terms and rows lie in a copy of A's rows."""
+        for name, step, count in (("copied", self.pitch, self.slice), ("lanes", self.size, self.shapes.most)):
+            with self.code.loop(0, count) as k:
+                self.code.store(k * step, self.at[name] + k * 8)
+
+    def _chunk(self, chunk: Word) -> None:
+        """A rectangle of the result of one of the products around."""
+        code, v = self.code, self.v
+        across, rest = chunk % v["column_chunks"], chunk // v["column_chunks"]
+        down, outer = rest % v["row_chunks"], rest // v["row_chunks"]
+        c, a, b = offsets(code, self.outer_at, v["outer_levels"], outer, 3)
+        self.c, self.a, self.b = (v[n] + (v[f"{n}_at"] + place) * self.size for n, place in (("c", c), ("a", a), ("b", b)))
+        high = (v["m"] + v["row_chunks"] - 1) // v["row_chunks"]
+        wide = ((v["n"] + v["column_chunks"] - 1) // v["column_chunks"] + (2 * self.lanes - 1)) // (2 * self.lanes) * (2 * self.lanes)
+        start = down * high
+        self.rows = high.least(v["m"] - start)
+        first = across * wide
+        self.stop = (first + wide).least(v["n"])
+        code.cases(code.builder.and_(self.rows.compare(">", 0), first.compare("<", self.stop)), lambda: self._rectangle(down, start, first))
+
+    def _rectangle(self, down: Word, start: Word, first: Word) -> None:
+        code, v = self.code, self.v
+        code.cases(down.compare("!=", self.last_rows.now), lambda: self._row_tables(down, start))
+        with code.loop(0, self.slices) as number:
+            k0 = number * self.length
+            self.count = self.length.least(v["k"] - k0)
+            code.cases(number.compare("!=", self.last_slice.now), lambda: self._term_tables(number, k0))
+            self.adds = v["adds"] + number
+            code.cases(self.copies_left, self._copy_left)
+            self._stripes(first)
+
+    def _row_tables(self, down: Word, start: Word) -> None:
+        """Where the rows lie; behind them the last one again, for blocks of more rows than are left."""
+        code, at = self.code, self.at
+        code.call(fill_function(self.module, self.size), [at["row_a"], at["row_c"], self.rows_at, self.v["row_levels"], start, self.rows])
+        for name in ("row_a", "row_c"):
+            last = at[name] + self.rows * 8
+            for k in range(self.shapes.most + self.lanes):
+                code.store(code.load(last - 8), last + 8 * k)
+        self.last_rows.set(down)
+
+    def _term_tables(self, number: Word, k0: Word) -> None:
+        at = self.at
+        fill = fill_function(self.module, self.size)
+        self.code.call(fill, [at["term_a"], at["term_b"], self.sums_at, self.v["sum_levels"], k0, self.count])
+        self.last_slice.set(number)
+
+    def _copy_left(self) -> None:
+        """A's rows, block by block of two vectors' blocks, with the entries of a term side by side."""
+        code, at = self.code, self.at
+        turned = turned_function(self.module, self.bits, self.lanes)
+        row, place = Variable(code, 0), Variable(code, at["left"])
+        with code.during(lambda: row.now.compare("<", self.rows)):
+            rows = self._choice(2, self.rows - row.now)
+            with code.loop(0, rows, self.lanes) as part:
+                lines = at["row_a"] + (row.now + part) * 8
+                code.call(turned, [place.now + part * self.size, code.word(self.pitch), self.a, lines, at["term_a"], self.count])
+            place.set(place.now + self.count * self.pitch)
+            row.set(row.now + rows)
+
+    def _choice(self, vectors: int, left: Word) -> Word:
+        """How many rows the next block has."""
+        table = self.shapes.first(vectors)
+        name = f"choice_{self.bits}_{vectors}"
+        if name not in self.module.globals:
+            kind = ir.ArrayType(WORD, len(table))
+            made: Any = ir.GlobalVariable(self.module, kind, name)
+            made.linkage, made.global_constant, made.initializer = "internal", True, ir.Constant(kind, list(table))
+        start = Word(self.code.builder, self.code.builder.ptrtoint(self.module.globals[name], WORD))
+        return self.code.load(start + left.least(len(table) - 1) * 8)
+
+    def _stripes(self, first: Word) -> None:
         """Stripes of two vectors, and one of one vector where no more is left."""
-        b, n = self.b, self.v["n"]
-        rest = b.srem(n, _number(2 * self.lanes))
-        single = b.and_(b.icmp_signed(">", rest, _number(0)), b.icmp_signed("<=", rest, _number(self.lanes)))
-        stop = b.select(single, b.sub(n, rest), n)
-        with steps(b, _number(0), stop, _number(2 * self.lanes)) as j:
-            self._columns(2, j, k0, count, adds)
-        with b.if_then(single):
-            self._columns(1, stop, k0, count, adds)
+        code = self.code
+        rest = (self.stop - first) % (2 * self.lanes)
+        single = code.builder.and_(rest.compare(">", 0), rest.compare("<=", self.lanes))
+        stop = code.choose(single, self.stop - rest, self.stop)
+        with code.loop(first, stop, 2 * self.lanes) as j:
+            self._stripe(2, j)
+        code.cases(single, lambda: self._stripe(1, stop))
 
-    def emit(self) -> None:
-        """The whole product, a slice of the sum after the other; a sum of nothing is one slice of no terms."""
-        b, k = self.b, self.v["k"]
-        least = b.select(b.icmp_signed(">", k, _number(0)), k, _number(1))
-        with steps(b, _number(0), least, _number(_SLICE)) as k0:
-            left = b.sub(k, k0)
-            count = b.select(b.icmp_signed("<", left, _number(_SLICE)), left, _number(_SLICE))
-            later = b.zext(b.icmp_signed(">", k0, _number(0)), _WORD)
-            self._stripes(k0, count, b.or_(self.v["adds"], later))
+    def _stripe(self, vectors: int, j: Word) -> None:
+        """All rows of a stripe of columns."""
+        code, v, b, at = self.code, self.v, self.code.builder, self.at
+        columns = self.stop - j
+        source = self.b + j * v["bn"] * self.size
+        straight = v["bn"].compare("==", 1)
+        much = b.and_(self.rows.compare(">", _FEW_ROWS), v["n"].compare(">", vectors * self.lanes))
+        copied = b.or_(b.or_(b.not_(straight), b.not_(self.even)), much)
+        last = (columns - (vectors - 1) * self.lanes).least(self.lanes)
+
+        def lies() -> None:
+            code.call(rows_function(self.module, self.bits, self.lanes, vectors), [at["right"], source, at["term_b"], self.count, last])
+
+        def turns() -> None:
+            with code.loop(0, vectors) as part, code.loop(0, self.lanes) as lane:
+                column = (part * self.lanes + lane).least(columns - 1)
+                code.store(column * v["bn"] * self.size, at["columns"] + (part * self.lanes + lane) * 8)
+            pitch = code.word(vectors * self.lanes * self.size)
+            turned = turned_function(self.module, self.bits, self.lanes)
+            for part in range(vectors):
+                shift = part * self.lanes
+                code.call(turned, [at["right"] + shift * self.size, pitch, source, at["columns"] + 8 * shift, at["term_b"], self.count])
+
+        code.cases(copied, lambda: code.cases(straight, lies, turns))
+        right = code.choose(copied, at["right"], source + code.choose(self.count.compare(">", 0), code.load(at["term_b"]), 0))
+        step = code.choose(copied, vectors * self.lanes * self.size, self.b_step)
+        self._blocks(vectors, right, step, self.c + j * self.size, last)
+
+    def _blocks(self, vectors: int, right: Word, step: Word, c: Word, last: Word) -> None:
+        code, at = self.code, self.at
+        # A copy of A is made for the blocks of two vectors; the few blocks of one vector take A where it lies.
+        copied = self.copies_left if vectors == 2 else code.builder.and_(self.copies_left, ir.Constant(ir.IntType(1), 0))
+        row, place = Variable(code, 0), Variable(code, at["left"])
+        with code.during(lambda: row.now.compare("<", self.rows)):
+            here = row.now * 8
+            a = code.choose(copied, place.now, self.a)
+            rows_a = code.choose(copied, at["lanes"], at["row_a"] + here)
+            terms = code.choose(copied, at["copied"], at["term_a"])
+            arguments = [a, rows_a, terms, self.count, right, step, c, at["row_c"] + here, last, self.adds]
+            rows = self._choice(vectors, self.rows - row.now)
+            for number in self.shapes.rows[vectors]:
+                made = block_function(self.module, self.bits, self.lanes, number, vectors)
+                code.cases(rows.compare("==", number), lambda made=made: code.call(made, arguments))
+            place.set(place.now + self.count * self.pitch)
+            row.set(row.now + rows)
 
 
-def _number(value: int) -> Any:
-    return ir.Constant(_WORD, value)
-
-
-@intrinsic
-def matrix_product(
-    typingctx: Any, c: Any, c_at: Any, cm: Any, a: Any, a_at: Any, am: Any, ak: Any, b: Any, b_at: Any, bk: Any, bn: Any, scratch: Any,
-    m: Any, n: Any, k: Any, adds: Any,
-) -> Any:  # fmt: skip
-    """``C[i, j] (+)= sum_k A[i, k] * B[k, j]`` for matrices that begin at ``c_at``, ``a_at``, ``b_at``."""
+@intrinsic(prefer_literal=True)
+def contraction(typingctx: Any, row: Any, low: Any, high: Any, worker: Any, bits: Any, width: Any) -> Any:
+    """Chunks ``low`` to ``high - 1`` of the sum of products that a row of arguments describes, with vectors of ``width`` bytes."""
     word = types.int64
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        _Product(builder, sig.args[0].dtype, dict(zip(PRODUCT_ROW, args, strict=True))).emit()
+        def emit(code: Code, arguments: list[Word]) -> None:
+            _Product(code, builder.module, bits.literal_value, width.literal_value).emit(*arguments)
+
+        made = function(builder.module, f"product_{bits.literal_value}", 4, emit)
+        builder.call(made, [builder.ptrtoint(args[0], WORD), *args[1:4]])
         return context.get_dummy_value()
 
-    if not all(isinstance(p, Pointer) for p in (c, a, b, scratch)):
+    if not all(isinstance(kind, types.IntegerLiteral) for kind in (bits, width)):
         return None
-    return types.none(c, word, word, a, word, word, word, b, word, word, word, scratch, word, word, word, word), codegen
-
-
-@intrinsic
-def multiply(
-    typingctx: Any, control: Any, c: Any, c_at: Any, cm: Any, a: Any, a_at: Any, am: Any, ak: Any, b: Any, b_at: Any, bk: Any, bn: Any,
-    scratch: Any, m: Any, n: Any, k: Any, adds: Any,
-) -> Any:  # fmt: skip
-    """The same by a call of the kernel :data:`graphc.codegen.executor.PRODUCT`: its arguments are a row, as those of all kernels."""
-    word = types.int64
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        byte = ir.IntType(8).as_pointer()
-        row = builder.bitcast(local(builder, ir.ArrayType(_WORD, len(PRODUCT_ROW))), _WORD.as_pointer())
-        for place, (kind, value) in enumerate(zip(sig.args[1:], args[1:], strict=True)):
-            number = builder.ptrtoint(value, _WORD) if isinstance(kind, Pointer) else value
-            builder.store(number, builder.gep(row, [_number(place)], source_etype=_WORD))
-        words = builder.bitcast(args[0], _WORD.as_pointer())
-        address = builder.load(builder.gep(words, [_number(PRODUCT_WORD)], source_etype=_WORD), typ=_WORD)
-        kernel = builder.inttoptr(address, KERNEL.as_pointer())
-        builder.call(kernel, [builder.bitcast(row, byte), _number(0), _number(0), _number(0)])
-        return context.get_dummy_value()
-
-    if not all(isinstance(p, Pointer) for p in (control, c, a, b, scratch)):
-        return None
-    return types.none(control, c, word, word, a, word, word, word, b, word, word, word, scratch, word, word, word, word), codegen
+    return types.none(row, word, word, word, bits, width), codegen

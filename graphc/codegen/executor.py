@@ -4,7 +4,7 @@ A kernel is ``void kernel(int64 *row, int64 low, int64 high, int64 worker)``: it
 ``high``, where it has one, in the scratch memory of the thread ``worker``. A program is a table of four words a call: the
 kernel's address, the address of its row of arguments, the extent of its parallel loop, and how many iterations of it a thread
 takes at a time, 0 where the call is not worth dividing. The control words that all kernels see are: the seed's two words, the
-step, the error word, the iteration of a loop, the place that was out of range, and the address of the product of matrices.
+step, the error word, the iteration of a loop, and the place that was out of range.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from graphc.codegen.cache import kernel_address
 from graphc.codegen.printer import PLACEHOLDER
 
-__all__ = ["COMPILED", "ONCE", "PRODUCT", "PRODUCT_ROW", "PRODUCT_WORD", "REPEAT", "STEPS", "executor", "executor_address", "helper"]
+__all__ = ["COMPILED", "ONCE", "REPEAT", "STEPS", "executor", "executor_address", "helper"]
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 COMPILED = """from graphc.codegen.kernel import *
@@ -137,22 +137,10 @@ REPEAT = (
     control[4] = outer
 """
 )
-# The product of matrices, compiled once for each precision; its row are the arguments of the product, in this order.
-PRODUCT_WORD = 6  # the control word that holds its address
-PRODUCT_ROW = ("c", "c_at", "cm", "a", "a_at", "am", "ak", "b", "b_at", "bk", "bn", "s", "m", "n", "k", "adds")
-
-
-def _product(bind: str) -> str:
-    words = ", ".join(f"{bind if name in ('a', 'b', 'c', 's') else 'integer'}(row, {k})" for k, name in enumerate(PRODUCT_ROW))
-    head = f"from graphc.codegen.contraction import matrix_product\n{COMPILED}def {PLACEHOLDER}(row, low, high, worker):"
-    return f"{head}\n    matrix_product({words})\n"
-
-
-PRODUCT = {"float32": _product("floats32"), "float64": _product("floats64")}
 
 
 def executor_address(source: str) -> int:
-    """The address of :data:`ONCE`, :data:`STEPS`, :data:`REPEAT` or one of :data:`PRODUCT`, compiled."""
+    """The address of :data:`ONCE`, :data:`STEPS` or :data:`REPEAT`, compiled."""
     return kernel_address(source, PLACEHOLDER)
 
 

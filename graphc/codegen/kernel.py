@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from graphc.codegen.checks import checked
-from graphc.codegen.contraction import multiply
+from graphc.codegen.contraction import contraction
 from graphc.codegen.mathematics import (
     arctan,
     cos,
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from graphc.codegen.numba_compiler import compiled
 
 __all__ = [
-    "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "cos", "cosh", "determinant", "erf", "exp", "expm1",
-    "floats32", "floats64", "floor", "greatest", "integer", "integers", "inverse", "isfinite", "least", "library_sigmoid",
-    "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "moved", "multiply", "power", "product", "select", "sigmoid", "sign", "sin",
+    "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "contraction", "cos", "cosh", "determinant", "erf", "exp",
+    "expm1", "floats32", "floats64", "floor", "greatest", "integer", "integers", "inverse", "isfinite", "least", "library_sigmoid",
+    "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "moved", "power", "product", "select", "sigmoid", "sign", "sin",
     "sinh", "softplus", "tan", "tanh", "total", "uniform",
 ]  # fmt: skip
 

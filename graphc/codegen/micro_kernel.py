@@ -1,12 +1,14 @@
 """The contraction's micro-kernel: a block of rows and vectors of C in registers, one fused multiply-add for each pair.
 
-    C[r, v] (+)= sum_k A[r, k] * B[k, v]      r < rows, v < columns
+    C[r, v] (+)= sum_k A[r, k] * B[k, v]
 
-A is broadcast entry by entry and may have any strides; B and C have unit stride along v. Rows beyond ``rows`` repeat
-row 0 and are not stored; columns beyond ``columns`` are masked, so that edges need no path of their own.
+A is broadcast entry by entry: a table says where each of its rows lies, and another one where each term of the sum lies in a
+row. So rows may be the places of an image in all images of a batch, and the terms its taps and channels, or a batch's times:
+the kernel sees one long matrix, and nothing is copied. The last vector's columns are masked, which costs nothing with masked
+registers. Where a block has more rows than are left, the tables repeat the last row: it is computed again, and written again.
 
-Measured on one AVX-512 core, float32, a block of 8 rows by 2 vectors of 16 (14 by 1 where 16 columns or fewer are left):
-28 x 32 x 30 at 118 to 138 GFLOP/s, 128 and 256 cubed at 135 to 149.
+No term is unrolled: a block of 14 rows by 2 vectors has 28 independent sums and 28 multiplications a term, while the loads
+and the loop take half of what the processor can do besides them.
 """
 
 from __future__ import annotations
@@ -15,117 +17,131 @@ from typing import Any
 
 from llvmlite import ir
 
-__all__ = ["Block"]
+from graphc.codegen.words import WORD, Code, Word, function
+
+__all__ = ["block_function"]
+
+_I32 = ir.IntType(32)
 
 
-class Block:
-    """One block on its way to LLVM.
+def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int) -> Any:
+    """The function of one block, made once in a module.
 
-    Args:
-        builder: an LLVM builder.
-        args: whole numbers: the addresses of A, B, C; the strides of A by row and by k, of B by k, of C by row, in entries;
-            the number of k, of rows and of columns that count; and whether to add to C.
-        bits, lanes: of a float, and floats in a vector.
-        rows, vectors: of the block.
+    Its arguments, all of them whole numbers: the addresses of A, of the table of its rows, of the table of terms, how many terms;
+    the address of B's first row and the way to the next; the addresses of C and of the table of its rows; how many columns of the
+    last vector count; whether to add to C. All steps and tables are in bytes.
     """
+    return function(module, f"block_{bits}_{rows}x{vectors}", 10, lambda code, arguments: _Block(code, bits, lanes, rows, vectors).emit(*arguments))
 
-    def __init__(self, builder: Any, args: Any, bits: int, lanes: int, rows: int, vectors: int) -> None:
-        self.builder, self.lanes, self.rows, self.vectors = builder, lanes, rows, vectors
+
+class _Block:
+    def __init__(self, code: Code, bits: int, lanes: int, rows: int, vectors: int) -> None:
+        self.code, self.b, self.lanes, self.rows, self.vectors = code, code.builder, lanes, rows, vectors
         self.float = ir.FloatType() if bits == 32 else ir.DoubleType()
         self.size = bits // 8
         self.vector = ir.VectorType(self.float, lanes)
-        self.i64, self.i32 = ir.IntType(64), ir.IntType(32)
-        (self.a, self.b, self.c, self.a_row, self.a_k, self.b_k, self.c_row, self.count, self.used, self.columns, self.add) = args
         self.suffix = f"v{lanes}f{bits}"
+        self.zero = ir.Constant(self.vector, [ir.Constant(self.float, 0.0)] * lanes)
 
-    def _at(self, address: Any, entries: Any, kind: Any) -> Any:
-        """A pointer to ``entries`` entries behind an address."""
-        offset = self.builder.mul(entries, ir.Constant(self.i64, self.size))
-        return self.builder.inttoptr(self.builder.add(address, offset), kind.as_pointer())
+    def emit(
+        self, a: Word, rows_a: Word, table: Word, count: Word, b: Word, b_step: Word, c: Word, rows_c: Word, columns: Word, adds: Word
+    ) -> None:  # fmt: skip
+        """The block: accumulators from C or 0, a loop over the terms, the stores."""
+        self.mask = last_mask(self.code, columns, self.lanes)
+        rows = [a + self.code.load(rows_a + 8 * r) for r in range(self.rows)]
+        sums = self._loop(rows, table, count, b, b_step, self._start(c, rows_c, adds))
+        targets = [c + self.code.load(rows_c + 8 * r) for r in range(self.rows)]
+        for target, row in zip(targets, sums, strict=True):
+            for v, value in enumerate(row):
+                self._store(value, target + v * self.size * self.lanes, v)
 
-    def _intrinsic(self, name: str, result: Any, arguments: list[Any]) -> Any:
-        return self.builder.module.declare_intrinsic(name, (), ir.FunctionType(result, arguments))
+    def _load(self, address: Word, number: int) -> Any:
+        """A vector of B or C, of which the last is masked."""
+        at = self.code.pointer(address, self.vector)
+        if number < self.vectors - 1:
+            return self.b.load(at, typ=self.vector, align=self.size)
+        return masked_load(self.b, at, self.mask, self.vector, self.suffix, self.size)
 
-    def _masks(self) -> list[Any]:
-        """For each vector which lanes count."""
-        b = self.builder
-        steps = ir.Constant(ir.VectorType(self.i64, self.lanes), [ir.Constant(self.i64, k) for k in range(self.lanes)])
-        masks: list[Any] = []
-        for v in range(self.vectors):
-            left = b.sub(self.columns, ir.Constant(self.i64, v * self.lanes))
-            masks.append(b.icmp_signed("<", steps, self._splat(left, ir.VectorType(self.i64, self.lanes))))
-        return masks
+    def _store(self, value: Any, address: Word, number: int) -> None:
+        at = self.code.pointer(address, self.vector)
+        if number < self.vectors - 1:
+            self.b.store(value, at, align=self.size)
+            return
+        kind = ir.FunctionType(ir.VoidType(), [self.vector, at.type, _I32, self.mask.type])
+        store = self.b.module.declare_intrinsic(f"llvm.masked.store.{self.suffix}.p0", (), kind)
+        self.b.call(store, [value, at, ir.Constant(_I32, self.size), self.mask])
 
-    def _splat(self, value: Any, kind: Any) -> Any:
-        b = self.builder
-        one = b.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(self.i32, 0))
-        zeros = ir.Constant(ir.VectorType(self.i32, kind.count), [ir.Constant(self.i32, 0)] * kind.count)
-        return b.shuffle_vector(one, ir.Constant(kind, ir.Undefined), zeros)
+    def _start(self, c: Word, rows_c: Word, adds: Word) -> list[list[Any]]:
+        """What the accumulators begin with."""
+        b, before = self.b, self.b.block
+        given, begin = b.append_basic_block("given"), b.append_basic_block("begin")
+        b.cbranch(adds.compare("!=", 0), given, begin)
+        b.position_at_end(given)
+        sources = [c + self.code.load(rows_c + 8 * r) for r in range(self.rows)]
+        loaded = [[self._load(s + v * self.size * self.lanes, v) for v in range(self.vectors)] for s in sources]
+        b.branch(begin)
+        b.position_at_end(begin)
+        sums: list[list[Any]] = []
+        for row in loaded:
+            sums.append([])
+            for value in row:
+                start = b.phi(self.vector)
+                start.add_incoming(self.zero, before)
+                start.add_incoming(value, given)
+                sums[-1].append(start)
+        return sums
 
-    def _load(self, address: Any, entries: Any, mask: Any) -> Any:
-        at = self._at(address, entries, self.vector)
-        load = self._intrinsic(f"llvm.masked.load.{self.suffix}.p0", self.vector, [at.type, self.i32, mask.type, self.vector])
-        zero = ir.Constant(self.vector, [ir.Constant(self.float, 0.0)] * self.lanes)
-        return self.builder.call(load, [at, ir.Constant(self.i32, self.size), mask, zero])
+    def _here(self, value: Any) -> Any:
+        """A vector that is computed before anything after it is loaded: without that, all of A's loads would come first and fill the registers."""
+        kind = ir.FunctionType(self.vector, [self.vector])
+        return self.b.call(ir.InlineAsm(kind, "", "=v,0,~{memory}", side_effect=True), [value])
 
-    def _store(self, value: Any, address: Any, entries: Any, mask: Any) -> None:
-        at = self._at(address, entries, self.vector)
-        store = self._intrinsic(f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), [self.vector, at.type, self.i32, mask.type])
-        self.builder.call(store, [value, at, ir.Constant(self.i32, self.size), mask])
-
-    def _number(self, value: int) -> Any:
-        return ir.Constant(self.i64, value)
-
-    def _row(self, number: int) -> Any:
-        """The address of a row of A; one that does not count repeats row 0."""
-        b, row = self.builder, self._number(number)
-        counts = b.icmp_signed("<", row, self.used)
-        return b.add(self.a, b.mul(b.mul(b.select(counts, row, self._number(0)), self.a_row), self._number(self.size)))
-
-    def emit(self) -> None:
-        """The block: a loop over k that carries the accumulators, then the stores."""
-        masks = self._masks()
-        self._write(self._loop(masks), masks)
-
-    def _loop(self, masks: list[Any]) -> list[list[Any]]:
-        b, entry = self.builder, self.builder.block
-        rows = [self._row(r) for r in range(self.rows)]
-        a_step, b_step = (b.mul(step, self._number(self.size)) for step in (self.a_k, self.b_k))
+    def _loop(self, rows: list[Word], table: Word, count: Word, right: Word, step: Word, start: list[list[Any]]) -> list[list[Any]]:
+        b, before = self.b, self.b.block
         loop, body, done = (b.append_basic_block(name) for name in ("k", "body", "store"))
         b.branch(loop)
         b.position_at_end(loop)
-        k, at_a, at_b = (b.phi(self.i64) for _ in range(3))
-        for value, start in ((k, self._number(0)), (at_a, self._number(0)), (at_b, self.b)):
-            value.add_incoming(start, entry)
-        zero = ir.Constant(self.vector, [ir.Constant(self.float, 0.0)] * self.lanes)
-        sums = [[b.phi(self.vector) for _ in range(self.vectors)] for _ in range(self.rows)]
-        for value in (value for row in sums for value in row):
-            value.add_incoming(zero, entry)
-        b.cbranch(b.icmp_signed("<", k, self.count), body, done)
+        k, at = b.phi(WORD), b.phi(WORD)
+        k.add_incoming(ir.Constant(WORD, 0), before)
+        at.add_incoming(right.value, before)
+        sums = [[b.phi(self.vector) for _ in row] for row in start]
+        for values, firsts in zip(sums, start, strict=True):
+            for value, first in zip(values, firsts, strict=True):
+                value.add_incoming(first, before)
+        b.cbranch(b.icmp_signed("<", k, count.value), body, done)
         b.position_at_end(body)
-        fma = self._intrinsic(f"llvm.fmuladd.{self.suffix}", self.vector, [self.vector] * 3)
-        columns = [self._load(at_b, self._number(v * self.lanes), masks[v]) for v in range(self.vectors)]
+        fma = b.module.declare_intrinsic(f"llvm.fmuladd.{self.suffix}", (), ir.FunctionType(self.vector, [self.vector] * 3))
+        term = self.code.load(table + Word(b, k) * 8)
+        columns = [self._load(Word(b, at) + v * self.size * self.lanes, v) for v in range(self.vectors)]
         for address, row in zip(rows, sums, strict=True):
-            left = self._splat(b.load(b.inttoptr(b.add(address, at_a), self.float.as_pointer()), typ=self.float), self.vector)
-            for value, column in zip(row, columns, strict=True):
-                value.add_incoming(b.call(fma, [left, column, value]), body)
-        for value, step in ((k, self._number(1)), (at_a, a_step), (at_b, b_step)):
-            value.add_incoming(b.add(value, step), body)
+            left = splat(b, self.code.load(address + term, self.float), self.vector)
+            made = [b.call(fma, [left, column, value]) for value, column in zip(row, columns, strict=True)]
+            made = [self._here(m) for m in made]
+            for value, result in zip(row, made, strict=True):
+                value.add_incoming(result, body)
+        k.add_incoming((Word(b, k) + 1).value, body)
+        at.add_incoming((Word(b, at) + step).value, body)
         b.branch(loop)
         b.position_at_end(done)
         return sums
 
-    def _write(self, sums: list[list[Any]], masks: list[Any]) -> None:
-        b = self.builder
-        adds = b.icmp_signed("!=", self.add, self._number(0))
-        for number, row in enumerate(sums):
-            with b.if_then(b.icmp_signed("<", self._number(number), self.used)):
-                start = b.mul(self.c_row, self._number(number))
-                places = [b.add(start, self._number(v * self.lanes)) for v in range(self.vectors)]
-                with b.if_else(adds) as (then, otherwise):
-                    with then:
-                        for value, place, mask in zip(row, places, masks, strict=True):
-                            self._store(b.fadd(self._load(self.c, place, mask), value), self.c, place, mask)
-                    with otherwise:
-                        for value, place, mask in zip(row, places, masks, strict=True):
-                            self._store(value, self.c, place, mask)
+
+def splat(builder: Any, value: Any, kind: Any) -> Any:
+    """A vector of one number."""
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_I32, 0))
+    zeros = ir.Constant(ir.VectorType(_I32, kind.count), [ir.Constant(_I32, 0)] * kind.count)
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), zeros)
+
+
+def last_mask(code: Code, columns: Word, lanes: int) -> Any:
+    """Which lanes of a vector count, where the first ``columns`` do."""
+    kind = ir.VectorType(_I32, lanes)
+    steps = ir.Constant(kind, [ir.Constant(_I32, k) for k in range(lanes)])
+    return code.builder.icmp_signed("<", steps, splat(code.builder, code.builder.trunc(columns.value, _I32), kind))
+
+
+def masked_load(builder: Any, at: Any, mask: Any, kind: Any, suffix: str, size: int) -> Any:
+    """A vector of which the masked lanes are read, and the others 0."""
+    load = builder.module.declare_intrinsic(f"llvm.masked.load.{suffix}.p0", (), ir.FunctionType(kind, [at.type, _I32, mask.type, kind]))
+    zero = ir.Constant(kind, [ir.Constant(kind.element, 0.0)] * kind.count)
+    return builder.call(load, [at, ir.Constant(_I32, size), mask, zero])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from graphc.codegen.blocks import vector_bytes
 from graphc.lower import ir
 
-__all__ = ["PLACEHOLDER", "Printer", "kernel_source"]
+__all__ = ["PLACEHOLDER", "contraction_source", "Printer", "kernel_source"]
 
 PLACEHOLDER = "kernel_"
 _INFIX = {
@@ -38,7 +39,20 @@ def kernel_source(kernel: ir.Kernel, floats: str, math: str = "vector") -> str:
         floats: ``"float32"`` or ``"float64"``.
         math: whose exp, sin and their like: ``"vector"`` for our own, ``"libm"`` for the C library's.
     """
+    if any(isinstance(s, ir.Contract) for loop in kernel.body if isinstance(loop, ir.Loop) for s in loop.body):
+        return contraction_source(floats, vector_bytes())
     return Printer(kernel, floats, _ALL_LIBRARY if math == "libm" else _LIBRARY).module()
+
+
+def contraction_source(floats: str, width: int) -> str:
+    """The one kernel of all sums of products: what it sums is in its row of arguments.
+
+    Args:
+        floats: as for other kernels.
+        width: bytes of the host's vectors.
+    """
+    head = f"from graphc.codegen.kernel import *\n\n\n@compiled\ndef {PLACEHOLDER}(row, low, high, worker):\n"
+    return f"{head}    contraction(row, low, high, worker, {32 if floats == 'float32' else 64}, {width})\n    return\n"
 
 
 class Printer:
@@ -189,12 +203,8 @@ class Printer:
         return f"np.{self.real}({text})" if s.kind == "float" else text
 
     def contract(self, s: ir.Contract, depth: int) -> None:
-        """The line of a product of matrices."""
-        m, n, k = (self.number(x) for x in (s.m, s.n, s.k))
-        c = f"b{s.c}, {self.place(s.c_at)}, {self.number(s.cm)}"
-        a = f"b{s.a}, {self.place(s.a_at)}, {self.number(s.am)}, {self.number(s.ak)}"
-        b = f"b{s.b}, {self.place(s.b_at)}, {self.number(s.bk)}, {self.number(s.bn)}"
-        self.emit(depth, f"multiply(control, {c}, {a}, {b}, b{s.scratch}, {m}, {n}, {k}, {self.place(s.adds)})")
+        """A sum of products, which is a kernel of its own."""
+        raise AssertionError(s)
 
     def matrices(self, s: ir.Matrices, depth: int) -> None:
         """The line of an operation of linear algebra."""

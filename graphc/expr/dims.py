@@ -209,7 +209,7 @@ def as_extent(value: Any) -> Extent:
 
 def evaluate_extent(extent: Extent, sizes: Mapping[str, int]) -> int:
     """The number that ``extent`` is, given the named sizes."""
-    return extent.evaluate(sizes) if isinstance(extent, Dim) else extent
+    return extent if isinstance(extent, int) else extent.evaluate(sizes)
 
 
 def product(extents: Iterable[Extent]) -> Extent:

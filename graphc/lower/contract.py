@@ -1,66 +1,67 @@
-"""Sums of products as kernels: loops around the inner product of two matrices."""
+"""Sums of products as kernels: every loop of them is a level of one contraction."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from graphc.expr.affine import Affine
-from graphc.expr.dims import provably_at_least
+from graphc.expr.dims import Extent, product
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
+from graphc.lower.chunks import PIECE, Chunks
 from graphc.lower.emit import Emitter, Scratch
-from graphc.lower.kernels import clear_loop, finish
 from graphc.lower.loops import collapse
 from graphc.rewrite.products import Contraction, contraction
 
-__all__ = ["Contraction", "contraction", "contraction_kernel", "first_term_clears"]
-
-_SCRATCH = 16384  # floats that a product may use for copies
-
-
-def first_term_clears(op: Stage, found: Contraction) -> bool:
-    """Whether the inner product's first run may write, and each later one add, so that nothing must be cleared before."""
-    return all(provably_at_least(op.extents[k], 1) for k in found.sums)
+__all__ = ["Contraction", "contraction", "contraction_kernel"]
 
 
 def contraction_kernel(emitter: Emitter, tensor: Tensor, found: Contraction, target: Tensor | None = None) -> ir.Kernel:
-    """The kernel: loops over the other indices around one inner product of matrices.
+    """The kernel: its indices by levels, merged where memory runs on.
 
     Args:
-        target: whose memory a part of a result is written to; it is cleared already where that is needed.
+        target: whose memory a part of a result is written to.
     """
     op = tensor.op
     assert isinstance(op, Stage)
     flats = [emitter.flat(r.coords, tensor.inputs[r.operand].shape) for r in op.reads]
-    a, b = flats[found.left], flats[found.right]
-    c = emitter.flat(op.write, tensor.shape)
-    sums = [ir.Integer(0, p) for p in (a, b, c)]  # type: ignore[arg-type]
-    # The last of the other rows may merge into m, of the columns into n, of the other sums into k.
-    groups = [[*found.outer, found.m], [*found.columns, found.n], [*found.sums, found.k]]
+    places = [ir.Integer(0, p) for p in (emitter.flat(op.write, tensor.shape), flats[found.left], flats[found.right])]  # type: ignore[arg-type]
+    shared = {v for p in op.reads[found.right].coords for v in p.variables}
+    rows = [x for x in found.outer if x not in shared]
+    outer = [x for x in found.outer if x in shared]
     ones = [x for x in range(len(op.extents)) if op.extents[x] == 1]
-    merged, sizes, (_, ms, ns, ks) = collapse(sums, op.extents, [ones, *groups])
-    a, b, c = (s.place for s in merged)
-    m, n, k = (group[-1] for group in (ms, ns, ks))
-    outer, extra = [*ms[:-1], *ns[:-1]], ks[:-1]
-    # Where the sum takes several runs of the inner product, each adds to the result: all but the first, or all after a clearing.
-    first = first_term_clears(op, found)
-    adds = ir.Place(tuple((x, 1) for x in extra)) if first else ir.Place((), 1 if extra else 0)
-    buffers = [emitter.buffer(tensor.inputs[op.reads[r].operand]) for r in (found.left, found.right)]
+    groups = [ones, outer, [*rows, found.m], [*found.columns, found.n], [*found.sums, found.k]]
+    merged, sizes, (_, outer, rows, columns, sums) = collapse(places, op.extents, groups)
+    # The last of the columns lie side by side in C; those before them are loops around.
+    outer = [*outer, *columns[:-1]]
+    return _kernel(emitter, tensor, found, target, [s.place for s in merged], sizes, (rows, columns[-1], sums, outer))
+
+
+def _kernel(
+    emitter: Emitter, tensor: Tensor, found: Contraction, target: Tensor | None, places: Sequence[Affine], sizes: dict[int, Extent],
+    levels: tuple[list[int], int, list[int], list[int]],
+) -> ir.Kernel:  # fmt: skip
+    """The kernel of levels that are merged: its numbers are parameters of its own, in the order that the kernel wants."""
+    op = tensor.op
+    assert isinstance(op, Stage)
     own = emitter.own_param
-
-    loops = [*outer, *extra]
-
-    # Every place has every loop, and no number is written into the kernel: products with equally many loops are one kernel.
-    def place(p: Affine) -> ir.Place:
-        return ir.Place(tuple((x, own(p.coefficient(x))) for x in loops), own(p.offset))
-
-    statement = ir.Contract(
-        emitter.buffer(tensor if target is None else target, True), buffers[0], buffers[1],
-        place(c), place(a), place(b),
-        own(sizes[m]), own(sizes[n]), own(sizes[k]), own(c.coefficient(m)), own(a.coefficient(m)), own(a.coefficient(k)),
-        own(b.coefficient(k)), own(b.coefficient(n)), adds, emitter.buffer(Scratch(_SCRATCH), True),
-    )  # fmt: skip
-    body: list[ir.Statement] = [statement]
-    for x in reversed(loops):
-        body = [ir.Loop(x, own(sizes[x]), tuple(body))]
-    cleared = [clear_loop(emitter, len(op.extents), tensor.shape, statement.c, "sum", "float")] if extra and not first and target is None else []
-    return finish(emitter, [*cleared, *body])
+    rows, n, sums, outer = levels
+    c, a, b = places
+    # Each operand has a buffer of its own, even where both are one tensor: all contractions are one kernel.
+    sources = [emitter.root(tensor.inputs[op.reads[r].operand]) for r in (found.left, found.right)]
+    emitter.buffers = [emitter.root(tensor if target is None else target), *sources, Scratch(PIECE, "double")]
+    size = (product(sizes[x] for x in rows), sizes[n], product(sizes[x] for x in sums))
+    around = product(sizes[x] for x in outer)
+    fields: list[Any] = [0, 0, 1, 2, 3]  # the loop's variable and the buffers
+    fields += [own(p.offset) for p in places] + [own(e) for e in (*size, b.coefficient(n), 0)]
+    fields += [own(Chunks(kind, *size, around)) for kind in ("rows", "columns")]
+    for group in (rows, sums, outer):
+        own(len(group))
+    piece = own(PIECE)
+    for group, operands in ((rows, (a, c)), (sums, (a, b)), (outer, (c, a, b))):
+        fields.append(tuple((own(sizes[x]), *(own(p.coefficient(x)) for p in operands)) for x in group))
+    contract = ir.Contract(*fields, piece)
+    loop = ir.Loop(0, own(Chunks("all", *size, around)), (contract,), parallel=True)
+    return ir.Kernel(("float", "float", "float", "double"), (True, False, False, True), len(emitter.params), (loop,), ((3, piece),))

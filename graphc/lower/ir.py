@@ -10,8 +10,8 @@ A :class:`Kernel` is a function of buffers and whole numbers that are known when
 * ``Start`` sets a running result (one number, or two: value and winner) and ``Accumulate`` combines a value into it; both
   refer to it by one number, which is readable as a value after the loops that accumulate into it.
 * ``Store`` writes a value to a place of a buffer; ``Update`` combines a value into a place, where its condition holds.
-* ``Contract`` is a sum of products over one index, ``C[m, n] (+)= sum_k A[m, k] * B[k, n]``, that each target expands its
-  own way; ``C`` has stride 1 along ``n``.
+* ``Contract`` is a sum of products of two operands, ``C[rows, j] (+)= sum over terms of A[rows, terms] * B[terms, j]``, that each
+  target expands its own way. It is alone in its kernel, but for the parallel loop over its chunks around it.
 * ``Matrices`` is an operation of linear algebra on a stack of square matrices, row by row in whole buffers.
 
 A ``Place`` is an integer-affine map with run-time coefficients: its variables are loop variables (``v >= 0``) and integer
@@ -156,27 +156,51 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """``C[c + m*cm + n] (+)= sum_k A[a + m*am + k*ak] * B[b + k*bk + n*bn]``; it adds to C where ``adds`` is not 0.
+    """``C[c + rows + j] (+)= sum over sums of A[a + rows + sums] * B[b + sums + j*bn]``, for each index tuple of ``outer``.
 
-    ``scratch`` is a buffer of 16,384 floats of its own.
+    Rows, sums and outer loops are given by levels, the outermost first: an extent and the strides in C, A and B that it has. So
+    the rows may be the places of all images of a batch, and the sum one over a filter's taps and channels.
+
+    Attributes:
+        chunk: the variable of the loop around it. A target may divide the result by it into ``row_chunks * column_chunks`` for
+            each index tuple of ``outer``, or let one iteration of it do everything.
+        c, a, b: the buffers; ``c_at``, ``a_at``, ``b_at``: where they begin.
+        m, n, k: how many rows, columns and terms there are.
+        bn: B's stride along the columns; C's is 1.
+        adds: where it is not 0, C is added to.
+        row_chunks, column_chunks: see ``chunk``.
+        rows: levels of extent, stride in A, stride in C.
+        sums: levels of extent, stride in A, stride in B.
+        outer: levels of extent, strides in C, A and B.
+        scratch: a buffer of 64-bit words, of which each thread has ``piece``.
     """
 
+    chunk: int
     c: int
     a: int
     b: int
-    c_at: Place
-    a_at: Place
-    b_at: Place
+    scratch: int
+    c_at: Coefficient
+    a_at: Coefficient
+    b_at: Coefficient
     m: Coefficient
     n: Coefficient
     k: Coefficient
-    cm: Coefficient
-    am: Coefficient
-    ak: Coefficient
-    bk: Coefficient
     bn: Coefficient
-    adds: Place
-    scratch: int
+    adds: Coefficient
+    row_chunks: Coefficient
+    column_chunks: Coefficient
+    rows: tuple[tuple[Coefficient, Coefficient, Coefficient], ...]
+    sums: tuple[tuple[Coefficient, Coefficient, Coefficient], ...]
+    outer: tuple[tuple[Coefficient, Coefficient, Coefficient, Coefficient], ...]
+    piece: Coefficient
+
+    @property
+    def numbers(self) -> tuple[Coefficient, ...]:
+        """All whole numbers, in the order in which they are a kernel's parameters; the levels' counts stand before ``piece``."""
+        plain = (self.c_at, self.a_at, self.b_at, self.m, self.n, self.k, self.bn, self.adds, self.row_chunks, self.column_chunks)
+        counts = (len(self.rows), len(self.sums), len(self.outer))
+        return (*plain, *counts, self.piece, *(x for level in (*self.rows, *self.sums, *self.outer) for x in level))
 
 
 @dataclass(frozen=True, slots=True)

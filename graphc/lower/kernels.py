@@ -49,7 +49,7 @@ def _live(body: Sequence[ir.Statement], used: set[int] | None = None) -> tuple[t
 
 
 def _uses(s: Any) -> set[int]:
-    places = [getattr(s, name, None) for name in ("place", "position", "c_at", "a_at", "b_at", "adds")]
+    places = [getattr(s, name, None) for name in ("place", "position")]
     found = {-v - 1 for p in places if isinstance(p, ir.Place) for v, _ in p.terms if v < 0}
     found |= {v for v in (getattr(s, name, None) for name in ("argument", "condition", "target", "winner")) if v is not None}
     return found | set(getattr(s, "arguments", ()))

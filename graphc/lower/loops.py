@@ -14,7 +14,7 @@ from graphc.lower.emit import Emitter
 __all__ = ["collapse", "divisible", "map_places", "nest", "renumber", "resolve"]
 
 _SHORT = 8  # iterations of a loop that would not keep several threads busy
-_PLACES = ("place", "position", "c_at", "a_at", "b_at", "adds")
+_PLACES = ("place", "position")
 
 
 def _affines(statements: Sequence[Any]) -> list[Affine]:

@@ -1,7 +1,7 @@
 """Results that are put together: each part is written straight to its places by a kernel of its own.
 
 A scatter whose write map never meets a place twice is one part; a sum, entry by entry, of such scatters that do not touch
-is several. Where the parts do not certainly fill the result, or one of them adds up, the result is cleared first.
+is several. Where the parts do not certainly fill the result, it is cleared first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from graphc.expr.places import cover, disjoint, written
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
-from graphc.lower.contract import contraction, contraction_kernel, first_term_clears
+from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter
 from graphc.lower.kernels import clear_loop, finish, reduction_kernel
 from graphc.lower.loops import collapse, divisible, nest, resolve
@@ -47,8 +47,7 @@ def parts_of(tensor: Tensor, alone: Callable[[Tensor], bool]) -> Parts | None:
         return None
     if not all(t is tensor or (alone(t) and t.dtype == tensor.dtype) for t in found):
         return None
-    adds = any((c := contraction(t)) is not None and c.sums and not first_term_clears(s, c) for t, s in zip(found, stages, strict=True))
-    return Parts(found, adds or not cover(stages, tensor.shape))
+    return Parts(found, not cover(stages, tensor.shape))
 
 
 def _terms(tensor: Tensor, op: Stage) -> tuple[Tensor, ...]:

@@ -14,6 +14,7 @@ def verify_kernel(kernel: ir.Kernel) -> list[str]:
     checker = _Checker(kernel)
     checker.block(kernel.body, frozenset(), {})
     checker.parallel(kernel.body, None)
+    checker.contraction(kernel.body)
     if len(checker.extents) > 1:
         checker.problems.append("parallel loops have different extents")
     for buffer, size in kernel.scratch:
@@ -61,6 +62,18 @@ class _Checker:
             elif around is not None and isinstance(s, ir.Store) and not any(v == around or v < 0 for v, _ in s.place.terms):
                 self.problems.append(f"all iterations of the parallel loop {around} write to one place: {s}")
 
+    def contraction(self, body: tuple[ir.Statement, ...]) -> None:
+        """Check that a contraction is alone in its kernel, with its numbers as parameters, in their order."""
+        found = [s for s in _all(body) if isinstance(s, ir.Contract)]
+        for s in found:
+            loop = body[0]
+            if len(body) != 1 or not isinstance(loop, ir.Loop) or not loop.parallel or loop.body != (s,) or loop.variable != s.chunk:
+                self.problems.append("a contraction is not alone in its kernel, in a parallel loop over its chunks")
+            if any(isinstance(n, ir.Param) and n.number != k for k, n in enumerate(s.numbers)) or (s.c, s.a, s.b, s.scratch) != (0, 1, 2, 3):
+                self.problems.append("a contraction's buffers or numbers are not the kernel's, in their order")
+            if dict(self.kernel.scratch) != {s.scratch: s.piece}:
+                self.problems.append("a contraction's scratch memory is not the kernel's")
+
     def statement(self, s: ir.Statement, loops: frozenset[int], visible: dict[int, ir.Kind]) -> None:
         """Check one statement that is no loop, and make its value visible."""
         for place in _places(s):
@@ -101,8 +114,12 @@ class _Checker:
             self.problems.append(f"parameter {number.number} does not exist")
 
 
+def _all(body: tuple[ir.Statement, ...]) -> list[ir.Statement]:
+    return [x for s in body for x in (s, *(_all(s.body) if isinstance(s, ir.Loop) else ()))]
+
+
 def _places(s: ir.Statement) -> list[ir.Place]:
-    found = [getattr(s, name, None) for name in ("place", "position", "c_at", "a_at", "b_at", "adds")]
+    found = [getattr(s, name, None) for name in ("place", "position")]
     return [p for p in found if p is not None]
 
 
@@ -128,7 +145,7 @@ def _buffers(s: ir.Statement) -> list[tuple[int, bool]]:
 
 def _coefficients(s: ir.Statement) -> list[ir.Coefficient]:
     if isinstance(s, ir.Contract):
-        return [s.m, s.n, s.k, s.cm, s.am, s.ak, s.bk, s.bn]
+        return list(s.numbers)
     if isinstance(s, ir.Matrices):
         return [s.count, s.size, *([s.code] if s.code is not None else [])]
     if isinstance(s, ir.Uniform):

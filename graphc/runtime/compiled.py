@@ -127,7 +127,6 @@ class Compiled:
 
         self.program = self.prepared.program()
         self._bodies: dict[int, list[int]] = {}
-        self._product = 0
         try:
             self.addresses = self._compile(self.program)
             self._execute: Callable[[int], None] = executor(ONCE)
@@ -145,7 +144,7 @@ class Compiled:
     def _compile(self, program: Program) -> list[int]:
         """The addresses of a program's kernels; those of scans' bodies are noted beside."""
         from graphc.codegen.cache import kernel_address
-        from graphc.codegen.executor import PRODUCT, REPEAT, executor_address
+        from graphc.codegen.executor import REPEAT, executor_address
         from graphc.codegen.printer import PLACEHOLDER, kernel_source
 
         addresses: list[int] = []
@@ -156,8 +155,6 @@ class Compiled:
             else:
                 source = kernel_source(call.kernel, self.dtype, self.math)
                 addresses.append(kernel_address(source, PLACEHOLDER))
-                if not self._product and "multiply(control" in source:
-                    self._product = executor_address(PRODUCT[self.dtype])
         return addresses
 
     # Calling ---------------------------------------------------------------------------------------------------------
@@ -255,7 +252,7 @@ class Compiled:
     def set_control(self, seed: int, step: int) -> None:
         """The control words of a run."""
         pool = pool_address(self.threads - 1) if self.divided else 0
-        self.control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, self._product, pool)
+        self.control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, 0, pool)
 
     def raise_error(self, bound: Bound) -> None:
         """Raise what the kernels noted in the error word.

@@ -24,11 +24,10 @@ _Pure = ir.Literal | ir.Integer | ir.Compute | ir.Uniform | ir.Load
 
 @dataclass(frozen=True)
 class Shared:
-    """A loop that is shared out; ``where``: only where this number is not 0, else every thread runs all of it."""
+    """A loop that is shared out."""
 
     variable: int
     extent: ir.Coefficient
-    where: ir.Coefficient = 1
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Launch:
     """One launch.
 
     Attributes:
-        body: what a thread runs; loops that are shared out in any case are not in it.
+        body: what a thread runs; loops that are shared out are not in it.
         shared: the loops that are shared out, the outermost first.
         atomic: whether updates add atomically.
         product: the product of matrices that ``body`` is, whose entries are shared out as well.
@@ -77,23 +76,12 @@ def _launch(kernel: ir.Kernel, s: ir.Statement, before: Sequence[ir.Statement], 
     known = _Places(kernel)
     updates = [x for x in _walk((s,)) if isinstance(x, ir.Update)]
     atomic = bool(updates) and not all(known.apart(x) for x in updates) and all(x.reducer == "sum" for x in updates)
-    product = _product(s, written)
-    if product is None:
-        shared = tuple(Shared(loop.variable, loop.extent) for loop in nest if known.independent(loop, atomic))
-    else:
-        # A loop that the result's place moves with is one over its entries; one that it does not move with is a sum.
-        moves = dict(product.c_at.terms)
-        shared = tuple(Shared(loop.variable, loop.extent, moves[loop.variable]) for loop in nest if loop.variable in moves)
-    always = {x.variable for x in shared if x.where == 1}
-    return Launch((*before, *_without((s,), always)), shared, atomic and bool(shared), product)
-
-
-def _product(s: ir.Statement, written: set[int]) -> ir.Contract | None:
-    """The product of matrices that a statement is, but for loops around it."""
-    inside = list(_walk((s,)))
-    products = [x for x in inside if isinstance(x, ir.Contract)]
-    plain = all(isinstance(x, ir.Contract | ir.Loop) or _pure(x, written) for x in inside)
-    return products[0] if len(products) == 1 and plain else None
+    product = level[0] if len(level) == 1 and isinstance(level[0], ir.Contract) else None
+    if product is not None:  # the loop over chunks is for processors: here a thread takes an entry
+        return Launch((product,), (), False, product)
+    shared = tuple(Shared(loop.variable, loop.extent) for loop in nest if known.independent(loop, atomic))
+    always = {x.variable for x in shared}
+    return Launch((*before, *_without((s,), always)), shared, atomic and bool(shared))
 
 
 def _without(body: Sequence[ir.Statement], variables: set[int]) -> Iterator[ir.Statement]:

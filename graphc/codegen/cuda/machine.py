@@ -50,13 +50,14 @@ def launcher(function: Any, launch: Launch, buffers: Sequence[Any], numbers: Seq
     def number(c: ir.Coefficient) -> int:
         return numbers[c.number] if isinstance(c, ir.Param) else c
 
-    counts = [number(s.extent) if number(s.where) != 0 else 1 for s in launch.shared]
+    counts = [number(s.extent) for s in launch.shared]
     units = int(np.prod(counts, dtype=np.int64))
     blocks: tuple[int, int] = (1, 1)
     threads = 1
     if launch.product is not None:
         entries = number(launch.product.m) * number(launch.product.n)
-        blocks, threads = (_blocks(entries), min(units, _ROWS)), _THREADS
+        units = int(np.prod([number(level[0]) for level in launch.product.outer], dtype=np.int64))
+        blocks, threads = (_blocks(entries), max(1, min(units, _ROWS))), _THREADS
         units *= entries
     elif launch.shared:
         blocks, threads = (_blocks(units), 1), _THREADS

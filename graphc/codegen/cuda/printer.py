@@ -45,37 +45,25 @@ class _Launched(Printer):
 
     def __init__(self, kernel: ir.Kernel, floats: str, launch: Launch, constants: list[str]) -> None:
         super().__init__(kernel, floats, _LIBRARY)
-        self.launch, self.constants, self.products = launch, constants, 0
-        self.strided = {s.variable: k for k, s in enumerate(launch.shared) if s.where != 1}
+        self.launch, self.constants = launch, constants
 
     def function(self, name: str) -> str:
         """The source of the function."""
         shared = self.launch.shared
         depth = 1
         if shared:
-            first, step = ("cuda.blockIdx.y", "cuda.gridDim.y") if self.launch.product is not None else ("cuda.grid(1)", "cuda.gridsize(1)")
-            self.emit(1, f"for u in range({first}, {' * '.join(f'g{k}' for k in range(len(shared)))}, {step}):")
+            self.emit(1, f"for u in range(cuda.grid(1), {' * '.join(f'g{k}' for k in range(len(shared)))}, cuda.gridsize(1)):")
             depth = 2
             for k, s in enumerate(shared):
                 later = " * ".join(f"g{j}" for j in range(k + 1, len(shared)))
                 place = "u" if not later else f"u // ({later})" if k + 2 < len(shared) else f"u // {later}"
-                self.emit(2, f"{f's{k}' if k in self.strided.values() else f'i{s.variable}'} = {place}{f' % g{k}' if k else ''}")
+                self.emit(2, f"i{s.variable} = {place}{f' % g{k}' if k else ''}")
         self.block(self.launch.body, depth)
         if not self.launch.body:
             self.emit(depth, "pass")
         counts = [("b", len(self.kernel.buffers)), ("n", self.kernel.params), ("g", len(shared))]
         arguments = ["control", "iteration", *(f"{letter}{k}" for letter, count in counts for k in range(count))]
         return "\n".join(["@cuda.jit", f"def {name}({', '.join(arguments)}):", *self.lines, ""])
-
-    def block(self, body: Sequence[ir.Statement], depth: int) -> None:
-        """The lines of some statements; a loop that may be shared out starts at the thread's own value."""
-        for s in body:
-            if isinstance(s, ir.Loop) and s.variable in self.strided:
-                k = self.strided[s.variable]
-                self.emit(depth, f"for i{s.variable} in range(s{k}, {self.number(s.extent)}, g{k}):")
-                self.block(s.body, depth + 1)
-            else:
-                super().block([s], depth)
 
     def statement(self, s: ir.Statement, depth: int) -> None:
         """The lines of one statement that is no loop."""
@@ -101,25 +89,36 @@ class _Launched(Printer):
         return super().compute(s)
 
     def contract(self, s: ir.Contract, depth: int) -> None:
-        """A product of matrices, entry by entry."""
-        e = self.products
-        self.products += 1
-        m, n, k = (self.number(x) for x in (s.m, s.n, s.k))
-        start, step = "0", "1"
-        c = f"b{s.c}[{self.place(s.c_at)} + r{e} * {self.number(s.cm)} + q{e}]"
-        a = f"b{s.a}[{self.place(s.a_at)} + r{e} * {self.number(s.am)} + k{e} * {self.number(s.ak)}]"
-        b = f"b{s.b}[{self.place(s.b_at)} + k{e} * {self.number(s.bk)} + q{e} * {self.number(s.bn)}]"
-        if self.launch.product is not None:  # the first axis of the grid; the second one goes through the loops around it
-            start, step = "cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x", "cuda.gridDim.x * cuda.blockDim.x"
-        adds = [f"    if {self.place(s.adds)} != 0:", f"        t{e} = t{e} + {c}"] if s.adds.terms or s.adds.offset != 0 else []
-        for line in (
-            f"for e{e} in range({start}, {m} * {n}, {step}):",
-            f"    r{e} = e{e} // {n}",
-            f"    q{e} = e{e} % {n}",
-            f"    t{e} = {self.constant(0.0, 'float')}",
-            f"    for k{e} in range({k}):",
-            f"        t{e} = t{e} + {a} * {b}",
-            *adds,
-            f"    {c} = t{e}",
-        ):
-            self.emit(depth, line)
+        """A sum of products, entry by entry: the first axis of the grid goes through the entries, the second through the products."""
+        m, n, adds = (self.number(x) for x in (s.m, s.n, s.adds))
+        products = " * ".join(self.number(level[0]) for level in s.outer) or "1"
+        places = {name: [self.number(start)] for name, start in (("c", s.c_at), ("a", s.a_at), ("b", s.b_at))}
+        around = self._decoded("o", "p", s.outer, "cab", places)
+        rows = self._decoded("r", f"e // {n}", s.rows, "ac", places)
+        self.emit(depth, f"for p in range(cuda.blockIdx.y, {products}, cuda.gridDim.y):")
+        for line in around:
+            self.emit(depth + 1, line)
+        self.emit(depth + 1, f"for e in range(cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, {m} * {n}, cuda.gridDim.x * cuda.blockDim.x):")
+        inner = depth + 2
+        for line in (*rows, f"q = e % {n}", f"c = {' + '.join([*places['c'], 'q'])}", f"t = {self.constant(0.0, 'float')}"):
+            self.emit(inner, line)
+        a, b = places["a"], [*places["b"], f"q * {self.number(s.bn)}"]
+        for k, (extent, along_a, along_b) in enumerate(s.sums):
+            self.emit(inner + k, f"for k{k} in range({self.number(extent)}):")
+            a.append(f"k{k} * {self.number(along_a)}")
+            b.append(f"k{k} * {self.number(along_b)}")
+        self.emit(inner + len(s.sums), f"t = t + b{s.a}[{' + '.join(a)}] * b{s.b}[{' + '.join(b)}]")
+        for line in (f"if {adds} != 0:", f"    t = t + b{s.c}[c]", f"b{s.c}[c] = t"):
+            self.emit(inner, line)
+
+    def _decoded(
+        self, letter: str, number: str, levels: Sequence[Sequence[ir.Coefficient]], operands: str, places: dict[str, list[str]]
+    ) -> list[str]:
+        """The lines that take a number apart into an index for each level; what the levels add to the operands' places is noted."""
+        lines: list[str] = []
+        for k, (extent, *strides) in reversed(list(enumerate(levels))):
+            later = " * ".join(["1", *(self.number(level[0]) for level in levels[k + 1 :])])
+            lines.append(f"{letter}{k} = ({number}) // ({later}) % {self.number(extent)}")
+            for name, stride in zip(operands, strides, strict=True):
+                places[name].append(f"{letter}{k} * {self.number(stride)}")
+        return lines

@@ -1,0 +1,43 @@
+"""How the result of a sum of products is divided into chunks, each of which one thread computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.expr.dims import Extent, evaluate_extent
+
+__all__ = ["MOST_ROWS", "PIECE", "Chunks"]
+
+MOST_ROWS = 128  # of a chunk
+PIECE = 65536  # words of scratch memory for each thread: tables of places, copies of pieces of both operands
+_COLUMNS = 64  # least width of a chunk, of few rows
+_WIDE = 256  # and of so many rows that they may be copied for it
+_FEW_ROWS = 48
+_STEPS = 1 << 20  # products of two numbers that are worth a chunk of columns of their own
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """A whole number that follows from sizes, known when they are: how many chunks there are along rows, columns or in all.
+
+    Attributes:
+        kind: ``"rows"``, ``"columns"`` or ``"all"``.
+        rows, columns, terms: of one product.
+        products: how many of them there are.
+    """
+
+    kind: str
+    rows: Extent
+    columns: Extent
+    terms: Extent
+    products: Extent
+
+    def evaluate(self, sizes: Mapping[str, int]) -> int:
+        """The number. It does not depend on how many threads there are, and so the result does not."""
+        m, n, k, products = (evaluate_extent(e, sizes) for e in (self.rows, self.columns, self.terms, self.products))
+        down = -(-m // MOST_ROWS)
+        across = 1
+        if 0 < m <= MOST_ROWS and products == 1:
+            across = max(1, min(n // (_COLUMNS if m <= _FEW_ROWS else _WIDE), m * n * k // _STEPS))
+        return {"rows": max(1, down), "columns": across, "all": down * across * products if n > 0 else 0}[self.kind]
