@@ -26,7 +26,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("layers", "activations", "losses", "metrics", "optimizers", "schedules", "regularizers", "initializers"),
     ("models", "callbacks", "data"),
     ("view",),
-    ("interop", "cli", "__init__", "__main__"),
+    ("bench", "interop", "cli", "__init__", "__main__"),
 )
 # The declarations know the language and the catalogue, and each other, but nothing between.
 DECLARATIONS = RANKS[11]
@@ -47,7 +47,10 @@ HEAVY = {
     "reportlab": ("view",),
     "matplotlib": ("models", "view", "cli", "data", "callbacks", "interop"),
     "sklearn": ("cli", "data", "interop"),
-    "torch": ("interop",),
+    "torch": ("bench", "interop"),
+    "jax": ("bench",),
+    "keras": ("bench",),
+    "pytensor": ("bench",),
     "pandas": ("interop",),
     "polars": ("interop",),
 }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from graphc.cli.bench import add_bench
 from graphc.cli.formulas import add_commands
 from graphc.errors import GraphcError
 
@@ -51,6 +52,7 @@ def _parser() -> _Parser:
     tour.add_argument("--seed", type=int, default=0, help="the seed of weights, order and dropout (default 0)")
     tour.set_defaults(run=_tour)
     add_commands(commands)
+    add_bench(commands)
     cache = commands.add_parser("cache", help="the compiled kernels kept on disk", description="Shows or empties the cache of compiled kernels.")
     cache.add_argument("action", choices=("info", "clear"))
     cache.set_defaults(run=_cache)
