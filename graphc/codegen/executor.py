@@ -23,7 +23,7 @@ COMPILED = """from graphc.codegen.kernel import *
 
 @compiled
 """
-_HEAD = f"from graphc.codegen.invoke import call, copy_bytes, float32_at, float64_at\n{COMPILED}"
+_HEAD = f"from graphc.codegen.invoke import address_of, call, copy_bytes, float32_at, float64_at, put_word\n{COMPILED}"
 
 # Row: control, table, how many kernels come before any state changes, how many there are.
 ONCE = (
@@ -102,8 +102,10 @@ STEPS = (
 )
 
 
-# Row: control, table of the body, its kernels, iterations, whether they run backwards; copies before an iteration (source,
-# step, target, step, bytes) and how many; copies after it, and how many; copies before and after the loop, without steps.
+# Row: control, table of the body, its kernels, iterations, whether they run backwards; addresses that move (that of the word
+# which holds it; where it starts, its step, what is added in odd iterations, what it is in the first and in the last one) and
+# how many; copies before an iteration (source and target, each an address that moves; bytes) and how many; copies after it,
+# and how many; copies before and after the loop.
 REPEAT = (
     _HEAD
     + f"""def {PLACEHOLDER}(row, low, high, worker):
@@ -112,28 +114,31 @@ REPEAT = (
     count = integer(row, 2)
     length = integer(row, 3)
     reverse = integer(row, 4)
-    before = integers(row, 5)
-    before_count = integer(row, 6)
-    after = integers(row, 7)
-    after_count = integer(row, 8)
-    first = integers(row, 9)
-    first_count = integer(row, 10)
-    final = integers(row, 11)
-    final_count = integer(row, 12)
+    moves = integers(row, 5)
+    move_count = integer(row, 6)
+    before = integers(row, 7)
+    before_count = integer(row, 8)
+    after = integers(row, 9)
+    after_count = integer(row, 10)
+    first = integers(row, 11)
+    first_count = integer(row, 12)
+    final = integers(row, 13)
+    final_count = integer(row, 14)
     outer = control[4]
     for c in range(first_count):
-        copy_bytes(first[5 * c + 2], first[5 * c], first[5 * c + 4])
+        copy_bytes(first[11 * c + 5], first[11 * c], first[11 * c + 10])
     for k in range(length):
-        t = length - 1 - k if reverse != 0 else k
-        control[4] = outer * length + t
+        control[4] = outer * length + (length - 1 - k if reverse != 0 else k)
+        for c in range(move_count):
+            put_word(moves[6 * c], address_of(moves, 6 * c + 1, k, length))
         for c in range(before_count):
-            copy_bytes(before[5 * c + 2] + t * before[5 * c + 3], before[5 * c] + t * before[5 * c + 1], before[5 * c + 4])
+            copy_bytes(address_of(before, 11 * c + 5, k, length), address_of(before, 11 * c, k, length), before[11 * c + 10])
         for j in range(count):
             call(table[4 * j], table[4 * j + 1], 0, table[4 * j + 2], 0)
         for c in range(after_count):
-            copy_bytes(after[5 * c + 2] + t * after[5 * c + 3], after[5 * c] + t * after[5 * c + 1], after[5 * c + 4])
+            copy_bytes(address_of(after, 11 * c + 5, k, length), address_of(after, 11 * c, k, length), after[11 * c + 10])
     for c in range(final_count):
-        copy_bytes(final[5 * c + 2], final[5 * c], final[5 * c + 4])
+        copy_bytes(final[11 * c + 5], final[11 * c], final[11 * c + 10])
     control[4] = outer
 """
 )

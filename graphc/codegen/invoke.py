@@ -11,7 +11,7 @@ from graphc.codegen import types
 from graphc.codegen.flow import copied
 from graphc.codegen.intrinsics import intrinsic
 
-__all__ = ["KERNEL", "call", "copy_bytes", "float32_at", "float64_at"]
+__all__ = ["KERNEL", "call", "copy_bytes", "float32_at", "float64_at", "address_of", "put_word"]
 
 _BYTE = ir.IntType(8)
 _WORD = ir.IntType(64)
@@ -40,6 +40,37 @@ def copy_bytes(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def put_word(typingctx: Any, address: Any, value: Any) -> Any:
+    """Write a whole number to an address."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[1], builder.inttoptr(args[0], _WORD.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.none(types.int64, types.int64), codegen
+
+
+@intrinsic
+def address_of(typingctx: Any, table: Any, at: Any, k: Any, length: Any) -> Any:
+    """An address in the k-th of so many iterations: five words of a table tell where it starts, its step, what is added in odd
+    iterations, and what it is in the first and in the last one, if not 0.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        base, one, zero = builder.bitcast(args[0], _WORD.as_pointer()), ir.Constant(_WORD, 1), ir.Constant(_WORD, 0)
+        places = [builder.gep(base, [builder.add(args[1], ir.Constant(_WORD, n))], source_etype=_WORD) for n in range(5)]
+        start, step, other, first, last = (builder.load(p, typ=_WORD) for p in places)
+        odd = builder.mul(builder.and_(args[2], one), other)
+        made = builder.add(builder.add(start, builder.mul(args[2], step)), odd)
+        for instead, when in ((first, zero), (last, builder.sub(args[3], one))):
+            here = builder.and_(builder.icmp_signed("!=", instead, zero), builder.icmp_signed("==", args[2], when))
+            made = builder.select(here, instead, made)
+        return made
+
+    return types.int64(table, types.int64, types.int64, types.int64), codegen
 
 
 def _value_at(kind: Any, name: str) -> Any:

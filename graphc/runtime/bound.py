@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from graphc.expr.tensor import Tensor
 from graphc.lower.emit import Scratch
 from graphc.lower.fuse import root_of
 from graphc.lower.program import Call, Program
+from graphc.runtime.loop import Loop
 from graphc.runtime.memory import place_blocks
 from graphc.runtime.mirror import Mirror, aligned, mirror_of
 from graphc.runtime.table import Entry, Table
@@ -21,53 +23,6 @@ from graphc.runtime.table import Entry, Table
 __all__ = ["Bound", "Rows"]
 
 _KEPT = 16  # sizes whose rows are kept
-Copies = list[tuple[int, int, int, int, int]]  # source, its step, target, its step, bytes
-
-
-class _Loop:
-    """A scan laid out: its body in memory of its own, but for what does not change, which is read where it is."""
-
-    def __init__(self, outer: Bound, call: Call) -> None:
-        assert call.loop is not None
-        self.loop, self.outer = call.loop, outer
-        op = self.loop.scan
-        moving = op.carries + op.sequences
-        given = {p: outer.memory[t] for p, t in zip(op.parameters[moving:], self.loop.inputs[moving:], strict=True)}
-        self.body = Bound(
-            self.loop.body, outer.bodies[id(self.loop)], outer.sizes, outer.floats, outer.constants, outer.control,
-            outer.bodies, given, op.parameters[:moving], outer.workers,
-        )  # fmt: skip
-
-    def row(self, sizes: Mapping[str, int], kept: list[Any]) -> tuple[list[int], float]:
-        """The row of the kernel that repeats the body, and what that costs; what it points to is added to ``kept``."""
-        op, outer, body = self.loop.scan, self.outer, self.body
-        length = evaluate_extent(op.length, sizes)
-        rows = body.rows_for(sizes, length)
-        copies = self._copies([self._bytes(p, sizes) for p in op.parameters], [self._bytes(r, sizes) for r in op.results])
-        words = [np.array([x for c in part for x in c] or [0], np.int64) for part in copies]
-        kept += [rows, *words]
-        pairs = [x for w, part in zip(words, copies, strict=True) for x in (w.ctypes.data, len(part))]
-        row = [outer.control.ctypes.data, rows.table.ctypes.data, len(body.program.calls), length, int(op.reverse), *pairs]
-        return row, length * rows.division.cost
-
-    def _bytes(self, tensor: Tensor, sizes: Mapping[str, int]) -> int:
-        return evaluate_extent(product(tensor.shape), sizes) * numpy_dtype(tensor.dtype, self.outer.floats).itemsize
-
-    def _copies(self, given: list[int], made: list[int]) -> tuple[Copies, Copies, Copies, Copies]:
-        """What is copied before an iteration, after it, before the loop and after it; from the bytes of parameters and results."""
-        op, outer, body = self.loop.scan, self.outer, self.body
-        n, moving, m = op.carries, op.carries + op.sequences, len(op.results)
-        parts = [body.memory[p] for p in op.parameters[:moving]]
-        results = [v.ctypes.data if v.size else body.arena.ctypes.data for v in body.outputs]
-        sources = [outer.memory[t] for t in self.loop.inputs]
-        targets = [None if t is None else outer.memory[t] for t in self.loop.outputs]
-        before: Copies = [(sources[k], given[k], parts[k], 0, given[k]) for k in range(n, moving)]
-        before += [(parts[k], 0, t, given[k], given[k]) for k, t in enumerate(targets[m:]) if t is not None]
-        after: Copies = [(results[k], 0, t, made[k], made[k]) for k in range(n, m) if (t := targets[k]) is not None]
-        after += [(results[k], 0, parts[k], 0, made[k]) for k in range(n)]
-        first: Copies = [(sources[k], 0, parts[k], 0, given[k]) for k in range(n)]
-        final: Copies = [(parts[k], 0, t, 0, given[k]) for k in range(n) if (t := targets[k]) is not None]
-        return before, after, first, final
 
 
 class Rows:
@@ -81,7 +36,7 @@ class Rows:
         sizes: Mapping[str, int],
         control: int,
         scratch: Mapping[int, int],
-        loops: Mapping[int, _Loop],
+        loops: Mapping[int, Loop],
         workers: int = 1,
         double: bool = False,
         times: int = 1,
@@ -101,7 +56,7 @@ class Rows:
                 continue
             words.append(control)
             for buffer in call.buffers:
-                if isinstance(buffer, Tensor) and buffer.kind == "input":
+                if isinstance(buffer, Tensor):
                     self.uses.setdefault(buffer, []).append(len(words))
                 words.append(scratch[number] if isinstance(buffer, Scratch) else memory[buffer])
             params.append([_whole(p, sizes) for p in call.params])
@@ -132,8 +87,8 @@ class Bound:
         constants: the arrays of constants, which outlive this.
         control: the control words.
         bodies: the addresses of the calls of each scan's body.
-        given: inputs that lie elsewhere, by their address.
-        always: inputs that need memory even where no kernel reads them.
+        given: tensors that lie elsewhere, by their address.
+        always: tensors that need memory throughout, even where no kernel reads them.
         workers: how many threads may run a call's parts at a time.
     """
 
@@ -149,7 +104,7 @@ class Bound:
         self.memory: dict[Any, int] = {}
         self.arrays: dict[Tensor, Any] = {}
         self._lay_out(constants)
-        self.loops = {k: _Loop(self, c) for k, c in enumerate(program.calls) if c.loop is not None}
+        self.loops = {k: Loop(self, c, functools.partial(self._body, c)) for k, c in enumerate(program.calls) if c.loop is not None}
         for loop in self.loops.values():
             self.mirrors |= loop.body.mirrors
         self._looped = {t for c in program.calls if c.loop is not None for t in c.buffers}
@@ -157,7 +112,7 @@ class Bound:
         self.rows = self.rows_for(sizes)
         self.inputs = {t: self.arrays[t] for t in self.arrays if t.kind == "input"}
         self.written = [self.mirrors[s] for s in program.states]
-        self.outputs = [self._view(t) for t in program.outputs]
+        self.outputs = [] if given else [self._view(t) for t in program.outputs]
         self.patched: set[Tensor] = set()
 
     def rows_for(self, sizes: Mapping[str, int], times: int = 1) -> Rows:
@@ -178,6 +133,14 @@ class Bound:
             return evaluate_extent(extent, self.sizes)
         except KeyError as error:
             raise DataError(f"the dimension {error.args[0]} is not known: give an array that has it") from None
+
+    def _body(self, call: Call, given: Mapping[Tensor, int], always: Sequence[Tensor]) -> Bound:
+        """The body of a loop laid out: what is given lies elsewhere."""
+        assert call.loop is not None
+        return Bound(
+            call.loop.body, self.bodies[id(call.loop)], self.sizes, self.floats, self.constants, self.control, self.bodies,
+            given, always, self.workers,
+        )  # fmt: skip
 
     def _bytes(self, tensor: Tensor) -> int:
         return self.size(product(tensor.shape)) * numpy_dtype(tensor.dtype, self.floats).itemsize
