@@ -3,10 +3,12 @@
 The iterations of a call are dealt out in at most 48 chunks, which depend on sizes alone. One word holds a bit for each chunk
 that nobody has taken: whoever clears the bit runs the chunk. So the calling thread needs no helper, and one that comes late
 finds nothing to do. A helper begins where its share of the chunks would, so that it meets the same rows of memory again, call
-after call. Helpers wait for a moment in a loop, then sleep until they are written to.
+after call. Helpers wait for a moment in a loop, then sleep until they are written to. So does the calling thread at
+the end of a call, where a helper takes too long for its chunk.
 
-Where the calling thread had to wait for a helper much longer than a chunk takes, the processor has other work: the thread
-goes on alone for 8 times as long as it waited, so that a busy neighbour costs little more than the processor that it keeps.
+Where the calling thread had to wait for a helper much longer than a chunk takes, the processors have other work: the thread
+goes on alone for 8 times as long as it waited, and for twice as long as before where that soon happens again. So a busy
+neighbour costs little more than the processor that it keeps.
 """
 
 from __future__ import annotations
@@ -25,16 +27,20 @@ WORDS = {
     "asleep": 384,  # helpers that wait to be written to
     "stop": 512,  # whether helpers are to end
     "helpers": 520,
-    "read": 528, "write": 536, "clock": 544, "yield": 552,  # addresses of functions of the system
-    "source": 560, "target": 568,  # the files that helpers read from, and that wake them
+    "read": 528, "write": 536, "clock": 544,  # addresses of functions of the system
+    "source": 552, "target": 560,  # the files that helpers read from, and that wake them
+    "back_source": 568, "back_target": 592,  # the same for the calling thread
     "clock_number": 576,
     "patience": 584,  # ns for which helpers wait awake
     "alone": 640,  # until when the calling thread wants no help
-    "size": 768,
+    "ended": 648, "rest": 656,  # when it last went on alone until, and for how long
+    "awaited": 768,  # how many chunks the calling thread sleeps for; 0 where it does not
+    "size": 896,
 }  # fmt: skip
 _HEAD = f"from graphc.codegen.atomics import *\nfrom graphc.codegen.invoke import call\n{COMPILED}"
 _AT = {name: f"pool + {place}" for name, place in WORDS.items()}
 _TIME = f"nanoseconds(load({_AT['clock']}), load({_AT['clock_number']}))"
+_LONGEST = 500_000_000  # ns without help, after which it is tried again
 _MASK = (1 << CHUNKS) - 1
 
 # Row: control, kernel, its row, extent, iterations a chunk, chunks, workers, estimated ns, whether sleeping helpers are woken.
@@ -56,6 +62,7 @@ SPLIT = (
         alone = until != 0 and {_TIME} < until
         if until != 0 and not alone:
             store({_AT["alone"]}, 0)
+            store({_AT["ended"]}, until)
         asleep = load({_AT["asleep"]})
         alone = alone or (wakes == 0 and asleep >= load({_AT["helpers"]}))
     if alone:
@@ -87,16 +94,26 @@ SPLIT = (
             each = (own - started) // mine
         else:
             each = cost // chunks
+        patience = 4000 + 2 * each
         waits = 0
-        while load({_AT["done"]}) != others:
+        now = own
+        while load({_AT["done"]}) != others and now - own <= patience:
             pause()
             waits += 1
-            if waits & 255 == 0:
-                yields(load({_AT["yield"]}))
-        if waits > 255:
+            if waits & 31 == 0:
+                now = {_TIME}
+        if now - own > patience:
+            publish({_AT["awaited"]}, others)
+            if load({_AT["done"]}) != others or not swap({_AT["awaited"]}, others, 0):
+                while transfer(load({_AT["read"]}), load({_AT["back_source"]})) != 8:
+                    pause()
             now = {_TIME}
-            if now - own > 30000 + 4 * each:
-                store({_AT["alone"]}, now + 8 * (now - own))
+            rest = 8 * (now - own)
+            before = load({_AT["rest"]})
+            if now - load({_AT["ended"]}) < 4 * before:
+                rest = min(max(rest, 2 * before), {_LONGEST})
+            store({_AT["rest"]}, rest)
+            store({_AT["alone"]}, now + rest)
 """
 )
 
@@ -121,7 +138,9 @@ HELP = (
                 extent = load(at + 24)
                 grain = load(at + 32)
                 call(load(at + 8), load(at + 16), chunk * grain, min(extent, (chunk + 1) * grain), worker)
-                add({_AT["done"]}, 1)
+                done = add({_AT["done"]}, 1) + 1
+                if load({_AT["awaited"]}) == done and swap({_AT["awaited"]}, done, 0):
+                    transfer(load({_AT["write"]}), load({_AT["back_target"]}))
             continue
         pause()
         idle += 1

@@ -26,6 +26,14 @@ _PATIENCE = 20_000  # ns for which helpers wait awake between two calls of a ste
 _kept: list[Any] = []  # the words of all pools: a helper may look at them as long as the process lives
 
 
+def _files() -> tuple[int, int]:
+    """What a thread sleeps on, reading, and what wakes it: a counter that is read one by one, or a pipe, which does the same."""
+    if hasattr(os, "eventfd"):
+        event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
+        return event, event
+    return os.pipe()
+
+
 class _Pool:
     """Helpers and what they share with the thread that calls them."""
 
@@ -35,16 +43,12 @@ class _Pool:
         self.words[:] = 0
         self.address: int = self.words.ctypes.data
         self.threads: list[threading.Thread] = []
-        # A counter that is read one by one; elsewhere a pipe does the same.
-        if hasattr(os, "eventfd"):
-            event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
-            self.files = (event, event)
-        else:
-            self.files = os.pipe()
+        self.files, self.back = _files(), _files()
         system = ctypes.CDLL(None)
-        for word, name in (("read", "read"), ("write", "write"), ("clock", "clock_gettime"), ("yield", "sched_yield")):
+        for word, name in (("read", "read"), ("write", "write"), ("clock", "clock_gettime")):
             self[word] = ctypes.cast(getattr(system, name), ctypes.c_void_p).value or 0
         self["source"], self["target"] = self.files
+        self["back_source"], self["back_target"] = self.back
         self["clock_number"], self["patience"] = time.CLOCK_MONOTONIC, _PATIENCE
 
     def __setitem__(self, word: str, value: int) -> None:
@@ -69,7 +73,7 @@ class _Pool:
 
     def forget(self) -> None:
         """Close what a child has inherited."""
-        for file in set(self.files):
+        for file in {*self.files, *self.back}:
             with contextlib.suppress(OSError):
                 os.close(file)
 

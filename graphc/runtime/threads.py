@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graphc.errors import CompileError
 
-__all__ = ["thread_count"]
+__all__ = ["quota", "thread_count"]
 
 _HIGHEST = 48  # a call is divided into no more chunks
 _GROUPS = Path("/sys/fs/cgroup")
@@ -48,13 +48,14 @@ def _quotas() -> list[float]:
                 root = _GROUPS if controllers == "" else _GROUPS / "cpu"
                 for folder in (root / place.lstrip("/"), *(root / place.lstrip("/")).parents):
                     if folder == root or root in folder.parents:
-                        found += _quota(folder)
+                        found += quota(folder)
     return found
 
 
-def _quota(folder: Path) -> list[float]:
+def quota(folder: Path) -> list[float]:
+    """How many processors one control group pays for, where it says so."""
     for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
         with contextlib.suppress(OSError, ValueError):
-            quota, period = " ".join((folder / name).read_text(encoding="utf-8") for name in names).split()
-            return [int(quota) / int(period)] if int(quota) > 0 else []
+            spent, period = " ".join((folder / name).read_text(encoding="utf-8") for name in names).split()
+            return [int(spent) / int(period)] if int(spent) > 0 else []
     return []

@@ -69,7 +69,7 @@ def test_the_quota_of_a_control_group_is_respected(files: dict[str, str], count:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(counting, "_quotas", lambda: counting._quota(tmp_path))
+    monkeypatch.setattr(counting, "_quotas", lambda: counting.quota(tmp_path))
     assert counting.thread_count() == count
 
 
@@ -97,9 +97,8 @@ def _mlp() -> tuple[Any, dict[Any, Any]]:
 def _reductions() -> tuple[Any, dict[Any, Any]]:
     x = gx.tensor("x", ("n", 31, "m"))
     made = [f(x, axis=a) for f in (gx.sum, gx.max, gx.prod, gx.mean) for a in (0, 1, 2, (0, 2))]
-    return [*made, *(gx.argmax(x, axis=a) for a in (0, 1, 2)), gx.softmax(x), gx.sum(x), gx.cumsum(x, axis=0)], {
-        x: np.random.default_rng(2).normal(size=(37, 31, 45))
-    }
+    made += [*(gx.argmax(x, axis=a) for a in (0, 1, 2)), gx.softmax(x), gx.sum(x), gx.cumsum(x, axis=0)]
+    return made, {x: np.random.default_rng(2).normal(size=(37, 31, 45))}
 
 
 def _convolution() -> tuple[Any, dict[Any, Any]]:
