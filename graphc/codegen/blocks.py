@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-__all__ = ["Shapes", "shapes", "vector_bytes"]
+__all__ = ["Shapes", "register_letter", "shapes", "vector_bytes"]
 
 _LATENCY = 4  # cycles until the sum of a multiply-add can be added to again; two begin in each
 
@@ -20,12 +20,25 @@ def vector_bytes() -> int:
     return next((width for name, width in known.items() if features.get(name)), 0)
 
 
+@cache
+def register_letter() -> str | None:
+    """What the host's assemblers call any register for vectors; ``None`` where we do not know."""
+    import llvmlite.binding as llvm
+
+    machine = llvm.get_default_triple().split("-")[0]
+    return {"x86_64": "v", "aarch64": "w", "arm64": "w"}.get(machine)
+
+
 @dataclass(frozen=True)
 class Shapes:
-    """Blocks for vectors of some lanes: for each number of vectors, how many rows a block may have, most first."""
+    """Blocks for vectors of some lanes: for each number of vectors, how many rows a block may have, most first.
+
+    ``half``: whether half a vector is taken where no more is left, because narrow loads are quicker.
+    """
 
     lanes: int
     rows: dict[int, tuple[int, ...]]
+    half: bool = False
 
     @property
     def most(self) -> int:
@@ -48,5 +61,5 @@ def shapes(vector_bytes: int, bits: int) -> Shapes:
     """The blocks for vectors of so many bytes: accumulators, a row of B and one of A fit 32 registers, or 16 with AVX and SSE."""
     lanes = max(1, vector_bytes * 8 // bits)
     if vector_bytes == 64:
-        return Shapes(lanes, {2: (14, 8, 4), 1: (14, 4)})
+        return Shapes(lanes, {2: (14, 8, 4), 1: (14, 4)}, half=True)
     return Shapes(lanes, {2: (6, 3), 1: (6, 3)} if lanes > 1 else {2: (4,), 1: (4,)})

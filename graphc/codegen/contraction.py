@@ -174,47 +174,55 @@ class _Product:
         return self.code.load(start + left.least(len(table) - 1) * 8)
 
     def _stripes(self, first: Word) -> None:
-        """Stripes of two vectors, and one of one vector where no more is left."""
-        code = self.code
-        rest = (self.stop - first) % (2 * self.lanes)
-        single = code.builder.and_(rest.compare(">", 0), rest.compare("<=", self.lanes))
+        """Stripes of two vectors, and one of one vector, or of half of one, where no more is left."""
+        code, lanes = self.code, self.lanes
+        rest = (self.stop - first) % (2 * lanes)
+        single = code.builder.and_(rest.compare(">", 0), rest.compare("<=", lanes))
         stop = code.choose(single, self.stop - rest, self.stop)
-        with code.loop(first, stop, 2 * self.lanes) as j:
-            self._stripe(2, j)
-        code.cases(single, lambda: self._stripe(1, stop))
+        with code.loop(first, stop, 2 * lanes) as j:
+            self._stripe(2, lanes, j)
 
-    def _stripe(self, vectors: int, j: Word) -> None:
+        def last() -> None:
+            if self.shapes.half:
+                half = rest.compare("<=", lanes // 2)
+                code.cases(half, lambda: self._stripe(1, lanes // 2, stop), lambda: self._stripe(1, lanes, stop))
+            else:
+                self._stripe(1, lanes, stop)
+
+        code.cases(single, last)
+
+    def _stripe(self, vectors: int, lanes: int, j: Word) -> None:
         """All rows of a stripe of columns."""
         code, v, b, at = self.code, self.v, self.code.builder, self.at
-        columns = self.stop - j
+        columns, width = self.stop - j, vectors * lanes
         source = self.b + j * v["bn"] * self.size
         straight = v["bn"].compare("==", 1)
-        much = b.and_(self.rows.compare(">", _FEW_ROWS), v["n"].compare(">", vectors * self.lanes))
+        much = b.and_(self.rows.compare(">", _FEW_ROWS), v["n"].compare(">", width))
         copied = b.or_(b.or_(b.not_(straight), b.not_(self.even)), much)
-        last = (columns - (vectors - 1) * self.lanes).least(self.lanes)
+        last = (columns - (vectors - 1) * lanes).least(lanes)
 
         def lies() -> None:
-            code.call(rows_function(self.module, self.bits, self.lanes, vectors), [at["right"], source, at["term_b"], self.count, last])
+            code.call(rows_function(self.module, self.bits, lanes, vectors), [at["right"], source, at["term_b"], self.count, last])
 
         def turns() -> None:
-            with code.loop(0, vectors) as part, code.loop(0, self.lanes) as lane:
-                column = (part * self.lanes + lane).least(columns - 1)
-                code.store(column * v["bn"] * self.size, at["columns"] + (part * self.lanes + lane) * 8)
-            pitch = code.word(vectors * self.lanes * self.size)
+            with code.loop(0, vectors * self.lanes) as column:
+                code.store(column.least(columns - 1) * v["bn"] * self.size, at["columns"] + column * 8)
+            # Of half a vector the turned lines are whole ones: each but the last one's second half is written over.
             turned = turned_function(self.module, self.bits, self.lanes)
-            for part in range(vectors):
-                shift = part * self.lanes
-                code.call(turned, [at["right"] + shift * self.size, pitch, source, at["columns"] + 8 * shift, at["term_b"], self.count])
+            for shift in range(0, width, self.lanes):
+                arguments = [at["right"] + shift * self.size, code.word(width * self.size), source, at["columns"] + 8 * shift]
+                code.call(turned, [*arguments, at["term_b"], self.count])
 
         code.cases(copied, lambda: code.cases(straight, lies, turns))
         right = code.choose(copied, at["right"], source + code.choose(self.count.compare(">", 0), code.load(at["term_b"]), 0))
-        step = code.choose(copied, vectors * self.lanes * self.size, self.b_step)
-        self._blocks(vectors, right, step, self.c + j * self.size, last)
+        step = code.choose(copied, width * self.size, self.b_step)
+        self._blocks((vectors, lanes), right, step, self.c + j * self.size, last)
 
-    def _blocks(self, vectors: int, right: Word, step: Word, c: Word, last: Word) -> None:
-        code, at = self.code, self.at
+    def _blocks(self, shape: tuple[int, int], right: Word, step: Word, c: Word, last: Word) -> None:
+        """Blocks of some vectors of some lanes, one below the other."""
+        code, at, (vectors, lanes) = self.code, self.at, shape
         # A copy of A is made for the blocks of two vectors; the few blocks of one vector take A where it lies.
-        copied = self.copies_left if vectors == 2 else code.builder.and_(self.copies_left, ir.Constant(ir.IntType(1), 0))
+        copied = self.copies_left if vectors == 2 else ir.Constant(ir.IntType(1), 0)
         row, place = Variable(code, 0), Variable(code, at["left"])
         with code.during(lambda: row.now.compare("<", self.rows)):
             here = row.now * 8
@@ -224,7 +232,7 @@ class _Product:
             arguments = [a, rows_a, terms, self.count, right, step, c, at["row_c"] + here, last, self.adds]
             rows = self._choice(vectors, self.rows - row.now)
             for number in self.shapes.rows[vectors]:
-                made = block_function(self.module, self.bits, self.lanes, number, vectors)
+                made = block_function(self.module, self.bits, lanes, number, vectors)
                 code.cases(rows.compare("==", number), lambda made=made: code.call(made, arguments))
             place.set(place.now + self.count * self.pitch)
             row.set(row.now + rows)

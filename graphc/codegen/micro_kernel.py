@@ -17,6 +17,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from graphc.codegen.blocks import register_letter
 from graphc.codegen.words import WORD, Code, Word, function
 
 __all__ = ["block_function"]
@@ -31,7 +32,9 @@ def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int) 
     the address of B's first row and the way to the next; the addresses of C and of the table of its rows; how many columns of the
     last vector count; whether to add to C. All steps and tables are in bytes.
     """
-    return function(module, f"block_{bits}_{rows}x{vectors}", 10, lambda code, arguments: _Block(code, bits, lanes, rows, vectors).emit(*arguments))
+    return function(
+        module, f"block_{bits}_{rows}x{vectors}_{lanes}", 10, lambda code, arguments: _Block(code, bits, lanes, rows, vectors).emit(*arguments)
+    )
 
 
 class _Block:
@@ -92,9 +95,12 @@ class _Block:
         return sums
 
     def _here(self, value: Any) -> Any:
-        """A vector that is computed before anything after it is loaded: without that, all of A's loads would come first and fill the registers."""
+        """A vector that is in a register before anything behind it is loaded: else all of A's loads would come first, and fill them."""
+        letter = register_letter() if self.lanes > 1 else None
+        if letter is None:
+            return value
         kind = ir.FunctionType(self.vector, [self.vector])
-        return self.b.call(ir.InlineAsm(kind, "", "=v,0,~{memory}", side_effect=True), [value])
+        return self.b.call(ir.InlineAsm(kind, "", f"={letter},0,~{{memory}}", side_effect=True), [value])
 
     def _loop(self, rows: list[Word], table: Word, count: Word, right: Word, step: Word, start: list[list[Any]]) -> list[list[Any]]:
         b, before = self.b, self.b.block

@@ -39,7 +39,7 @@ def rows_function(module: Any, bits: int, lanes: int, vectors: int) -> Any:
                 value = masked_load(code.builder, at, mask, kind, f"v{lanes}f{bits}", size) if last else code.builder.load(at, typ=kind, align=size)
                 code.store(value, target + (k * vectors + v) * (lanes * size), size)
 
-    return function(module, f"rows_{bits}_{vectors}", 5, emit)
+    return function(module, f"rows_{bits}_{vectors}_{lanes}", 5, emit)
 
 
 def turned_function(module: Any, bits: int, lanes: int) -> Any:
@@ -70,7 +70,7 @@ def turned_function(module: Any, bits: int, lanes: int) -> Any:
             # Behind the last term the table may hold anything: it is memory of our own, and `whole` decides.
             code.cases(code.builder.and_(whole, _neighbours(code, terms + k * 8, lanes, size)), lambda k=k: square(k), lambda k=k: entries(k))
 
-    return function(module, f"turned_{bits}", 6, emit)
+    return function(module, f"turned_{bits}_{lanes}", 6, emit)
 
 
 def _neighbours(code: Code, table: Word, lanes: int, size: int) -> Any:

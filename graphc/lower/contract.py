@@ -62,6 +62,7 @@ def _kernel(
     piece = own(PIECE)
     for group, operands in ((rows, (a, c)), (sums, (a, b)), (outer, (c, a, b))):
         fields.append(tuple((own(sizes[x]), *(own(p.coefficient(x)) for p in operands)) for x in group))
-    contract = ir.Contract(*[*fields, piece])
+    build: Any = ir.Contract
+    contract = build(*fields, piece)
     loop = ir.Loop(0, own(Chunks("all", *size, around)), (contract,), parallel=True)
     return ir.Kernel(("float", "float", "float", "double"), (True, False, False, True), len(emitter.params), (loop,), ((3, piece),))

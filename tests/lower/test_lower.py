@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,33 @@ WRONG: dict[str, tuple[Any, str]] = {
     "float as a place": (kernel(ir.Loop(0, 3, (LOAD, ir.Store(1, ir.Place(((-1, 1),)), 0)))), "no visible whole number"),
     "no such reducer": (kernel(ir.Start(0, "mean", "float")), "no reducer mean"),
 }
+
+
+def product_kernel(**changed: Any) -> ir.Kernel:
+    """A contraction of one level each, alone in its kernel."""
+    words = {name: ir.Param(k) for k, name in enumerate(("c_at", "a_at", "b_at", "m", "n", "k", "bn", "adds", "row_chunks", "column_chunks"))}
+    piece = ir.Param(13)
+    levels = {"rows": 14, "sums": 17}
+    made = {name: (tuple(ir.Param(first + k) for k in range(3)),) for name, first in levels.items()}
+    given: dict[str, Any] = {"chunk": 0, "c": 0, "a": 1, "b": 2, "scratch": 3, **words, **made, "outer": (), "piece": piece}
+    contract = ir.Contract(**(given | changed))
+    loop = ir.Loop(0, ir.Param(20), (contract,), parallel=True)
+    return ir.Kernel(("float", "float", "float", "double"), (True, False, False, True), 21, (loop,), ((3, piece),))
+
+
+def test_a_right_contraction_has_no_problems() -> None:
+    assert verify_kernel(product_kernel()) == []
+
+
+WRONG.update(
+    {
+        "contraction of other numbers": (product_kernel(m=ir.Param(4)), "in their order"),
+        "contraction of other buffers": (product_kernel(a=2, b=1), "in their order"),
+        "contraction of another loop": (product_kernel(chunk=1), "not alone"),
+        "contraction with company": (dataclasses.replace(product_kernel(), body=(*product_kernel().body, ir.Loop(1, 3, (), True))), "not alone"),
+        "contraction without scratch memory": (dataclasses.replace(product_kernel(), scratch=()), "not the kernel's"),
+    }
+)
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -103,6 +131,13 @@ def test_products_of_any_size(spec: str, sizes: tuple[int, ...], dtype: str) -> 
 
 
 _COMPILED: dict[str, Any] = {}
+
+
+def test_all_contractions_are_one_kernel() -> None:
+    x, y = gx.tensor("x", ("n", 9, 9, 3)), gx.tensor("y", ("n", 4, 5))
+    layers = [gx.layers.Conv2D(4, 3)(x), gx.layers.Conv2D(5, 2, strides=2)(x), y @ gx.swapaxes(y, 1, 2) if hasattr(gx, "swapaxes") else y @ y.T]
+    lines = compile([*layers, gx.sum(layers[0], axis=0) @ gx.tensor("w", (4, 6))]).explain().splitlines()
+    assert len({line.split(":")[0] for line in lines if ": contraction" in line}) == 1
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

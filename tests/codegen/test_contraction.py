@@ -1,0 +1,206 @@
+"""The kernel of sums of products against NumPy: shapes chosen to hurt, any strides and levels, every width of vectors."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphc.codegen.blocks import Shapes, shapes, vector_bytes
+from graphc.codegen.cache import kernel_address
+from graphc.codegen.contraction import FIELDS
+from graphc.codegen.printer import PLACEHOLDER, contraction_source
+from graphc.lower.chunks import MOST_ROWS, PIECE, Chunks
+
+KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+WIDTHS = [w for w in (64, 32, 16, 0) if w <= vector_bytes()]  # of vectors, in bytes; 0: none, the plain path
+SCRATCH = np.zeros(2 * PIECE + 8, np.float64)
+Level = tuple[int, ...]
+
+
+@cache
+def kernel(dtype: str, width: int) -> Any:
+    return KERNEL(kernel_address(contraction_source(dtype, width), PLACEHOLDER))
+
+
+@dataclass
+class Sum:
+    """A sum of products by levels: rows (extent, A, C), sums (extent, A, B), outer (extent, C, A, B)."""
+
+    rows: list[Level]
+    sums: list[Level]
+    n: int
+    bn: int = 1
+    adds: int = 0
+    outer: list[Level] = field(default_factory=list)
+    chunks: tuple[int, int] = (1, 1)
+
+    def places(self, levels: list[Level], which: int) -> Any:
+        """Where each index tuple lies along one of the strides."""
+        found = np.zeros(1, np.int64)
+        for level in levels:
+            found = (found[:, None] + np.arange(level[0]) * level[which]).ravel()
+        return found
+
+    def check(self, dtype: str, width: int, workers: int = 1) -> None:
+        """Run the kernel and compare all of C, and what lies around it."""
+        j = np.arange(self.n)
+        parts = {
+            "c": [self.places(self.outer, 1), self.places(self.rows, 2), j],
+            "a": [self.places(self.outer, 2), self.places(self.rows, 1), self.places(self.sums, 1)],
+            "b": [self.places(self.outer, 3), self.places(self.sums, 2), j * self.bn],
+        }
+        rng = np.random.default_rng(0)
+        arrays: dict[str, Any] = {}
+        starts: dict[str, int] = {}
+        for name, groups in parts.items():
+            low = sum(min(int(g.min(initial=0)), 0) for g in groups)
+            high = sum(max(int(g.max(initial=0)), 0) for g in groups)
+            starts[name] = 3 - low
+            arrays[name] = rng.normal(size=high - low + 9).astype(dtype)
+        wanted = arrays["c"].astype(np.float64)
+        pairs = zip(*(parts[name][0] for name in "cab"), strict=True)
+        for c, a, b in pairs:
+            left = arrays["a"].astype(np.float64)[starts["a"] + a + parts["a"][1][:, None] + parts["a"][2]]
+            right = arrays["b"].astype(np.float64)[starts["b"] + b + parts["b"][1][:, None] + parts["b"][2]]
+            at = starts["c"] + c + parts["c"][1][:, None] + j
+            wanted[at] = left @ right + (wanted[at] if self.adds else 0)
+        m, k, products = len(parts["c"][1]), len(parts["a"][2]), len(parts["c"][0])
+        words = {
+            "c": arrays["c"].ctypes.data, "a": arrays["a"].ctypes.data, "b": arrays["b"].ctypes.data, "scratch": SCRATCH.ctypes.data,
+            "c_at": starts["c"], "a_at": starts["a"], "b_at": starts["b"], "m": m, "n": self.n, "k": k, "bn": self.bn, "adds": self.adds,
+            "row_chunks": max(self.chunks[0], -(-m // MOST_ROWS)), "column_chunks": self.chunks[1], "row_levels": len(self.rows),
+            "sum_levels": len(self.sums), "outer_levels": len(self.outer), "piece": PIECE,
+        }  # fmt: skip
+        levels = [x for level in (*self.rows, *self.sums, *self.outer) for x in level]
+        row = np.array([0, *(words[name] for name in FIELDS), *levels], np.int64)
+        SCRATCH[:] = np.nan
+        count = words["row_chunks"] * words["column_chunks"] * products
+        run = kernel(dtype, width)
+        cuts = [count * w // workers for w in range(workers + 1)]
+        for worker in reversed(range(workers)):
+            run(row.ctypes.data, cuts[worker], cuts[worker + 1], worker)
+        tolerance = (2e-6 if dtype == "float32" else 4e-15) * (k + 4)
+        np.testing.assert_allclose(arrays["c"], wanted, rtol=tolerance, atol=tolerance)
+
+
+def matrices(m: int, n: int, k: int, *, left: bool = False, right: bool = False, **more: Any) -> Sum:
+    """A product of two matrices, either of which may lie across."""
+    return Sum([(m, 1 if left else k, n)], [(k, m if left else 1, 1 if right else n)], n, k if right else 1, **more)
+
+
+def convolution(b: int, size: int, f: int, inputs: int, outputs: int) -> dict[str, Sum]:
+    """A convolution of padded images, and its gradient by the filter."""
+    wide = size + f - 1
+    places = [(b, wide * wide * inputs, size * size * outputs), (size, wide * inputs, size * outputs), (size, inputs, outputs)]
+    taps = [(f, wide * inputs, f * inputs * outputs), (f, inputs, inputs * outputs), (inputs, 1, outputs)]
+    return {"forward": Sum(places, taps, outputs), "by filter": Sum(taps, places, outputs)}
+
+
+CASES: dict[str, Sum] = {
+    "1 x 1 x 1": matrices(1, 1, 1),
+    "nothing is summed": matrices(3, 5, 0),
+    "nothing is summed, and added": matrices(3, 5, 0, adds=1),
+    "no rows": matrices(0, 5, 4),
+    "no columns": matrices(5, 0, 4),
+    "a column": matrices(37, 1, 41),
+    "a row": matrices(1, 37, 41),
+    "primes": matrices(31, 37, 41),
+    "one over a block": matrices(15, 33, 17),
+    "just a chunk": matrices(128, 64, 64),
+    "one over a chunk": matrices(129, 65, 65),
+    "two slices of the sum": matrices(20, 40, 769),
+    "two slices, added": matrices(20, 40, 769, adds=1),
+    "many stripes, so that the left is copied": matrices(61, 300, 100),
+    "rows half a page apart": matrices(50, 70, 512),
+    "the same, across": matrices(50, 70, 512, right=True),
+    "left across": matrices(61, 300, 100, left=True),
+    "right across": matrices(19, 45, 70, right=True),
+    "both across": matrices(61, 300, 400, left=True, right=True),
+    "right across, narrow": matrices(70, 6, 33, right=True),
+    "turned squares of no neighbours": Sum([(60, 7, 70)], [(50, 420, 2), (2, 3, 1)], 70, 100),
+    "backwards": Sum([(20, -30, -40)], [(30, -1, -40)], 40),
+    "columns backwards": Sum([(20, 30, 40)], [(30, 1, 40)], 40, -1),
+    "one row for all": Sum([(20, 0, 40)], [(30, 1, 40)], 40),
+    "columns apart": Sum([(60, 30, 40)], [(30, 1, 200)], 40, 3),
+    "four levels of rows and of sums": Sum(
+        [(2, 1000, 3000), (3, 300, 1000), (2, 100, 500), (5, 7, 40)], [(2, 11, 900), (3, 50, 290), (2, 3, 99), (4, 1, 17)], 17
+    ),
+    "sums that are not even": Sum([(9, 100, 40)], [(3, 20, 500), (5, 1, 40)], 40),
+    "products around": Sum([(9, 8, 17)], [(8, 1, 17)], 17, outer=[(3, 500, 200, 400), (2, 200, 80, 0)]),
+    "chunks of rows": matrices(300, 20, 30, chunks=(7, 1)),
+    "more chunks than rows": matrices(5, 20, 30, chunks=(4, 1)),
+    "chunks of columns": matrices(10, 200, 30, chunks=(1, 3)),
+    "more chunks than stripes": matrices(10, 40, 30, chunks=(1, 5)),
+    "chunks of both, products around": Sum([(40, 8, 100)], [(8, 1, 100)], 100, outer=[(3, 4000, 320, 800)], chunks=(3, 2)),
+    **{f"{n} columns": matrices(29, n, 23) for n in range(1, 34)},
+    **{f"{m} rows": matrices(m, 20, 9) for m in range(1, 34)},
+    **{f"convolution, {name}": case for name, case in convolution(2, 7, 3, 5, 9).items()},
+    **{f"convolution of one channel, {name}": case for name, case in convolution(3, 12, 5, 1, 6).items()},
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_sums_of_products(width: int, dtype: str) -> None:
+    for name, case in CASES.items():
+        try:
+            case.check(dtype, width)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from None
+
+
+@pytest.mark.parametrize("name", [n for n, case in CASES.items() if case.chunks != (1, 1)])
+def test_workers_share_the_chunks(name: str) -> None:
+    CASES[name].check("float32", vector_bytes(), workers=2)
+
+
+SMALL = st.integers(1, 5)
+STRIDES = st.integers(-3, 60)
+
+
+@st.composite
+def drawn(draw: Any) -> Sum:
+    """Levels of any strides; those of C keep its entries apart."""
+    n = draw(st.integers(1, 70))
+    rows: list[Level] = []
+    step = n
+    for extent in draw(st.lists(st.one_of(SMALL, st.integers(1, 40)), min_size=1, max_size=3))[::-1]:
+        step += draw(st.integers(0, 3))
+        rows.insert(0, (extent, draw(STRIDES), step))
+        step *= extent
+    sums = [(draw(st.one_of(SMALL, st.integers(1, 60))), draw(STRIDES), draw(STRIDES)) for _ in range(draw(st.integers(1, 3)))]
+    outer = [(draw(SMALL), step, draw(STRIDES), draw(STRIDES))] if draw(st.booleans()) else []
+    chunks = (draw(SMALL), draw(SMALL))
+    return Sum(rows, sums, n, draw(st.one_of(st.just(1), STRIDES)), draw(st.integers(0, 1)), outer, chunks)
+
+
+@settings(deadline=None)
+@given(drawn(), st.sampled_from(["float32", "float64"]), st.sampled_from(WIDTHS))
+def test_sums_that_are_drawn(case: Sum, dtype: str, width: int) -> None:
+    case.check(dtype, width)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("width", [64, 32, 16, 0])
+def test_blocks_fit_the_registers(width: int, bits: int) -> None:
+    made: Shapes = shapes(width, bits)
+    for vectors, rows in made.rows.items():
+        assert max(rows) * vectors + vectors + 1 <= (32 if width == 64 else 16)
+        table = made.first(vectors)
+        assert all(table[left] in rows for left in range(1, len(table)))
+        assert table[max(rows)] == table[-1] == max(rows)
+
+
+def test_chunks_do_not_depend_on_threads_and_cover_everything() -> None:
+    sizes = {"n": 1000}
+    assert Chunks("rows", 1000, 64, 64, 1).evaluate(sizes) * MOST_ROWS >= 1000
+    assert Chunks("all", 32, 0, 64, 5).evaluate(sizes) == 0
+    assert Chunks("columns", 32, 512, 784, 1).evaluate(sizes) > 1
+    assert Chunks("columns", 32, 512, 784, 4).evaluate(sizes) == 1
