@@ -20,7 +20,7 @@ from graphc.runtime.memory import place_blocks
 from graphc.runtime.mirror import Mirror, aligned, mirror_of
 from graphc.runtime.table import Entry, Table
 
-__all__ = ["Bound", "Rows"]
+__all__ = ["Bound", "Rows", "whole"]
 
 _KEPT = 16  # sizes whose rows are kept
 
@@ -59,7 +59,7 @@ class Rows:
                 if isinstance(buffer, Tensor):
                     self.uses.setdefault(buffer, []).append(len(words))
                 words.append(scratch[number] if isinstance(buffer, Scratch) else memory[buffer])
-            params.append([_whole(p, sizes) for p in call.params])
+            params.append([whole(p, sizes) for p in call.params])
             words += params[-1]
         self.words = np.array(words or [0], np.int64)
         base = self.words.ctypes.data
@@ -70,7 +70,7 @@ class Rows:
         self.divided = self.division.divided > 0 or any(isinstance(r, Rows) and r.divided for r in self.kept)
 
 
-def _whole(param: Any, sizes: Mapping[str, int]) -> int:
+def whole(param: Any, sizes: Mapping[str, int]) -> int:
     """A run-time number: an extent, a random node's number or the code of a check."""
     if isinstance(param, tuple):
         return int(param[1]) & 0xFFFFFFFF if param[0] == "number" else int(param[1])

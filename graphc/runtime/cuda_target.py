@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from graphc.codegen.cuda.device import simulated
+from graphc.codegen.cuda.grid import Launch, launches
 from graphc.codegen.cuda.machine import allocate, copy
+from graphc.codegen.cuda.printer import HEAD, kernel_source
 from graphc.errors import CompileError
+from graphc.lower.program import Call
 from graphc.runtime.batches import ByBatches
 from graphc.runtime.device_bound import DeviceBound
+from graphc.runtime.explain import calls_of, formulas_of
 
 __all__ = ["CudaCompiled"]
 
@@ -64,6 +68,47 @@ class CudaCompiled(ByBatches):
                 del self._layouts[next(iter(self._layouts))]
             self._layouts[shapes] = DeviceBound(self.program, self.sizes(shapes), self.dtype, self._words)
         return self._layouts[shapes]
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    def _kernels(self) -> dict[str, list[tuple[Call, list[str]]]]:
+        """The kernels' sources, each with its calls and what they compute."""
+        found: dict[str, list[tuple[Call, list[str]]]] = {}
+        for call, lines in zip(calls_of(self.program), formulas_of(self.program), strict=True):
+            source = "" if call.loop is not None else kernel_source(call.kernel, self.dtype)
+            found.setdefault(source, []).append((call, lines))
+        return found
+
+    @property
+    def source(self) -> str:
+        """The generated code: the launches of each kernel under the formulas that they compute."""
+        parts = [HEAD]
+        for number, (source, uses) in enumerate(self._kernels().items(), 1):
+            body = (
+                source.removeprefix(HEAD).strip("\n").replace("def kernel_", f"def kernel_{number}_")
+                or "# The host launches what follows, for each item."
+            )
+            parts.append("".join(f"# {line}\n" for _, lines in uses for line in lines) + body + "\n")
+        return "\n\n".join(parts)
+
+    def explain(self) -> str:
+        """Which stages became which kernels, with their formulas, and what of each the device's threads share out."""
+        kernels = self._kernels()
+        numbers = {source: number for number, source in enumerate(kernels, 1)}
+        by_call = {id(call): source for source, uses in kernels.items() for call, _ in uses}
+        calls = calls_of(self.program)
+        text = [f"{len(calls)} kernel calls of {len(kernels)} kernels, in {sum(len(launches(c.kernel)) for c in calls if c.loop is None)} launches"]
+        for call, lines in zip(calls, formulas_of(self.program), strict=True):
+            how = ["a loop of the host's"] if call.loop is not None else [_described(x) for x in launches(call.kernel)]
+            text.append(f"kernel_{numbers[by_call[id(call)]]}: {', then '.join(how)}{' (after all checks)' if call.last else ''}")
+            text += [f"    {line}" for line in lines]
+        return "\n".join(text)
+
+
+def _described(launch: Launch) -> str:
+    """How a launch is shared out."""
+    names = [f"i{s.variable}" for s in launch.shared] + (["rows and columns of a product"] if launch.product is not None else [])
+    return f"a thread for each of {', '.join(names)}{', added atomically' if launch.atomic else ''}" if names else "one thread"
 
 
 def _launch(steps: Sequence[Callable[[int], None]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.codegen.cuda.compiled import functions
+from graphc.codegen.cuda.grid import launches
 from graphc.codegen.cuda.machine import allocate, copier, copy, launcher, part
 from graphc.errors import DataError
 from graphc.expr.dims import Extent, evaluate_extent, product
@@ -17,6 +18,7 @@ from graphc.expr.tensor import Tensor
 from graphc.lower.emit import Scratch
 from graphc.lower.fuse import root_of
 from graphc.lower.program import Call, Program
+from graphc.runtime.bound import whole
 from graphc.runtime.memory import place_blocks
 
 __all__ = ["DeviceBound", "DeviceMirror"]
@@ -122,11 +124,16 @@ class DeviceBound:
         life: dict[Any, list[int]] = {t: [0, last] for t in always}
         sizes: dict[Any, tuple[int, Any]] = {}
         for number, call in enumerate(self.program.calls):
-            for buffer in call.buffers:
+            unused = {launch.product.scratch for launch in launches(call.kernel) if launch.product is not None}
+            for place, buffer in enumerate(call.buffers):
+                if place in unused:  # a product takes no copies here
+                    sizes[buffer] = (1, np.dtype(np.float64))
                 life.setdefault(buffer, [number, number])[1] = number
         for output in self.program.outputs:
             life.setdefault(self._root(output), [0, last])[1] = last
         for buffer in [b for b in life if b not in self.memory]:
+            if buffer in sizes:
+                continue
             if isinstance(buffer, Scratch):
                 kind = np.dtype("float64" if buffer.dtype == "double" else self.dtype)
                 sizes[buffer] = (self.size(buffer.size), kind)
@@ -151,16 +158,9 @@ class DeviceBound:
         if call.loop is not None:
             return [_Loop(self, call).run]
         buffers = [self.control, *(self.memory[b] for b in call.buffers)]
-        numbers = [_whole(p, self.sizes) for p in call.params]
+        numbers = [whole(p, self.sizes) for p in call.params]
         made = (launcher(function, launch, buffers, numbers) for function, launch in functions(call.kernel, self.dtype))
         return [run for run in made if run is not None]
-
-
-def _whole(param: Any, sizes: Mapping[str, int]) -> int:
-    """A run-time number: an extent, a random node's number or the code of a check."""
-    if isinstance(param, tuple):
-        return int(param[1]) & 0xFFFFFFFF if param[0] == "number" else int(param[1])
-    return evaluate_extent(param, sizes)
 
 
 class _Loop:

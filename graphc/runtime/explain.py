@@ -16,7 +16,7 @@ from graphc.lower.program import Call, Program
 from graphc.lower.scalars import weight
 from graphc.lower.text import formula_text
 
-__all__ = ["explanation", "program_source"]
+__all__ = ["calls_of", "explanation", "formulas_of", "program_source"]
 
 
 def _names(program: Program) -> dict[Tensor, str]:
@@ -36,14 +36,15 @@ def _names(program: Program) -> dict[Tensor, str]:
         taken[base] = taken.get(base, 0) + 1
         names[tensor] = base if taken[base] == 1 else f"{base}_{taken[base]}"
 
-    for call in _calls(program):
+    for call in calls_of(program):
         for tensor in call.tensors:
             for other in (*tensor.inputs, *(tensor.node.outputs if call.whole is None else (call.whole,))):
                 add(other)
     return names
 
 
-def _formulas(program: Program) -> list[list[str]]:
+def formulas_of(program: Program) -> list[list[str]]:
+    """What each of a program's calls computes, by the names of its tensors."""
     names = _names(program)
 
     def name(tensor: Tensor) -> str:
@@ -52,7 +53,7 @@ def _formulas(program: Program) -> list[list[str]]:
         return names.get(tensor) or tensor.label
 
     made: list[list[str]] = []
-    for call in _calls(program):
+    for call in calls_of(program):
         if call.loop is not None:
             made.append([f"{name(call.tensors[0])} = a recurrence over {call.loop.scan.length} items, whose body follows"])
         elif call.clears:
@@ -66,12 +67,12 @@ def _formulas(program: Program) -> list[list[str]]:
     return made
 
 
-def _calls(program: Program) -> list[Call]:
+def calls_of(program: Program) -> list[Call]:
     """All calls in order, each scan followed by its body's."""
     found: list[Call] = []
     for call in program.calls:
         found.append(call)
-        found += _calls(call.loop.body) if call.loop is not None else []
+        found += calls_of(call.loop.body) if call.loop is not None else []
     return found
 
 
@@ -79,14 +80,14 @@ def _sources(program: Program, dtype: str, math: str) -> list[str]:
     from graphc.codegen.executor import REPEAT
     from graphc.codegen.printer import kernel_source
 
-    return [REPEAT if c.loop is not None else kernel_source(c.kernel, dtype, math) for c in _calls(program)]
+    return [REPEAT if c.loop is not None else kernel_source(c.kernel, dtype, math) for c in calls_of(program)]
 
 
 def program_source(program: Program, dtype: str, math: str) -> str:
     """Each kernel's source once, under every formula that it computes."""
     sources = _sources(program, dtype, math)
     groups: dict[str, list[str]] = {}
-    for lines, source in zip(_formulas(program), sources, strict=True):
+    for lines, source in zip(formulas_of(program), sources, strict=True):
         groups.setdefault(source, []).extend(lines)
     parts: list[str] = []
     for number, (source, lines) in enumerate(groups.items(), 1):
@@ -98,10 +99,10 @@ def program_source(program: Program, dtype: str, math: str) -> str:
 
 def explanation(program: Program, dtype: str, math: str, bound: Any) -> str:
     """One paragraph a kernel: what it is, its formulas and, where sizes are known, its operations and bytes."""
-    sources, calls = _sources(program, dtype, math), _calls(program)
+    sources, calls = _sources(program, dtype, math), calls_of(program)
     numbers = {s: k for k, s in enumerate(dict.fromkeys(sources), 1)}
     lines = [f"{len(calls)} kernel calls of {len(numbers)} kernels"]
-    for call, source, formulas in zip(calls, sources, _formulas(program), strict=True):
+    for call, source, formulas in zip(calls, sources, formulas_of(program), strict=True):
         lines.append(f"kernel_{numbers[source]}: {_kind(call)}{' (after all checks)' if call.last else ''}{_cost(call, bound)}")
         lines += [f"    {f}" for f in formulas]
     return "\n".join(lines)

@@ -279,10 +279,9 @@ def test_options_that_do_not_exist():
         line().evaluate(X, LINE, foo=1)
 
 
-@pytest.mark.parametrize("target", ["tpu", "cuda"])
-def test_a_target_without_kernels_is_told_at_once(target):
-    with pytest.raises(CompileError, match=f"target=.{target}."):
-        line().compile("sgd", "mse", target=target)
+def test_a_target_without_kernels_is_told_at_once():
+    with pytest.raises(CompileError, match="target=.tpu."):
+        line().compile("sgd", "mse", target="tpu")
 
 
 def test_a_class_without_a_weight_weighs_1():

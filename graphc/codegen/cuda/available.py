@@ -6,7 +6,7 @@ import importlib.util
 from functools import cache
 from typing import Any
 
-__all__ = ["missing"]
+__all__ = ["compiler_missing", "missing"]
 
 _INSTALL = 'pip install "graphc[cuda]"'
 
@@ -29,12 +29,12 @@ def missing() -> str | None:
         return f"there is no driver or no device ({_first_line(error)}): install NVIDIA's driver, and see that nvidia-smi lists the device"
     if not devices:
         return "the driver finds no device: see that nvidia-smi lists one, and that CUDA_VISIBLE_DEVICES does not hide it"
-    return _compiler()
+    return compiler_missing()
 
 
 @cache
-def _compiler() -> str | None:
-    """Whether NVIDIA's compiler is there: it is tried."""
+def compiler_missing() -> str | None:
+    """What of NVIDIA's compiler is missing, in a sentence; ``None`` where it works: it is tried."""
     from numba import cuda, types
 
     compiler: Any = cuda
@@ -44,7 +44,7 @@ def _compiler() -> str | None:
         x[0] = x[1]
 
     try:
-        compiler.compile_ptx(nothing, made.void(made.float32[::1]))
+        compiler.compile_ptx(nothing, made.void(made.float32[::1]), cc=(8, 0))
     except Exception as error:  # noqa: BLE001
         return f"NVIDIA's compiler, the libraries NVVM and NVRTC, is not found ({_first_line(error)}): {_INSTALL}"
     return None

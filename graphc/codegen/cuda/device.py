@@ -19,7 +19,7 @@ from graphc.codegen import matrices
 
 __all__ = [
     "checked", "cofactor", "cofactor1", "cofactor2", "determinant", "greatest", "inverse", "least", "logdet", "math", "maximum", "minimum",
-    "product", "select", "sigmoid", "sign", "simulated", "softplus", "total", "uniform",
+    "product", "random_bits", "select", "sigmoid", "sign", "simulated", "softplus", "total",
 ]  # fmt: skip
 
 _config: Any = numba_config
@@ -99,15 +99,15 @@ def softplus(x: Any, zero: Any) -> Any:
 
 
 @_device
-def uniform(control: Any, iteration: Any, position: Any, number: Any) -> Any:
-    """A number k / 2**24 in [0, 1): Philox 4x32-10, as in `graphc/codegen/random.py`, in words of 64 bits of which 32 are used."""
+def random_bits(control: Any, iteration: Any, position: Any, number: Any) -> Any:
+    """24 random bits: Philox 4x32-10, as in `graphc/codegen/random.py`, in words of 64 bits of which 32 are used."""
     k0, k1 = int(control[0]), int(control[1])
     c0, c1, c2, c3 = int(position) & _WORD, int(number), int(control[2]), int(iteration) & _WORD
     for _ in range(10):
         p0, p1 = c0 * _M0, c2 * _M1
         c0, c1, c2, c3 = ((p1 >> 32) & _WORD) ^ c1 ^ k0, p1 & _WORD, ((p0 >> 32) & _WORD) ^ c3 ^ k1, p0 & _WORD
         k0, k1 = (k0 + _W0) & _WORD, (k1 + _W1) & _WORD
-    return (c0 >> 8) * 2.0**-24
+    return c0 >> 8
 
 
 @_cuda.jit(device=True)

@@ -12,14 +12,14 @@ from graphc.codegen.cuda.grid import Launch, launches
 from graphc.codegen.printer import Printer
 from graphc.lower import ir
 
-__all__ = ["function_names", "kernel_source"]
+__all__ = ["HEAD", "function_names", "kernel_source"]
 
 _LIBRARY = {
     **{name: f"math.{name}" for name in ("cos", "cosh", "erf", "exp", "expm1", "floor", "log", "log1p", "sin", "sinh", "sqrt", "tan", "tanh")},
     "absolute": "abs", "arctan": "math.atan", "isfinite": "math.isfinite", "power": "math.pow",
 }  # fmt: skip
 _NUMBERS = {"sigmoid": (0, 1), "sign": (0, 1), "softplus": (0,)}  # what these functions take beside their argument
-_HEAD = "import numpy as np\nfrom numba import cuda\n\nfrom graphc.codegen.cuda.device import *\n"
+HEAD = "import numpy as np\nfrom numba import cuda\n\nfrom graphc.codegen.cuda.device import *\n"
 
 
 def kernel_source(kernel: ir.Kernel, floats: str) -> str:
@@ -32,7 +32,7 @@ def kernel_source(kernel: ir.Kernel, floats: str) -> str:
     constants: list[str] = []
     names = function_names(kernel)
     functions = [_Launched(kernel, floats, launch, constants).function(name) for name, launch in zip(names, launches(kernel), strict=True)]
-    return "\n\n".join([_HEAD + "".join(f"\nC{k} = {text}" for k, text in enumerate(constants)) + "\n", *functions])
+    return "\n\n".join([HEAD + "".join(f"\nC{k} = {text}" for k, text in enumerate(constants)) + "\n", *functions])
 
 
 def function_names(kernel: ir.Kernel) -> list[str]:
@@ -72,7 +72,8 @@ class _Launched(Printer):
             self.emit(depth, f"v{s.value} = np.int64(b{s.buffer}[{self.place(s.place)}])")
         elif isinstance(s, ir.Uniform):
             self.kinds[s.value] = s.kind
-            self.emit(depth, f"v{s.value} = np.{self.real}(uniform(control, iteration, {self.place(s.position)}, {self.number(s.number)}))")
+            bits = f"random_bits(control, iteration, {self.place(s.position)}, {self.number(s.number)})"
+            self.emit(depth, f"v{s.value} = np.{self.real}({bits}) * {self.constant(2.0**-24, 'float')}")
         elif isinstance(s, ir.Update) and self.launch.atomic:
             if s.condition is not None:
                 self.emit(depth, f"if v{s.condition}:")
