@@ -44,6 +44,7 @@ def translate(source: str) -> ir.Module:
     module = ir.Module(functions[0].name)
     _Function(module, functions[0], constants, _imported(tree)).emit()
     _flag(module)
+    _widen(module, functions[0])
     return module
 
 
@@ -75,6 +76,21 @@ def _flag(module: ir.Module) -> None:
                     instruction.flags.extend(FLAGS)
                 elif isinstance(instruction, ir.CallInstr) and isinstance(instruction.type, ir.FloatType | ir.DoubleType):
                     instruction.fastmath.update(FLAGS)
+
+
+# Functions of so many instructions that wide vectors pay; LLVM takes half of them by itself where a processor's clock may suffer.
+_LONG = {
+    "arctan", "cos", "cosh", "erf", "exp", "expm1", "log", "log1p", "power", "sigmoid", "sin", "sinh", "softplus", "tan", "tanh",
+}  # fmt: skip
+
+
+def _widen(module: ir.Module, node: ast.FunctionDef) -> None:
+    """Ask for the processor's widest vectors where the kernel computes long functions."""
+    called = {n.func.id for n in ast.walk(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    if called & _LONG:
+        for function in module.functions:
+            # An attribute with a value is none of those that llvmlite knows by name.
+            set.add(function.attributes, '"prefer-vector-width"="512"')
 
 
 class _Function(Expressions):
