@@ -6,9 +6,17 @@ import contextlib
 import hashlib
 import importlib
 import importlib.util
+import json
+import logging
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +24,12 @@ from typing import Any
 from graphc.codegen.machine_code import keep, kept_address
 from graphc.codegen.native import SUPPORTED, link, object_code, outside
 
-__all__ = ["cache_directory", "clear_cache", "code_digest", "kernel_address"]
+__all__ = ["Report", "cache_directory", "clear_cache", "code_digest", "fetch", "kernel_address", "numbas"]
 
 _INDIFFERENT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")  # settings that no code depends on
+_MANY = 24  # kernels to compile for each process that is begun: it begins with what 8 kernels take
+_log = logging.getLogger("graphc")
+_lock = threading.RLock()
 _loaded: dict[str, tuple[Any, int]] = {}
 compiled_here = 0
 
@@ -77,37 +88,137 @@ def _settings() -> list[str]:
     return settings
 
 
+@dataclass(frozen=True)
+class Report:
+    """Where the kernels of a program came from.
+
+    Attributes:
+        kernels: how many different ones there are.
+        compiled: those that were compiled now.
+        loaded: those that were found on disk; the others were here already.
+        seconds: how long that took.
+        processes: how many processes compiled.
+    """
+
+    kernels: int = 0
+    compiled: int = 0
+    loaded: int = 0
+    seconds: float = 0.0
+    processes: int = 1
+
+    def __str__(self) -> str:
+        """In words."""
+        by = f" by {self.processes} processes" if self.processes > 1 else ""
+        return f"{self.compiled} compiled{by} and {self.loaded} loaded from the cache in {self.seconds:.2f} s"
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    """A kernel by what it is: its key, its name, its source, and the file that keeps it."""
+
+    key: str
+    name: str
+    source: str
+    path: Path
+
+
+def _kernel(source: str, placeholder: str) -> _Kernel:
+    key = hashlib.sha256(f"{code_digest()}\n{source}".encode()).hexdigest()
+    name = f"{placeholder}{key[:32]}"
+    return _Kernel(key, name, source.replace(placeholder, name), cache_directory() / "kernels" / f"{name}.machine")
+
+
 def kernel_address(source: str, placeholder: str) -> int:
     """The address of the machine code of a kernel's source, compiled at most once."""
-    digest = hashlib.sha256(f"{code_digest()}\n{source}".encode()).hexdigest()
-    if digest not in _loaded:
-        name = f"{placeholder}{digest[:32]}"
-        kept = cache_directory() / "kernels" / f"{name}.machine"
-        address = kept_address(kept, digest)
-        function: Any = None
-        if address is None:
-            function, address = _compiled(source.replace(placeholder, name), name, kept, digest)
-        _loaded[digest] = (function, address)
-    return _loaded[digest][1]
+    kernel = _kernel(source, placeholder)
+    with _lock:
+        if kernel.key not in _loaded and not _found(kernel):
+            _loaded[kernel.key] = _compiled(kernel)
+    return _loaded[kernel.key][1]
 
 
-def _compiled(source: str, name: str, kept: Path, digest: str) -> tuple[Any, int]:
+def fetch(sources: Sequence[str], placeholder: str, processes: int = 1) -> Report:
+    """Have the machine code of these kernels ready; where many are to be compiled, in some processes at once."""
+    start = time.perf_counter()
+    kernels = list({k.key: k for k in (_kernel(s, placeholder) for s in sources)}.values())
+    with _lock:
+        before = compiled_here
+        known = sum(k.key in _loaded for k in kernels)
+        missing = [k for k in kernels if k.key not in _loaded and not _found(k)]
+        taken, helpers = _compile_all(missing, processes)
+        made = compiled_here - before + taken
+    report = Report(len(kernels), made, len(kernels) - known - len(missing), time.perf_counter() - start, 1 + helpers)
+    if made:
+        _log.info("%d kernels: %s", len(kernels), report)
+    return report
+
+
+def _compile_all(missing: list[_Kernel], processes: int) -> tuple[int, int]:
+    """Compile them, with helpers where that pays; how many came from helpers, and how many helpers there were."""
+    # The longest first: helpers begin with the shortest, until they meet.
+    missing.sort(key=lambda k: -len(k.source))
+    helpers = _helpers(missing, processes)
+    taken = 0
+    try:
+        for kernel in missing:
+            if helpers and _found(kernel):
+                taken += 1
+            else:
+                _loaded[kernel.key] = _compiled(kernel)
+    finally:
+        for helper in helpers:
+            helper.kill()
+            helper.wait()
+    return taken, len(helpers)
+
+
+def _helpers(missing: Sequence[_Kernel], processes: int) -> list[subprocess.Popen[str]]:
+    """Processes that compile some of the kernels into the cache, begun with the last; none where that does not pay."""
+    count = min(processes, len(missing) // _MANY + 1) - 1
+    started: list[subprocess.Popen[str]] = []
+    if count < 1 or not SUPPORTED or not sys.executable:
+        return started
+    with contextlib.suppress(OSError):
+        missing[0].path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(missing[0].path.parent, os.W_OK):
+            return started
+        lines = [json.dumps([str(k.path), k.key, k.name, k.source]) + "\n" for k in reversed(missing)]
+        for number in range(count):
+            with tempfile.TemporaryFile("w+", encoding="utf-8") as given:
+                first = number * len(lines) // (count + 1)
+                given.writelines([json.dumps(sys.path) + "\n", *lines[first:], *lines[:first]])
+                given.seek(0)
+                options = ["-B"] if sys.dont_write_bytecode else [f"-Xpycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
+                command = [sys.executable, "-I", "-S", *options, str(Path(__file__).with_name("worker.py"))]
+                started.append(subprocess.Popen(command, stdin=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True))  # noqa: S603
+    return started
+
+
+def _found(kernel: _Kernel) -> bool:
+    """Load a kernel from the file that keeps it, if there is one."""
+    address = kept_address(kernel.path, kernel.key)
+    if address is not None:
+        _loaded[kernel.key] = None, address
+    return address is not None
+
+
+def _compiled(kernel: _Kernel) -> tuple[Any, int]:
     """A kernel compiled by our own front-end, or by Numba where that does not know it: what keeps it alive, and its address."""
     global compiled_here
     from graphc.codegen.translate import Unknown, translate
 
     with contextlib.suppress(Unknown):
         if SUPPORTED:
-            code = object_code(translate(source))
-            address = link(name, outside(code), code)
+            code = object_code(translate(kernel.source))
+            address = link(kernel.name, outside(code), code)
             if address is not None:
                 compiled_here += 1
-                keep(kept, digest, name, code)
+                keep(kernel.path, kernel.key, kernel.name, code)
                 return None, address
-    function = numbas(source, name)
+    function = numbas(kernel.source, kernel.name)
     compiled_here += not getattr(function, "cache_hits", 0)
     with contextlib.suppress(Exception):  # no public name for the code; without it nothing is kept
-        keep(kept, digest, function.native_name, function._library._get_compiled_object())
+        keep(kernel.path, kernel.key, function.native_name, function._library._get_compiled_object())
     return function, int(function.address)
 
 

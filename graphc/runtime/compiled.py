@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from graphc.runtime.explain import explanation, program_source
 from graphc.runtime.pool import pool_address
 from graphc.runtime.prepare import Prepared, prepare
 from graphc.runtime.threads import thread_count
+
+if TYPE_CHECKING:
+    from graphc.codegen.cache import Report
 
 __all__ = ["Compiled", "check_target", "compile"]
 
@@ -106,6 +109,7 @@ class Compiled:
         inputs: the tensors that it takes, in order.
         step: how many calls there have been; the step that random nodes draw for where none is given.
         threads: how many threads it may run on.
+        compiled: how many of its kernels were compiled, how many were found on disk, and how long that took.
         divided: whether any of its calls so far were worth sharing among them.
     """
 
@@ -123,12 +127,16 @@ class Compiled:
         self._build()
 
     def _build(self) -> None:
+        from graphc.codegen.cache import fetch
         from graphc.codegen.executor import ONCE, executor
+        from graphc.codegen.printer import PLACEHOLDER
 
         self.program = self.prepared.program()
         self._bodies: dict[int, list[int]] = {}
         try:
-            self.addresses = self._compile(self.program)
+            sources = self._sources(self.program)
+            self.compiled: Report = fetch([ONCE, *sources.values()], PLACEHOLDER, self.threads)
+            self.addresses = self._compile(self.program, sources)
             self._execute: Callable[[int], None] = executor(ONCE)
         except CompileError:
             raise
@@ -141,21 +149,26 @@ class Compiled:
         self.scalars = [k for k, t in enumerate(self.program.outputs[: self.prepared.count]) if t.ndim == 0 and t.dtype == "float"]
         self.plans: list[epoch.Plan] = []  # of the last runs over batches
 
-    def _compile(self, program: Program) -> list[int]:
-        """The addresses of a program's kernels; those of scans' bodies are noted beside."""
-        from graphc.codegen.cache import kernel_address
-        from graphc.codegen.executor import REPEAT, executor_address
-        from graphc.codegen.printer import PLACEHOLDER, kernel_source
+    def _sources(self, program: Program) -> dict[int, str]:
+        """The source of the kernel of each call, of scans' bodies too."""
+        from graphc.codegen.executor import REPEAT
+        from graphc.codegen.printer import kernel_source
 
-        addresses: list[int] = []
+        found: dict[int, str] = {}
+        for call in program.calls:
+            found[id(call)] = kernel_source(call.kernel, self.dtype, self.math) if call.loop is None else REPEAT
+            if call.loop is not None:
+                found |= self._sources(call.loop.body)
+        return found
+
+    def _compile(self, program: Program, sources: dict[int, str]) -> list[int]:
+        """The addresses of a program's kernels; those of scans' bodies are noted beside."""
+        from graphc.codegen.executor import executor_address
+
         for call in program.calls:
             if call.loop is not None:
-                self._bodies[id(call.loop)] = self._compile(call.loop.body)
-                addresses.append(executor_address(REPEAT))
-            else:
-                source = kernel_source(call.kernel, self.dtype, self.math)
-                addresses.append(kernel_address(source, PLACEHOLDER))
-        return addresses
+                self._bodies[id(call.loop)] = self._compile(call.loop.body, sources)
+        return [executor_address(sources[id(call)]) for call in program.calls]
 
     # Calling ---------------------------------------------------------------------------------------------------------
 
@@ -312,4 +325,5 @@ class Compiled:
     def explain(self) -> str:
         """Which stages became which kernels, with their formulas, and the sizes of the last call."""
         bound = next(reversed(self._bound.values()))[0] if self._bound else None
-        return explanation(self.program, self.dtype, self.math, bound)
+        head, *rest = explanation(self.program, self.dtype, self.math, bound).split("\n")
+        return "\n".join([f"{head}; {self.compiled}", *rest])

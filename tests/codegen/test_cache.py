@@ -27,12 +27,16 @@ print(cache.compiled_here, cache.cache_directory())
 """
 
 
-def run(folder: Path) -> int:
-    environment = {**os.environ, "GRAPHC_CACHE_DIR": str(folder), "PYTHONPATH": str(Path(gx.__file__).parent.parent)}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False)
+def output(program: str, folder: Path, **settings: str) -> str:
+    environment = {**os.environ, "GRAPHC_CACHE_DIR": str(folder), "PYTHONPATH": str(Path(gx.__file__).parent.parent), **settings}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    return int(done.stdout.split()[0])
+    return done.stdout
+
+
+def run(folder: Path) -> int:
+    return int(output(PROGRAM, folder).split()[0])
 
 
 def test_another_process_compiles_nothing_and_damage_is_passed_over(tmp_path: Path) -> None:
@@ -90,3 +94,50 @@ def test_the_folder_is_the_one_asked_for(fresh: Any, tmp_path: Path) -> None:
     assert all(p.parent.name == "kernels" and p.stem.encode() in p.read_bytes() for p in kept)
     assert cache.clear_cache() == len(kept)
     assert not [p for p in (tmp_path / "kernels-of-a-test").rglob("*") if p.is_file()]
+
+
+MANY = """
+import logging, sys
+import numpy as np, graphc as gx
+from graphc.codegen import cache
+from graphc.expr.tensor import Tensor
+logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(name)s|%(message)s")
+cache._MANY = 4
+x = gx.tensor("x", ("n",))
+wanted = [gx.sum(x ** k, axis=0) * k + k for k in range(2, 14)] + [gx.linalg.det(gx.constant(np.eye(2)) * gx.sum(x))]
+f = gx.compile(wanted)
+a = np.arange(1.0, 4.0)
+np.testing.assert_allclose(f(a), gx.evaluate(wanted, {x: a}), rtol=1e-5)
+print(f.compiled.kernels, f.compiled.compiled, f.compiled.loaded, f.compiled.processes)
+print(f.explain().splitlines()[0])
+"""
+
+
+def counts(folder: Path, threads: int) -> tuple[list[int], list[str]]:
+    lines = output(MANY, folder, GRAPHC_NUM_THREADS=str(threads)).splitlines()
+    numbers = next(line for line in lines if line[0].isdigit())
+    return [int(n) for n in numbers.split()], lines
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_program_says_where_its_kernels_came_from(threads: int, tmp_path: Path) -> None:
+    (kernels, compiled, loaded, processes), lines = counts(tmp_path, threads)
+    assert (compiled, loaded, processes) == (kernels, 0, threads if cache.SUPPORTED else 1)
+    assert any(line.startswith(f"graphc|{kernels} kernels: {kernels} compiled") for line in lines)
+    assert f"; {kernels} compiled" in lines[-1]
+    (again, compiled, loaded, processes), lines = counts(tmp_path, threads)
+    assert (again, compiled, loaded, processes) == (kernels, 0, kernels, 1)
+    assert not any(line.startswith("graphc|") for line in lines)
+    assert f"; 0 compiled and {kernels} loaded from the cache" in lines[-1]
+
+
+def test_helpers_that_cannot_work_are_done_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(cache, "_loaded", {})
+    monkeypatch.setattr(cache, "_MANY", 1)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-such-program"))
+    np.testing.assert_allclose(value(), np.full(3, 3.125))
+    monkeypatch.setattr(cache, "_loaded", {})
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "other"))
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    np.testing.assert_allclose(value(), np.full(3, 3.125))
