@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from graphc.expr.dims import Extent
 from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.stage import Read, Stage
 from graphc.expr.tensor import Node, Tensor
@@ -16,8 +16,8 @@ from graphc.rewrite.products import nominal
 
 __all__ = ["Fusion", "Group", "root_of"]
 
-_CHEAP = 2  # operations that are rather repeated than stored, whatever they read
-_LIGHT = 16  # operations that are rather repeated than stored, where they read one array as large as their result
+_CHEAP = 2  # operations that are rather repeated than stored, however often
+_LIGHT = 16  # operations that are rather repeated once for each use than stored
 _LONGEST = 160  # operations that one formula may grow to by taking in others
 _MOST_BUFFERS = 12  # memory that one kernel may touch
 _MOST_MEMBERS = 8  # tensors that one kernel may store
@@ -117,7 +117,7 @@ class Fusion:
             return False
         total = self._total(tensor)
         sources = self._large(tensor)
-        cheap = weight(op.body) <= _CHEAP and len(op.reads) <= 2 and total <= 3 * _CHEAP
+        cheap = weight(op.body) <= _CHEAP and len(sources) <= 1 and total <= 3 * _CHEAP
         once = len(uses) == 1 and total <= _LONGEST
         # Then every use reads that array in place of this one: no more memory moves, and one tensor less is written.
         light = total <= _LIGHT and len(sources) <= 1
@@ -145,28 +145,39 @@ class Fusion:
         terminal = self._terminal(outputs)
         groups: list[Group] = []
         place: dict[Tensor, int] = {}
-        shapes: dict[tuple[tuple[Extent, ...], bool], list[int]] = {}
+        alike: dict[Any, list[int]] = {}
         for node in self.nodes:
             tensor = node.outputs[0]
             if isinstance(node.op, Leaf) or root_of(tensor) is not tensor or not any(t in self.kept for t in node.outputs):
                 continue
-            joins = isinstance(node.op, Stage) and node.op.elementwise and tensor not in self.parts
             last = tensor in terminal
             reads = self.memory(tensor)
-            chosen = self._fitting(tensor, reads, groups, shapes.get((tensor.shape, last), []), place) if joins else None
+            loops = self._loops(tensor)
+            chosen = None if loops is None else self._fitting(tensor, reads, groups, alike.get((loops, last), []), place)
             if chosen is None:
                 groups.append(Group([], last))
                 chosen = len(groups) - 1
-                if joins:
-                    shapes.setdefault((tensor.shape, last), []).append(chosen)
+                if loops is not None:
+                    alike.setdefault((loops, last), []).append(chosen)
             groups[chosen].members.append(tensor)
             groups[chosen].weight += self._total(tensor)
             groups[chosen].reads.update(dict.fromkeys(reads))
             place.update(dict.fromkeys(node.outputs, chosen))
         return [g for g in groups if not g.last] + [g for g in groups if g.last]
 
+    def _loops(self, tensor: Tensor) -> Any:
+        """What the loops of a tensor's kernel are, where another tensor may share them."""
+        op = tensor.op
+        if not isinstance(op, Stage) or tensor in self.parts:
+            return None
+        if op.elementwise:
+            return tensor.shape
+        shared = op.reducer is not None and op.free is not None and not _checked(op) and contraction(tensor) is None
+        return (op.extents, op.write) if shared else None
+
     def _fitting(self, tensor: Tensor, reads: list[Tensor], groups: list[Group], candidates: list[int], place: dict[Tensor, int]) -> int | None:
-        """A group of the same shape that runs after everything that the tensor needs."""
+        """A group of the same loops that runs after everything that the tensor needs."""
+        alone = isinstance(tensor.op, Stage) and not tensor.op.elementwise  # a reduction is ready after its loops
         earliest = max((place[t] for t in reads if t in place), default=-1)
         for number in reversed(candidates):
             if number < earliest:
@@ -176,7 +187,11 @@ class Fusion:
                 continue
             if len({*group.members, *group.reads, *reads, tensor}) > _MOST_BUFFERS:
                 continue
-            if all(place.get(t) != number or self.same_place(tensor, t) for t in reads):
+            if alone:
+                shared = any(t in group.reads and nominal(t.shape) > nominal(tensor.shape) for t in reads)
+                if shared and not any(place.get(t) == number for t in reads):
+                    return number
+            elif all(place.get(t) != number or self.same_place(tensor, t) for t in reads):
                 return number
         return None
 
@@ -262,5 +277,5 @@ def _may_inline(use: _Use, cheap: bool) -> bool:
         return False
     if contraction(use.user) is not None:
         return False
-    bare = {p.bare for p in read.coords}
-    return cheap or all(k in bare for k in range(len(op.extents)) if op.extents[k] != 1)
+    # Otherwise no entry may be computed again and again.
+    return cheap or nominal(op.extents) <= nominal(use.user.inputs[read.operand].shape)

@@ -1,4 +1,4 @@
-"""Kernels of the kinds of stages: entry by entry, reduced, scattered, random."""
+"""Kernels of the kinds of stages: entry by entry, scattered, random."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent, product
 from graphc.expr.operation import Random
-from graphc.expr.places import written
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.emit import Emitter, Scratch
 from graphc.lower.loops import collapse, divisible, nest, renumber, resolve
 
-__all__ = ["clear_loop", "elementwise_kernel", "finish", "reduction_kernel", "scatter_kernel"]
+__all__ = ["clear_loop", "elementwise_kernel", "finish", "scatter_kernel"]
 
 
 def finish(emitter: Emitter, body: Sequence[ir.Statement]) -> ir.Kernel:
@@ -84,73 +83,6 @@ def _member(emitter: Emitter, tensor: Tensor, axes: tuple[Affine, ...]) -> tuple
         emitter.statements.append(ir.Uniform(value, emitter.flat(axes, op.shape), number))  # type: ignore[arg-type]
         return value, "float"
     return emitter.value(tensor, axes)
-
-
-def reduction_kernel(emitter: Emitter, tensor: Tensor, wanted: tuple[bool, bool], into: Tensor | None = None) -> ir.Kernel:
-    """A stage that reduces; ``wanted``: whether its value and its winners are stored; ``into``: whose memory, if not its own."""
-    op = tensor.op
-    assert isinstance(op, Stage)
-    assert op.reducer is not None
-    free = list(written(op) or ())
-    reduced = [k for k in range(len(op.extents)) if k not in free]
-    places = {k: Affine.variable(k) for k in range(len(op.extents))}
-    made = emitter.stage(op, tensor.inputs, places)
-    kind: ir.Kind = "float" if tensor.dtype == "float" else "int"
-    argument = emitter.scalars.convert(made, kind)
-    winners = wanted[1]
-    position = Affine()
-    if winners:
-        position = emitter.flat([Affine.variable(k) for k in reduced], [op.extents[k] for k in reduced])
-    at = emitter.flat(op.write, tensor.shape)
-    result, winner = emitter.fresh(), (emitter.fresh() if winners else None)
-    accumulate = ir.Accumulate(result, op.reducer, argument, kind, winner, position if winners else None)  # type: ignore[arg-type]
-    value, arg = tensor.node.outputs[0], tensor.node.outputs[-1]
-    stores: list[Any] = []
-    target = emitter.buffer(value if into is None else into, True) if wanted[0] else -1
-    if wanted[0]:
-        stores.append(ir.Store(target, at, result))  # type: ignore[arg-type]
-    if winner is not None:
-        stores.append(ir.Store(emitter.buffer(arg, True), at, winner))  # type: ignore[arg-type]
-    inner_count = len(emitter.statements) + 1
-    statements, sizes, (outer, inner) = collapse([*emitter.statements, accumulate, *stores], op.extents, [free, reduced])
-    if not winners and _by_rows(statements[: inner_count - 1], outer, inner):
-        return _row_kernel(emitter, statements, sizes, outer, inner, target, (op.reducer, kind, argument))
-    body = [resolve(emitter, s) for s in statements]
-    loops = nest(emitter, inner, sizes, body[:inner_count])
-    start = ir.Start(result, op.reducer, kind, winner)
-    return finish(emitter, nest(emitter, outer, sizes, [start, *loops, *body[inner_count:]], divided=divisible(emitter, outer, sizes)))
-
-
-def _by_rows(statements: Sequence[Any], outer: list[int], inner: list[int]) -> bool:
-    """Whether memory runs along the last output axis and not along the last reduced one."""
-    if not outer or not inner:
-        return False
-    loads: list[Any] = [s.place for s in statements if isinstance(s, ir.Load)]
-    along = sum(p.coefficient(outer[-1]) == 1 and p.coefficient(inner[-1]) != 1 for p in loads)
-    return along > sum(p.coefficient(inner[-1]) == 1 for p in loads)
-
-
-def _row_kernel(
-    emitter: Emitter, statements: Sequence[Any], sizes: dict[int, Extent], outer: list[int], inner: list[int], target: int,
-    what: tuple[str, ir.Kind, int],
-) -> ir.Kernel:  # fmt: skip
-    """The loop over the last output axis innermost: whole rows are combined into the row of the result."""
-    reducer, kind, argument = what
-    store = resolve(emitter, statements[-1])
-    assert isinstance(store, ir.Store)
-    body = [resolve(emitter, s) for s in statements[:-2]]
-    body.append(ir.Update(target, store.place, reducer, argument, kind))
-    last = outer[-1]
-    again = len(emitter.extents)  # the first loop over the row has a variable of its own
-    identity = emitter.fresh()
-    renamed = ir.Place(tuple((again if v == last else v, c) for v, c in store.place.terms), store.place.offset)
-    clear = [ir.Start(identity, reducer, kind), ir.Store(target, renamed, identity)]
-    divided = divisible(emitter, outer, sizes)
-    rows = [
-        *nest(emitter, [last], sizes, clear, {last: again}, divided),
-        *nest(emitter, [*inner, last], sizes, body, divided=divided),
-    ]
-    return finish(emitter, nest(emitter, outer[:-1], sizes, rows, divided=divided))
 
 
 def scatter_kernel(emitter: Emitter, tensor: Tensor) -> ir.Kernel:

@@ -18,8 +18,9 @@ from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter
-from graphc.lower.kernels import clear_loop, finish, reduction_kernel
+from graphc.lower.kernels import clear_loop, finish
 from graphc.lower.loops import collapse, divisible, nest, resolve
+from graphc.lower.reductions import Reduced, reduction_kernel
 
 __all__ = ["Parts", "clear_kernel", "part_kernel", "parts_of"]
 
@@ -76,7 +77,7 @@ def part_kernel(emitter: Emitter, part: Tensor, target: Tensor) -> ir.Kernel:
     indices = written(op)
     assert indices is not None
     if len(indices) < len(op.extents):
-        return reduction_kernel(emitter, part, (True, False), target)
+        return reduction_kernel(emitter, [Reduced(part, into=target)])
     made = emitter.stage(op, part.inputs, {k: Affine.variable(k) for k in range(len(op.extents))})
     value = emitter.scalars.convert(made, part.dtype)
     store = ir.Store(emitter.buffer(target, True), emitter.flat(op.write, op.shape), value)  # type: ignore[arg-type]

@@ -19,9 +19,10 @@ from graphc.lower import ir
 from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter
 from graphc.lower.fuse import Fusion, Group, root_of
-from graphc.lower.kernels import elementwise_kernel, reduction_kernel, scatter_kernel
+from graphc.lower.kernels import elementwise_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
 from graphc.lower.parts import Parts, clear_kernel, part_kernel
+from graphc.lower.reductions import Reduced, reduction_kernel
 
 __all__ = ["Call", "Check", "Program", "Regular", "Repeated", "copy_of", "lower"]
 
@@ -190,9 +191,13 @@ class _Lowering:
         elif op.reducer is None:
             raise AssertionError(op)
         else:
-            outputs = tensor.node.outputs
-            kernel = reduction_kernel(emitter, tensor, (outputs[0] in self.fusion.kept, len(outputs) == 2 and self._winner_used(outputs[1])))
+            kernel = reduction_kernel(emitter, [self._reduced(m) for m in group.members])
+            return Call(kernel, list(emitter.buffers), emitter.params, group.members, False)
         return Call(kernel, list(emitter.buffers), emitter.params, [tensor], False)
+
+    def _reduced(self, tensor: Tensor) -> Reduced:
+        outputs = tensor.node.outputs
+        return Reduced(tensor, outputs[0] in self.fusion.kept, len(outputs) == 2 and self._winner_used(outputs[1]))
 
     def _part_calls(self, tensor: Tensor, parts: Parts) -> list[Call]:
         """A result that is put together: cleared where that is needed, then each part written to its places."""

@@ -124,7 +124,9 @@ def _kind(call: Call) -> str:
         return "a part"
     if op.elementwise:
         return f"{len(call.tensors)} fused stages" if len(call.tensors) > 1 else "entry by entry"
-    return "scatter" if op.free is None else f"reduction by {op.reducer}"
+    if op.free is None:
+        return "scatter"
+    return f"reduction by {op.reducer}" if len(call.tensors) == 1 else f"{len(call.tensors)} fused reductions"
 
 
 def _cost(call: Call, bound: Any) -> str:

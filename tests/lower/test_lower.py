@@ -93,6 +93,25 @@ def test_what_two_use_is_computed_once() -> None:
     assert source.count("tanh(v") == 1
 
 
+def test_sums_over_the_same_entries_are_one_kernel() -> None:
+    x, y = gx.tensor("x", ("n", 6, 3)), gx.tensor("y", ("n", 6, 3))
+    assert kinds([gx.sum(x, axis=(0, 1)), gx.sum(x * y, axis=(0, 1)), gx.max(x - y, axis=(0, 1))]) == ["3 fused reductions"]
+    mean = gx.mean(x, axis=(0, 1))
+    assert "reduction by sum" in kinds([mean, gx.mean((x - mean) ** 2, axis=(0, 1))])  # the second needs the first
+
+
+def test_a_normalised_tensor_is_not_stored() -> None:
+    x, m, s = gx.tensor("x", ("n", 3)), gx.tensor("m", (3,)), gx.tensor("s", (3,))
+    h = (x - m) / s
+    assert kinds([gx.sum(h * h, axis=0), gx.sum(gx.exp(h), axis=1)]) == ["reduction by sum"] * 2
+
+
+def test_what_pools_computes_its_entries_on_the_spot() -> None:
+    x = gx.tensor("x", ("n", 6, 6, 4))
+    assert kinds(gx.nn.max_pool2d(gx.relu(x * 2 + 1), 2)) == ["reduction by max"]
+    assert len(kinds(gx.nn.max_pool2d(gx.tanh(x), 3, strides=1))) == 2  # each entry stands in several windows
+
+
 CONTRACTIONS: dict[str, tuple[str, bool]] = {
     "nk,kj->nj": ("rows by columns", True),
     "kn,kj->nj": ("left transposed", True),
