@@ -6,10 +6,10 @@ Nothing below imports this folder. It is begun from the command line, or as :fun
 from __future__ import annotations
 
 from graphc.bench.drawing import bars
-from graphc.bench.growth import growth
-from graphc.bench.measure import measure, measure_growth
+from graphc.bench.panels import growth
 from graphc.bench.results import Results, Row, read, written
-from graphc.bench.table import markdown, table
+from graphc.bench.text import markdown, table
+from graphc.bench.timing import measure, measure_growth
 from graphc.bench.workloads import WORKLOADS, Workload, drawn, named
 
 __all__ = [

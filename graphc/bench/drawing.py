@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.bench.marks import Axis, key, left, line, mark, middle, right
 from graphc.bench.results import NAMES, Results, Row
-from graphc.bench.table import ratio_text, summary
+from graphc.bench.text import ratio_text, summary
 from graphc.view.glyphs import glyph
 from graphc.view.names import Text
 from graphc.view.scene import Group, Primitive, Scene
