@@ -67,13 +67,14 @@ def _tour(given: argparse.Namespace) -> int:
 
 
 def _cache(given: argparse.Namespace) -> int:
-    from graphc.codegen.cache import cache_directory, clear_cache
+    from graphc.codegen.folder import LIMIT, cache_contents, cache_directory, clear_cache
 
-    folder = cache_directory()
     if given.action == "clear":
-        sys.stdout.write(f"{clear_cache()} files removed from {folder}\n")
+        sys.stdout.write(f"{clear_cache()} files removed from {cache_directory()}\n")
         return 0
-    kept = [p for p in (folder / "kernels").rglob("*") if p.is_file()]
-    kernels = sum(p.suffix == ".py" for p in kept)
-    sys.stdout.write(f"{kernels} kernels in {len(kept)} files, {sum(p.stat().st_size for p in kept) / 1e6:.1f} MB, in {folder}\n")
+    kept = cache_contents()
+    sys.stdout.write(
+        f"{kept.kernels} kernels in {kept.files} files, {kept.size / 1e6:.1f} MB of at most {LIMIT / 1e6:.0f}, in {kept.folder}\n"
+        "What was not used for longest goes first; GRAPHC_CACHE_DIR sets another folder.\n"
+    )
     return 0

@@ -53,7 +53,7 @@ def _write(folder: Path, source: str, name: str) -> Path:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if path.read_text(encoding="utf-8") == source:
             return path
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix="kernel_", suffix=".tmp")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(source)
     os.replace(temporary, path)

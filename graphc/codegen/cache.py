@@ -1,4 +1,4 @@
-"""Compiled kernels, kept as source files with their machine code beside them, under names that say what is in them."""
+"""Compiled kernels by their source: had already, found on disk, or compiled now, in several processes where that pays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import importlib.util
 import json
 import logging
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,10 +20,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from graphc.codegen.folder import cache_contents, cache_directory, clear_cache, prune
 from graphc.codegen.machine_code import keep, kept_address
 from graphc.codegen.native import SUPPORTED, link, object_code, outside
 
-__all__ = ["Report", "cache_directory", "clear_cache", "code_digest", "fetch", "kernel_address", "numbas"]
+__all__ = ["Report", "cache_contents", "cache_directory", "clear_cache", "code_digest", "fetch", "kernel_address", "numbas"]
 
 _INDIFFERENT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")  # settings that no code depends on
 _MANY = 24  # kernels to compile for each process that is begun: it begins with what 8 kernels take
@@ -32,28 +32,6 @@ _log = logging.getLogger("graphc")
 _lock = threading.RLock()
 _loaded: dict[str, tuple[Any, int]] = {}
 compiled_here = 0
-
-
-def cache_directory() -> Path:
-    """Where kernels are kept: ``GRAPHC_CACHE_DIR``, or the user's own cache."""
-    given = os.environ.get("GRAPHC_CACHE_DIR")
-    if given:
-        return Path(given)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "graphc"
-
-
-def clear_cache() -> int:
-    """Remove all kept kernels; returns how many files there were."""
-    folder = cache_directory() / "kernels"
-    count = sum(1 for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else 0
-    shutil.rmtree(folder, ignore_errors=True)
-    return count
 
 
 @cache
@@ -149,8 +127,15 @@ def fetch(sources: Sequence[str], placeholder: str, processes: int = 1) -> Repor
         made = compiled_here - before + taken
     report = Report(len(kernels), made, len(kernels) - known - len(missing), time.perf_counter() - start, 1 + helpers)
     if made:
+        _prune_once()
         _log.info("%d kernels: %s", len(kernels), report)
     return report
+
+
+@cache
+def _prune_once() -> None:
+    """Keep the folder small; once a process is enough."""
+    prune()
 
 
 def _compile_all(missing: list[_Kernel], processes: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from graphc.codegen.folder import note_use
 from graphc.codegen.native import link, outside
 
 __all__ = ["keep", "kept_address"]
@@ -23,7 +24,7 @@ def keep(path: Path, key: str, symbol: str, code: bytes) -> None:
         head = "\n".join([key, symbol, " ".join(outside(code))])
         content = head.encode() + b"\n" + code
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="kernel_", suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
@@ -41,6 +42,7 @@ def kept_address(path: Path, key: str) -> int | None:
         found, symbol, needed, code = content.split(b"\n", 3)
         if found.decode() != key:
             return None
+        note_use(path)
         return link(symbol.decode(), needed.decode().split(), code)
     except (OSError, ValueError):
         return None

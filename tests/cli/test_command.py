@@ -31,7 +31,7 @@ def test_the_package_is_a_command_too() -> None:
     assert subprocess.run([sys.executable, "-m", "graphc", "fly"], capture_output=True, check=False).returncode == 2
 
 
-@pytest.mark.parametrize("command", [[], ["tour"], ["draw"], ["derive"], ["cache"]])
+@pytest.mark.parametrize("command", [[], ["tour"], ["draw"], ["derive"], ["cache"], ["bench"]])
 def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([*command, "--help"])
@@ -99,7 +99,7 @@ def test_derive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
-    kept = tmp_path / "kernels" / "k.py"
+    kept = tmp_path / "kernels" / "kernel_0.machine"
     kept.parent.mkdir()
     kept.write_text("# a kernel")
     assert main(["cache", "info"]) == 0

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from graphc.codegen import cache
+from graphc.codegen import cache, folder
 from graphc.runtime import compile
 
 PROGRAM = """
@@ -27,16 +27,16 @@ print(cache.compiled_here, cache.cache_directory())
 """
 
 
-def output(program: str, folder: Path, **settings: str) -> str:
-    environment = {**os.environ, "GRAPHC_CACHE_DIR": str(folder), "PYTHONPATH": str(Path(gx.__file__).parent.parent), **settings}
+def output(program: str, place: Path, **settings: str) -> str:
+    environment = {**os.environ, "GRAPHC_CACHE_DIR": str(place), "PYTHONPATH": str(Path(gx.__file__).parent.parent), **settings}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
 
 
-def run(folder: Path) -> int:
-    return int(output(PROGRAM, folder).split()[0])
+def run(place: Path) -> int:
+    return int(output(PROGRAM, place).split()[0])
 
 
 def test_another_process_compiles_nothing_and_damage_is_passed_over(tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ print(f.explain().splitlines()[0])
 """
 
 
-def counts(folder: Path, threads: int) -> tuple[list[int], list[str]]:
-    lines = output(MANY, folder, GRAPHC_NUM_THREADS=str(threads)).splitlines()
+def counts(place: Path, threads: int) -> tuple[list[int], list[str]]:
+    lines = output(MANY, place, GRAPHC_NUM_THREADS=str(threads)).splitlines()
     numbers = next(line for line in lines if line[0].isdigit())
     return [int(n) for n in numbers.split()], lines
 
@@ -141,3 +141,54 @@ def test_helpers_that_cannot_work_are_done_without(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "other"))
     monkeypatch.setattr(sys, "executable", "/bin/false")
     np.testing.assert_allclose(value(), np.full(3, 3.125))
+
+
+def test_processes_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    environment = {**os.environ, "GRAPHC_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(gx.__file__).parent.parent)}
+    running = [subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+    for process in running:
+        _, errors = process.communicate()
+        assert (process.returncode, errors) == (0, b"")
+    assert run(tmp_path) == 0
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_without_a_home_nothing_is_shared_with_others(fresh: Any) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    fresh.delenv("GRAPHC_CACHE_DIR")
+    fresh.delenv("XDG_CACHE_HOME", raising=False)
+    fresh.setattr(Path, "home", nobody)
+    np.testing.assert_allclose(value(), np.full(3, 3.125))
+    assert cache.cache_directory() == cache.cache_directory()
+    assert cache.cache_directory().stat().st_mode & 0o077 == 0
+
+
+def test_numba_keeps_its_own_where_we_keep_nothing(fresh: Any, tmp_path: Path) -> None:
+    fresh.setattr(cache, "SUPPORTED", False)
+    np.testing.assert_allclose(value(), np.full(3, 3.125))
+    before = cache.compiled_here
+    for path in (tmp_path / "kernels-of-a-test" / "kernels").glob("*.machine"):
+        path.unlink()
+    fresh.setattr(cache, "_loaded", {})
+    np.testing.assert_allclose(value(), np.full(3, 3.125))
+    assert cache.compiled_here == before
+
+
+def test_what_was_not_used_for_longest_goes_first(fresh: Any, tmp_path: Path) -> None:
+    place = tmp_path / "kernels-of-a-test" / "kernels"
+    place.mkdir(parents=True)
+    for age, name in enumerate(["kernel_a.machine", "kernel_b.machine", "kernel_c.machine", "kernel_left.tmp", "notes.txt"]):
+        (place / name).write_bytes(bytes(1000))
+        os.utime(place / name, (1e9 - age, 1e9 - age))
+    folder.note_use(place / "kernel_b.machine")
+    assert folder.cache_contents().kernels == 3
+    folder.prune(10_000)
+    assert {p.name for p in place.iterdir()} == {"kernel_a.machine", "kernel_b.machine", "kernel_c.machine", "notes.txt"}
+    folder.prune(2000)
+    assert {p.name for p in place.iterdir()} == {"kernel_a.machine", "kernel_b.machine", "notes.txt"}
+    folder.prune(1999)
+    assert {p.name for p in place.iterdir()} == {"kernel_b.machine", "notes.txt"}
+    assert folder.clear_cache() == 1
+    assert {p.name for p in place.iterdir()} == {"notes.txt"}

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import graphc as gx
 from graphc.codegen import cache
-from graphc.codegen.machine_code import kept_address
+from graphc.codegen.machine_code import keep, kept_address
+from graphc.codegen.native import object_code
+from graphc.codegen.translate import translate
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="machine code is kept where objects are ELF")
 
@@ -21,9 +26,10 @@ PROGRAM = """
 import sys
 import numpy as np, graphc as gx
 x = gx.tensor("x", ("n", 3))
-f = gx.compile([gx.softmax(x), gx.sin(x), x @ x.T, gx.prod(x), gx.cumsum(x), gx.linalg.logdet(x.T @ x + np.eye(3))])
+wanted = [gx.softmax(x), gx.sin(x), x @ x.T, gx.prod(x), gx.cumsum(x), gx.linalg.logdet(x.T @ x + np.eye(3))]
+f = gx.compile(wanted)
 a = np.arange(6.0).reshape(2, 3)
-for got, want in zip(f(a), gx.evaluate([gx.softmax(x), gx.sin(x), x @ x.T, gx.prod(x), gx.cumsum(x), gx.linalg.logdet(x.T @ x + np.eye(3))], {x: a})):
+for got, want in zip(f(a), gx.evaluate(wanted, {x: a})):
     np.testing.assert_allclose(got, want, rtol=1e-5)
 f.run({x: a}, [1, 0], 1)
 print("numba" in sys.modules)
@@ -78,17 +84,54 @@ def test_a_function_that_is_missing_is_noticed_before_linking(kept: Path) -> Non
     assert kept_address(kept, key.decode())
 
 
-@pytest.mark.parametrize("at", [0, 10, 64, 66, 140, 300, -1])
-def test_any_changed_byte_is_noticed(kept: Path, at: int) -> None:
-    key = parts(kept)[1].decode()
-    content = bytearray(kept.read_bytes())
-    content[at] ^= 1
-    kept.write_bytes(bytes(content))
+FLIPPED = [1, 0x80, 0xFF]
+REPLACED = {"nothing": b"", "a zero": b"\0", "text": b"no machine code\n" * 40, "line ends": b"\n" * 400, "not UTF-8": b"\xff\n\xfe" * 100}
+
+
+@pytest.mark.parametrize("bits", FLIPPED)
+def test_any_changed_byte_is_noticed(kept: Path, bits: int) -> None:
+    whole, key = kept.read_bytes(), parts(kept)[1].decode()
+    for at in range(len(whole)):
+        kept.write_bytes(whole[:at] + bytes([whole[at] ^ bits]) + whole[at + 1 :])
+        assert kept_address(kept, key) is None, at
+
+
+def test_any_missing_or_added_end_is_noticed(kept: Path) -> None:
+    whole, key = kept.read_bytes(), parts(kept)[1].decode()
+    for size in range(len(whole)):
+        kept.write_bytes(whole[:size])
+        assert kept_address(kept, key) is None, size
+    kept.write_bytes(whole + b"\0")
     assert kept_address(kept, key) is None
 
 
-@pytest.mark.parametrize("size", [0, 1, 64, 65, 100, 400])
-def test_a_shortened_file_is_noticed(kept: Path, size: int) -> None:
+@pytest.mark.parametrize("content", REPLACED.values(), ids=REPLACED)
+def test_other_content_is_noticed(kept: Path, content: bytes) -> None:
     key = parts(kept)[1].decode()
-    kept.write_bytes(kept.read_bytes()[:size])
+    kept.write_bytes(content)
     assert kept_address(kept, key) is None
+
+
+def test_a_folder_in_its_place_is_passed_over(kept: Path) -> None:
+    key = parts(kept)[1].decode()
+    kept.unlink()
+    kept.mkdir()
+    assert kept_address(kept, key) is None
+    keep(kept, key, "kernel", parts_of_nothing())
+    assert not list(kept.parent.glob("*.tmp"))
+
+
+def parts_of_nothing() -> bytes:
+    return object_code(translate("def kernel(row, low, high, worker):\n    pass\n"))
+
+
+@pytest.mark.parametrize("step", ["mkstemp", "fdopen", "replace", "mkdir"])
+def test_a_full_disk_leaves_no_trace(step: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(*given: Any, **options: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    where = {"mkstemp": tempfile, "mkdir": Path}.get(step, os)
+    with monkeypatch.context() as patch:
+        patch.setattr(where, step, full)
+        keep(tmp_path / "kernels" / "kernel.machine", "key", "kernel", parts_of_nothing())
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
