@@ -8,7 +8,7 @@ pass over C for each tap. It is compiled once for each precision, and is itself 
 and levels are numbers of its row of arguments.
 
 A stripe of B is copied to where its rows lie side by side, unless it is so little used that this does not pay; A is copied
-where many stripes read it, or where its rows meet in one set of the first cache.
+where many stripes read it and its rows or terms meet in a few sets of the first cache.
 """
 
 # ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
@@ -35,7 +35,9 @@ FIELDS = (
     "sum_levels", "outer_levels", "piece",
 )  # fmt: skip
 _FEW_ROWS = 48  # rows of A for which a stripe of B is read where it is
-_MANY_STRIPES = 8  # stripes that read the same rows of A, from which on these are copied
+_MANY_STRIPES = 8  # stripes that read the same rows of A, from which on these are copied where they lie badly
+_TOGETHER = 4  # stripes of B that are copied at a time, so that a line of it is read on and not in pieces
+_PAGE, _FAR = 4096, 1536  # bytes
 
 
 class _Product:
@@ -77,7 +79,8 @@ class _Product:
             self.at[name] = base
             base = base + size
         self.at["right"] = base
-        self.at["left"] = base + self.slice * 2 * self.lanes * self.size
+        self.stripe = self.slice * 2 * self.lanes * self.size  # bytes of a stripe of B
+        self.at["left"] = base + _TOGETHER * self.stripe
 
     def _plan(self) -> None:
         """What does not depend on the chunk: slices, and what is copied."""
@@ -92,13 +95,14 @@ class _Product:
             runs_on = code.load(level - LEVEL + 16).compare("==", code.load(level) * code.load(level + 16))
             even.set(code.choose(runs_on, even.now, 0))
         self.even = even.now.compare("==", 1)
-        # Rows that lie a multiple of half a page apart meet in a few sets of the first cache.
+        # Rows that lie whole pages apart meet in one set of the first cache, and so do terms, of which each is in a line of its own.
         apart = code.load(self.rows_at + (v["row_levels"] - 1) * LEVEL + 8) * self.size
-        meet = b.and_((apart & 2047).compare("==", 0), v["n"].compare(">", 3 * self.lanes))
-        many = v["n"].compare(">", (_MANY_STRIPES * 2 - 1) * self.lanes)
-        near = b.and_(apart.compare("==", self.size), b.not_(many))
-        wanted = b.and_(b.or_(meet, many), v["m"].compare(">", _FEW_ROWS))
-        self.copies_left = b.and_(b.and_(wanted, b.not_(near)), v["k"].compare(">=", 2 * self.lanes))
+        term = code.load(inner + 8) * self.size
+        self.across = b.and_(v["row_levels"].compare("==", 1), apart.compare("==", self.size))
+        far = b.and_(self.across, term.compare(">=", _FAR))
+        meet = b.and_((apart & (_PAGE - 1)).compare("==", 0), apart.compare("!=", 0))
+        used = b.and_(v["n"].compare(">=", _MANY_STRIPES * 2 * self.lanes), v["m"].compare(">", _FEW_ROWS))
+        self.copies_left = b.and_(b.and_(b.or_(far, meet), used), v["k"].compare(">=", 2 * self.lanes))
         code.cases(self.copies_left, self._copy_tables)
 
     def _copy_tables(self) -> None:
@@ -153,12 +157,23 @@ class _Product:
         """A's rows, block by block of two vectors' blocks, with the entries of a term side by side."""
         code, at = self.code, self.at
         turned = turned_function(self.module, self.bits, self.lanes)
+        straight = rows_function(self.module, self.bits, self.lanes, self.pitch // self.lanes // self.size)
         row, place = Variable(code, 0), Variable(code, at["left"])
         with code.during(lambda: row.now.compare("<", self.rows)):
-            rows = self._choice(2, self.rows - row.now)
-            with code.loop(0, rows, self.lanes) as part:
-                lines = at["row_a"] + (row.now + part) * 8
-                code.call(turned, [place.now + part * self.size, code.word(self.pitch), self.a, lines, at["term_a"], self.count])
+            left = self.rows - row.now
+            rows = self._choice(2, left)
+            lines = at["row_a"] + row.now * 8
+
+            def lies(left: Word = left, lines: Word = lines) -> None:
+                code.call(straight, [place.now, self.a + code.load(lines), at["term_a"], self.count, left, code.word(1), code.word(0)])
+
+            def turns(rows: Word = rows, lines: Word = lines) -> None:
+                with code.loop(0, rows, self.lanes) as part:
+                    arguments = [place.now + part * self.size, code.word(self.pitch), self.a, lines + part * 8]
+                    code.call(turned, [*arguments, at["term_a"], self.count])
+
+            # Rows beyond the last are to be the last one again, which only turning does.
+            code.cases(code.builder.and_(self.across, rows.compare("<=", left)), lies, turns)
             place.set(place.now + self.count * self.pitch)
             row.set(row.now + rows)
 
@@ -179,6 +194,8 @@ class _Product:
         rest = (self.stop - first) % (2 * lanes)
         single = code.builder.and_(rest.compare(">", 0), rest.compare("<=", lanes))
         stop = code.choose(single, self.stop - rest, self.stop)
+        self.right = Variable(code, 0)  # where the next stripe's copy lies
+        self.there = Variable(code, 0)  # how many stripes are copied already
         with code.loop(first, stop, 2 * lanes) as j:
             self._stripe(2, lanes, j)
 
@@ -201,10 +218,21 @@ class _Product:
         copied = b.or_(b.or_(b.not_(straight), b.not_(self.even)), much)
         last = (columns - (vectors - 1) * lanes).least(lanes)
 
+        self.right.set(self.right.now + self.stripe)
+
+        def copies() -> None:
+            many = (columns // width).least(_TOGETHER)
+            self.there.set(code.choose(many.compare(">", 1), many, 1))
+            self.right.set(at["right"])
+            rows = rows_function(self.module, self.bits, lanes, vectors)
+            code.call(rows, [at["right"], source, at["term_b"], self.count, columns, many, code.word(self.stripe)])
+
         def lies() -> None:
-            code.call(rows_function(self.module, self.bits, lanes, vectors), [at["right"], source, at["term_b"], self.count, last])
+            code.cases(self.there.now.compare("<=", 0), copies)
+            self.there.set(self.there.now - 1)
 
         def turns() -> None:
+            self.right.set(at["right"])
             with code.loop(0, vectors * self.lanes) as column:
                 code.store(column.least(columns - 1) * v["bn"] * self.size, at["columns"] + column * 8)
             # Of half a vector the turned lines are whole ones: each but the last one's second half is written over.
@@ -214,7 +242,7 @@ class _Product:
                 code.call(turned, [*arguments, at["term_b"], self.count])
 
         code.cases(copied, lambda: code.cases(straight, lies, turns))
-        right = code.choose(copied, at["right"], source + code.choose(self.count.compare(">", 0), code.load(at["term_b"]), 0))
+        right = code.choose(copied, self.right.now, source + code.choose(self.count.compare(">", 0), code.load(at["term_b"]), 0))
         step = code.choose(copied, width * self.size, self.b_step)
         self._blocks((vectors, lanes), right, step, self.c + j * self.size, last)
 

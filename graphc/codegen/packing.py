@@ -24,22 +24,35 @@ def _kinds(bits: int, lanes: int) -> tuple[Any, Any, int]:
 def rows_function(module: Any, bits: int, lanes: int, vectors: int) -> Any:
     """Copy rows of some vectors to where they lie side by side.
 
-    Its arguments: the target, the source, the table of the rows' places, how many rows, how many columns of the last vector count.
+    Its arguments: the target, the source, the table of the rows' places, how many rows, how many columns count, the others become 0;
+    how many such stripes lie beside each other, each but the only one whole, and how far apart their targets are.
     """
     _, kind, size = _kinds(bits, lanes)
 
     def emit(code: Code, arguments: list[Word]) -> None:
-        target, source, table, count, columns = arguments
-        mask = last_mask(code, columns, lanes)
-        with code.loop(0, count) as k:
-            start = source + code.load(table + k * 8)
-            for v in range(vectors):
-                at = code.pointer(start + v * lanes * size, kind)
-                last = v == vectors - 1
-                value = masked_load(code.builder, at, mask, kind, f"v{lanes}f{bits}", size) if last else code.builder.load(at, typ=kind, align=size)
-                code.store(value, target + (k * vectors + v) * (lanes * size), size)
+        target, source, table, count, columns, stripes, apart = arguments
+        masks = [last_mask(code, columns - v * lanes, lanes) for v in range(vectors)]
+        width = vectors * lanes * size
 
-    return function(module, f"rows_{bits}_{vectors}_{lanes}", 5, emit)
+        def copy(start: Word, to: Word, masked: bool) -> None:
+            for v, mask in enumerate(masks):
+                at = code.pointer(start + v * lanes * size, kind)
+                value = masked_load(code.builder, at, mask, kind, f"v{lanes}f{bits}", size) if masked else code.builder.load(at, typ=kind, align=size)
+                code.store(value, to + v * lanes * size, size)
+
+        def whole() -> None:
+            with code.loop(0, count) as k:
+                start = source + code.load(table + k * 8)
+                with code.loop(0, stripes) as stripe:
+                    copy(start + stripe * width, target + stripe * apart + k * width, False)
+
+        def part() -> None:
+            with code.loop(0, count) as k:
+                copy(source + code.load(table + k * 8), target + k * width, True)
+
+        code.cases(columns.compare(">=", vectors * lanes), whole, part)
+
+    return function(module, f"rows_{bits}_{vectors}_{lanes}", 7, emit)
 
 
 def turned_function(module: Any, bits: int, lanes: int) -> Any:

@@ -9,8 +9,9 @@ from graphc.expr.dims import Extent, evaluate_extent
 
 __all__ = ["MOST_ROWS", "PIECE", "Chunks"]
 
-MOST_ROWS = 128  # of a chunk
-PIECE = 65536  # words of scratch memory for each thread: tables of places, copies of pieces of both operands
+MOST_ROWS = 256  # of a chunk
+PIECE = 122880  # words of scratch memory for each thread: tables of places, copies of pieces of both operands
+_ROWS, _MANY = 128, 768  # of a chunk, but where there are many: then what is copied of the right operand serves twice as many
 _COLUMNS = 64  # least width of a chunk, of few rows
 _WIDE = 256  # and of so many rows that they may be copied for it
 _FEW_ROWS = 48
@@ -36,8 +37,8 @@ class Chunks:
     def evaluate(self, sizes: Mapping[str, int]) -> int:
         """The number. It does not depend on how many threads there are, and so the result does not."""
         m, n, k, products = (evaluate_extent(e, sizes) for e in (self.rows, self.columns, self.terms, self.products))
-        down = -(-m // MOST_ROWS)
+        down = -(-m // (_ROWS if m < _MANY else MOST_ROWS))
         across = 1
-        if 0 < m <= MOST_ROWS and products == 1:
+        if 0 < m <= _ROWS and products == 1:
             across = max(1, min(n // (_COLUMNS if m <= _FEW_ROWS else _WIDE), m * n * k // _STEPS))
         return {"rows": max(1, down), "columns": across, "all": down * across * products if n > 0 else 0}[self.kind]
