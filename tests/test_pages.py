@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,12 @@ def _numbers_apart(text: str) -> tuple[str, list[float]]:
     """A drawing without its numbers, and the numbers."""
     number = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?")
     return number.sub("#", text), [float(n) for n in number.findall(text)]
+
+
+def test_the_table_of_figures_is_that_of_the_measurement() -> None:
+    page = ROOT / "docs" / "benchmarks.md"
+    script = runpy.run_path(str(ROOT / "docs" / "images" / "redraw.py"))
+    assert page.read_text(encoding="utf-8") == script["with_figures"](page.read_text(encoding="utf-8")), "write it anew: python docs/images/redraw.py"
 
 
 @pytest.fixture(scope="module")

@@ -76,11 +76,13 @@ def right(text: str, x: float, y: float, size: float = 11.0, role: str = "ink") 
     return Label(Text(text), x - glyph(Text(text), size).width / 2, y, size, role)
 
 
-def key(names: list[str], x: float, y: float, limit: str) -> list[Primitive]:
-    """Marks with what they mean, in one row."""
+def key(names: list[str], x: float, y: float, limit: str, *, lines: bool = False) -> list[Primitive]:
+    """Marks with what they mean, in one row; where they stand on ``lines``, with a piece of these."""
     parts: list[Primitive] = []
     for name in [*names, "limit"]:
         text = limit if name == "limit" else NAMES[name]
-        parts += [mark(name, x, y), left(text, x + 10, y)]
-        x += 32 + glyph(Text(text), 11.0).width
+        parts += [line(name, [(x - 14, y), (x + 14, y)])] if lines else []
+        parts += [] if lines and name == "limit" else [mark(name, x, y)]
+        parts.append(left(text, x + (20 if lines else 10), y))
+        x += (54 if lines else 32) + glyph(Text(text), 11.0).width
     return parts

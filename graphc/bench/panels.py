@@ -23,10 +23,11 @@ def growth(results: Results, style: str = "default") -> str:
         across = Axis(panel.sizes[0] / 1.2, panel.sizes[-1] * 1.2, x, x + _WIDTH)
         up = Axis(low, high, y + _HEIGHT, y)
         groups.append(Group(f"panel-{number + 1}", "panel", _told(results, panel), _panel(results, panel, across, up)))
-    groups.append(Group("key", "key", "", key(results.peers, _LEFT + 6, 24, "the contractions at the peak")))
+    groups.append(Group("key", "key", "", key(results.peers, _LEFT + 12, 24, "the contractions at the peak", lines=True)))
     rows = -(-len(results.panels) // _COLUMNS)
     described = " ".join(_told(results, panel) for panel in results.panels)
-    size = _LEFT + _ACROSS * min(_COLUMNS, max(1, len(results.panels))), _TOP + _DOWN * rows
+    columns = min(_COLUMNS, len(results.panels))
+    size = _LEFT + _ACROSS * (columns - 1) + _WIDTH + 24, _TOP + _DOWN * (rows - 1) + _HEIGHT + 52
     return svg(Scene(*size, "Time of a training step against size", described, groups), style_named(style))
 
 

@@ -23,7 +23,7 @@ class Row:
         name, title: of the workload.
         times: by library, the median µs of a step.
         ways: by library, which of its ways of running an epoch that was.
-        losses: by library, the mean loss of the second epoch, from the same weights over the same order.
+        losses: by library, the mean loss of the first epoch, from the same weights over the same order.
         flops: operations of the contractions of a step.
     """
 
@@ -71,6 +71,7 @@ class Results:
         machine: the kind of processor, in words.
         versions: of the libraries.
         peak: operations a second that fused multiply-adds reach on so many threads.
+        load: how many programs were running or waiting for a processor, on average over the minute before.
         rows: of the table.
         panels: of the drawing of cost against size.
     """
@@ -80,6 +81,7 @@ class Results:
     machine: str
     versions: dict[str, str]
     peak: float
+    load: float = 0.0
     rows: list[Row] = field(default_factory=list[Row])
     panels: list[Panel] = field(default_factory=list[Panel])
 

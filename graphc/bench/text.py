@@ -10,6 +10,9 @@ from graphc.bench.results import NAMES, Results, Row
 __all__ = ["markdown", "ratio_text", "summary", "table"]
 
 
+_BUSY = 0.7  # programs on average; more of them take time from what is measured
+
+
 def _time(value: float | None) -> str:
     if value is None:
         return "–"
@@ -27,7 +30,7 @@ def _distance(value: float) -> str:
 
 def _cells(results: Results) -> tuple[list[str], list[list[str]]]:
     compared = len(results.peers) > 1
-    ratio, loss = (["than the best"], ["loss"]) if compared else ([], [])
+    ratio, loss = (["faster"], ["loss"]) if compared else ([], [])
     head = ["workload", *ratio, *(NAMES[n] for n in results.peers), "at the peak", "reached", *loss]
 
     def cells(name: str, row: Row) -> list[str]:
@@ -52,15 +55,19 @@ def summary(results: Results) -> str:
     if not compared:
         return ""
     least = min(compared, key=lambda row: row.ratio)
-    mean = f"geometric mean over {len(compared)}: {ratio_text(results.mean)} than the best of the others"
+    mean = f"geometric mean over {len(compared)}: {ratio_text(results.mean)} faster than the best of the others"
     return f"{mean}; least {ratio_text(least.ratio)} ({least.title}, {NAMES[least.best]})"
 
 
 def _notes(results: Results) -> list[str]:
     lines = [f"µs of a training step, medians of {results.rounds} rounds; {_machine(results)}"]
     if len(results.peers) > 1:
-        lines.append("than the best: how many times faster graphc is; loss: the relative distance from PyTorch's after the same steps")
+        lines.append(
+            "faster: how many times faster graphc is than the best of the others; loss: its relative distance from PyTorch's after the same steps"
+        )
     lines.append("at the peak: what the contractions alone would take at the peak; reached: that, as a share of graphc's time")
+    if results.load > _BUSY:
+        lines.append(f"{results.load:.1f} other programs were running when this began: repeat it on a machine of its own")
     return [*lines, *([summary(results)] if summary(results) else [])]
 
 

@@ -68,7 +68,8 @@ def measure_growth(peers: Sequence[str], *, rounds: int = 5, threads: int = 2, s
 def _begun(libraries: Sequence[Library], threads: int, rounds: int) -> Results:
     from graphc.codegen.peak import peak_flops
 
-    return Results(threads, rounds, _machine(), {x.name: x.version() for x in libraries}, max(peak_flops(threads) for _ in range(3)))
+    load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else 0.0
+    return Results(threads, rounds, _machine(), {x.name: x.version() for x in libraries}, max(peak_flops(threads) for _ in range(3)), load)
 
 
 def _row(workload: Workload, libraries: Sequence[Library], rounds: int, seed: int, say: Say) -> Row:

@@ -30,7 +30,7 @@ class Library:
         self.name, self._connection = name, connection
 
     def load(self, workload: Workload, seed: int = 0) -> dict[str, float]:
-        """Compile a network and train two epochs: of each way of running an epoch the mean loss of the second one.
+        """Compile a network and train two epochs: of each way of running an epoch the mean loss of the first one.
 
         It is empty where the library has not all parts of the network.
         """
@@ -132,9 +132,9 @@ def _load(name: str, workload: Workload, seed: int) -> tuple[_Loaded, dict[str, 
     data = workload.data(seed)
     ways, losses, seconds = epochs_of(name, workload, data), dict[str, float](), dict[str, float]()
     for way, epoch in ways.items():
-        epoch(data.order(0))
+        losses[way] = float(epoch(data.order(0)))
         order, start = data.order(1), time.perf_counter()
-        losses[way] = float(epoch(order))
+        epoch(order)
         seconds[way] = time.perf_counter() - start
     least = min(seconds.values(), default=0.0)
     kept = {way: epoch for way, epoch in ways.items() if seconds[way] <= _SLOWER * least}

@@ -41,8 +41,8 @@ def bench(given: argparse.Namespace) -> int:
         DataError: for arguments that do not fit.
     """
     from graphc.bench import drawn, measure, measure_growth, named, table
-    from graphc.bench.timing import processors
     from graphc.bench.peers import PEERS, chosen
+    from graphc.bench.timing import processors
 
     threads = min(2, processors()) if given.threads is None else given.threads
     sizes: bool = given.sizes

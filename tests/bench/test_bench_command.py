@@ -36,11 +36,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     def measure(workloads: Any, peers: Any, **options: Any) -> Results:
         found.append(([w.name for w in workloads], peers, options["rounds"], options["threads"], options["seed"]))
         rows = [ROW] if len(peers) > 1 else [Row("mlp30", "MLP", {"graphc": 8.0}, {"graphc": "run"}, {"graphc": 0.5}, 200_000)]
-        return Results(2, 15, "a machine", versions, 5e11, rows)
+        return Results(2, 15, "a machine", versions, 5e11, rows=rows)
 
     def grown(peers: Any, **options: Any) -> Results:
         found.append(("sizes", peers, options["rounds"]))
-        return Results(2, 5, "a machine", versions, 5e11, [], [Panel("MLP", "batch", [1, 2], [ROW, ROW])])
+        return Results(2, 5, "a machine", versions, 5e11, panels=[Panel("MLP", "batch", [1, 2], [ROW, ROW])])
 
     monkeypatch.setattr("graphc.bench.measure", measure)
     monkeypatch.setattr("graphc.bench.measure_growth", grown)
