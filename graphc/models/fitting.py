@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ __all__ = ["evaluate_model", "fit_model", "train_batch"]
 
 Array = np.ndarray[Any, Any]
 Logs = dict[str, float]
+_LONG = 1.0  # seconds of compiling that are told of
 
 
 @dataclass(frozen=True)
@@ -112,11 +114,16 @@ class _Run:
         self.held: Prepared | None = None
         self.held_batches: _Batches | None = None
         self._programs: dict[str, Program] = {}
+        self.loud = 0
 
     def _program(self, what: str, data: Prepared) -> Program:
         """The model's program for data whose kind stays the same all through the run."""
         if what not in self._programs:
+            start = time.perf_counter()
             self._programs[what] = self.model.program(what.partition(" ")[0], data.kinds, data.feed.weight is not None)
+            took = time.perf_counter() - start
+            if self.loud and took > _LONG:
+                print(f"Compiled in {took:.1f} s", flush=True)
         return self._programs[what]
 
     def epoch(self, callbacks: CallbackList, on_slice: Callable[..., None] | None) -> Logs:
@@ -223,7 +230,7 @@ def fit_model(
         x, y: the data, or in ``x`` an iterable of batches ``(x, y)`` or ``(x, y, sample_weight)``.
         batch_size: 32 by default; the last batch may be smaller.
         epochs: how often the data is gone through.
-        verbose: 0 prints nothing, else one line an epoch.
+        verbose: 0 prints nothing, else one line an epoch, and one where compiling took more than a second.
         callbacks: objects of :class:`graphc.callbacks.Callback`.
         validation_split: the share of the samples that is held out, drawn by ``seed``, class by class.
         validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` instead, or an iterable of batches.
@@ -250,7 +257,8 @@ def fit_model(
     if run.train is not None:
         model.make_weights(int(seed))
     wide = validation_batch_size or max(size, 256)
-    return _loop(run, epochs, initial_epoch, _loudness(verbose), callbacks, wide, validation_freq)
+    run.loud = _loudness(verbose)
+    return _loop(run, epochs, initial_epoch, callbacks, wide, validation_freq)
 
 
 def _positive(name: str, value: Any) -> int:
@@ -278,8 +286,8 @@ def _hold_out(run: _Run, split: float, given: Any) -> None:
         run.train, run.held = data.take(kept), data.take(held)
 
 
-def _loop(run: _Run, epochs: int, initial: int, loud: int, given: Any, wide: int, every: int) -> History:
-    model = run.model
+def _loop(run: _Run, epochs: int, initial: int, given: Any, wide: int, every: int) -> History:
+    model, loud = run.model, run.loud
     history = History()
     listed = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
     steps = None if run.train is None else -(-len(run.train.feed) // run.batch_size)

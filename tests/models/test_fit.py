@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -12,6 +13,7 @@ from graphc import layers as K
 from graphc import losses, models, optimizers
 from graphc.data import epoch_order
 from graphc.errors import CompileError, DataError, DeclarationError
+from graphc.models import fitting
 from tests.models.problems import LABELS, LINE, X, Y, classifier, line, numpy_descent, quiet, several
 
 
@@ -221,7 +223,8 @@ def test_frozen_weights_stay():
     assert not np.array_equal(before[2], after[2])
 
 
-def test_one_line_an_epoch_without_control_characters(capsys):
+def test_one_line_an_epoch_without_control_characters(capsys, monkeypatch):
+    monkeypatch.setattr(fitting, "_LONG", math.inf)
     classifier().fit(X, Y, epochs=3, validation_data=(X, Y))
     out = capsys.readouterr().out.splitlines()
     assert len(out) == 3
@@ -230,6 +233,16 @@ def test_one_line_an_epoch_without_control_characters(capsys):
     model = classifier()
     quiet(model)
     model.evaluate(X, Y, verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+def test_compiling_that_takes_long_is_told_of_once(capsys, monkeypatch):
+    monkeypatch.setattr(fitting, "_LONG", -1.0)
+    classifier().fit(X, Y, epochs=2)
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 3
+    assert re.fullmatch(r"Compiled in [\d.]+ s", out[0])
+    quiet(classifier())
     assert capsys.readouterr().out == ""
 
 
