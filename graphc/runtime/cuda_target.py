@@ -108,7 +108,8 @@ class CudaCompiled(ByBatches):
 def _described(launch: Launch) -> str:
     """How a launch is shared out."""
     names = [f"i{s.variable}" for s in launch.shared] + (["rows and columns of a product"] if launch.product is not None else [])
-    return f"a thread for each of {', '.join(names)}{', added atomically' if launch.atomic else ''}" if names else "one thread"
+    who = "a thread, or a block," if launch.lanes is not None else "a thread"
+    return f"{who} for each of {', '.join(names)}{', added atomically' if launch.atomic else ''}" if names else f"one {who.removeprefix('a ')}"
 
 
 def _launch(steps: Sequence[Callable[[int], None]]) -> None:

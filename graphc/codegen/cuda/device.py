@@ -18,13 +18,15 @@ from numba.core.dispatcher import Dispatcher
 from graphc.codegen import matrices
 
 __all__ = [
-    "checked", "cofactor", "cofactor1", "cofactor2", "determinant", "greatest", "inverse", "least", "logdet", "math", "maximum", "minimum",
-    "product", "random_bits", "select", "sigmoid", "sign", "simulated", "softplus", "total",
+    "LANES", "checked", "cofactor", "cofactor1", "cofactor2", "determinant", "gathered_max", "gathered_min", "gathered_prod", "gathered_sum",
+    "greatest", "inverse", "least", "logdet", "math", "maximum", "minimum", "product", "random_bits", "select", "settle", "sigmoid", "sign",
+    "simulated", "softplus", "total",
 ]  # fmt: skip
 
 _config: Any = numba_config
 _cuda: Any = cuda
 simulated = bool(_config.ENABLE_CUDASIM)
+LANES = 4 if simulated else 128  # threads of a block that share a running result: a power of 2
 _M0, _M1, _W0, _W1, _WORD = 0xD2511F53, 0xCD9E8D57, 0x9E3779B9, 0xBB67AE85, 0xFFFFFFFF
 
 
@@ -69,6 +71,37 @@ def total(running: Any, value: Any) -> Any:
 def product(running: Any, value: Any) -> Any:
     """A running product with one more factor."""
     return running * value
+
+
+def _gathering(combine: Any) -> Any:
+    """A function that combines the parts of a running result, one for each thread along a block's first axis; all get the result."""
+
+    def gathered(part: Any, parts: Any) -> Any:
+        lane, step = cuda.threadIdx.x, cuda.blockDim.x  # type: ignore[attr-defined]
+        if step == 1:
+            return part
+        # What was gathered before has been read by all.
+        cuda.syncthreads()  # type: ignore[call-arg]
+        parts[lane] = part
+        while step > 1:
+            step = step // 2
+            cuda.syncthreads()
+            if lane < step:
+                parts[lane] = combine(parts[lane], parts[lane + step])
+        cuda.syncthreads()
+        return parts[0]
+
+    return _cuda.jit(device=True)(gathered)
+
+
+gathered_sum, gathered_prod, gathered_max, gathered_min = (_gathering(f) for f in (total, product, maximum, minimum))
+
+
+@_cuda.jit(device=True)
+def settle() -> None:
+    """What a block's threads have written, all of them can read."""
+    if cuda.blockDim.x > 1:  # type: ignore[attr-defined]
+        cuda.syncthreads()  # type: ignore[call-arg]
 
 
 @_device

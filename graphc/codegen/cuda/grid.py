@@ -8,6 +8,9 @@ A loop is independent where its variable stands in every place that is written i
 of a kernel meet in one place unless they are of one tuple of their place's variables. An update combines into its place what
 is there already, so it must be known to have places of its own: those of a store to the same buffer, or of one variable.
 Where it is not, sums are added atomically, in any order, and other reducers are left to one thread.
+
+Where few results are reduced, the threads of a block share one: each takes a part of the loops that accumulate, and the parts
+are combined in a tree, always in the same order.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from dataclasses import dataclass
 
 from graphc.lower import ir
 
-__all__ = ["Launch", "Shared", "launches"]
+__all__ = ["Launch", "Shared", "gathering", "launches", "walk"]
 
 _Pure = ir.Literal | ir.Integer | ir.Compute | ir.Uniform | ir.Load
 
@@ -39,19 +42,22 @@ class Launch:
         shared: the loops that are shared out, the outermost first.
         atomic: whether updates add atomically.
         product: the product of matrices that ``body`` is, whose entries are shared out as well.
+        lanes: the extent of the loop that several threads may share out among themselves, each taking a part of a running result,
+            and of loops beside it; ``None`` where there is no such loop.
     """
 
     body: tuple[ir.Statement, ...]
     shared: tuple[Shared, ...] = ()
     atomic: bool = False
     product: ir.Contract | None = None
+    lanes: ir.Coefficient | None = None
 
 
 def launches(kernel: ir.Kernel) -> tuple[Launch, ...]:
     """The launches that a kernel becomes."""
-    written = {s.buffer for s in _walk(kernel.body) if isinstance(s, ir.Store | ir.Update)}
+    written = {s.buffer for s in walk(kernel.body) if isinstance(s, ir.Store | ir.Update)}
     if not all(isinstance(s, ir.Loop | ir.Contract | ir.Matrices) or _pure(s, written) for s in kernel.body):
-        return (Launch(kernel.body),)
+        return (Launch(kernel.body, lanes=_lanes(kernel.body)),)
     found: list[Launch] = []
     before: list[ir.Statement] = []  # what all launches from here on may need
     for s in kernel.body:
@@ -74,14 +80,41 @@ def _launch(kernel: ir.Kernel, s: ir.Statement, before: Sequence[ir.Statement], 
         nest.append(level[-1])
         level = level[-1].body
     known = _Places(kernel)
-    updates = [x for x in _walk((s,)) if isinstance(x, ir.Update)]
+    updates = [x for x in walk((s,)) if isinstance(x, ir.Update)]
     atomic = bool(updates) and not all(known.apart(x) for x in updates) and all(x.reducer == "sum" for x in updates)
     product = level[0] if len(level) == 1 and isinstance(level[0], ir.Contract) else None
     if product is not None:  # the loop over chunks is for processors: here a thread takes an entry
         return Launch((product,), (), False, product)
     shared = tuple(Shared(loop.variable, loop.extent) for loop in nest if known.independent(loop, atomic))
     always = {x.variable for x in shared}
-    return Launch((*before, *_without((s,), always)), shared, atomic and bool(shared))
+    body = (*before, *_without((s,), always))
+    return Launch(body, shared, atomic and bool(shared), lanes=_lanes(body))
+
+
+def _lanes(body: Sequence[ir.Statement]) -> ir.Coefficient | None:
+    """The extent of the first loop of a body that several threads may share, where they may run the whole body together."""
+    extent: ir.Coefficient | None = None
+    for s in body:
+        if isinstance(s, ir.Loop):
+            gathered = gathering(s)
+            if gathered is None:
+                return None
+            extent = s.extent if gathered and extent is None else extent
+        elif not isinstance(s, _Pure | ir.Store) and not (isinstance(s, ir.Start) and s.winner is None):
+            return None
+    return extent
+
+
+def gathering(loop: ir.Loop) -> list[ir.Accumulate] | None:
+    """What threads that share a loop out have to gather after it; ``None`` where they cannot share it."""
+    inside = list(walk(loop.body))
+    started = {s.value for s in inside if isinstance(s, ir.Start)}
+    stores = [s for s in inside if isinstance(s, ir.Store)]
+    found = [s for s in inside if isinstance(s, ir.Accumulate) and s.target not in started]
+    apart = all(loop.variable in dict(s.place.terms) for s in stores)
+    if not apart or any(isinstance(s, ir.Update | ir.Contract | ir.Matrices) for s in inside) or any(s.winner is not None for s in found):
+        return None
+    return list({s.target: s for s in found}.values())
 
 
 def _without(body: Sequence[ir.Statement], variables: set[int]) -> Iterator[ir.Statement]:
@@ -95,11 +128,12 @@ def _without(body: Sequence[ir.Statement], variables: set[int]) -> Iterator[ir.S
             yield ir.Loop(s.variable, s.extent, tuple(_without(s.body, variables)))
 
 
-def _walk(body: Sequence[ir.Statement]) -> Iterator[ir.Statement]:
+def walk(body: Sequence[ir.Statement]) -> Iterator[ir.Statement]:
+    """The statements, and those inside them."""
     for s in body:
         yield s
         if isinstance(s, ir.Loop):
-            yield from _walk(s.body)
+            yield from walk(s.body)
 
 
 class _Places:
@@ -107,8 +141,8 @@ class _Places:
 
     def __init__(self, kernel: ir.Kernel) -> None:
         self.scratch = {b for b, _ in kernel.scratch}
-        self.extents = {s.variable: s.extent for s in _walk(kernel.body) if isinstance(s, ir.Loop)}
-        self.stored = {(s.buffer, *self._form(s.place)) for s in _walk(kernel.body) if isinstance(s, ir.Store)}
+        self.extents = {s.variable: s.extent for s in walk(kernel.body) if isinstance(s, ir.Loop)}
+        self.stored = {(s.buffer, *self._form(s.place)) for s in walk(kernel.body) if isinstance(s, ir.Store)}
 
     def _form(self, place: ir.Place) -> list[str]:
         """A place but for how its variables are called."""
@@ -121,7 +155,7 @@ class _Places:
 
     def independent(self, loop: ir.Loop, atomic: bool) -> bool:
         """Whether the iterations of a loop may run in any order and at the same time."""
-        inside = list(_walk(loop.body))
+        inside = list(walk(loop.body))
         started = {s.value for s in inside if isinstance(s, ir.Start)}
         written = {s.buffer: s.place for s in inside if isinstance(s, ir.Store | ir.Update)}
         for s in inside:

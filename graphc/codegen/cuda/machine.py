@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numba import cuda
 
-from graphc.codegen.cuda.device import simulated
+from graphc.codegen.cuda.device import LANES, simulated
 from graphc.codegen.cuda.grid import Launch
 from graphc.lower import ir
 
 __all__ = ["allocate", "copier", "copy", "launcher", "part"]
 
-# The simulator has a thread of Python's for each of the device's; few of them take several turns each.
-_THREADS, _BLOCKS, _ROWS = (2, 2, 2) if simulated else (128, 4096, 32768)
+# The simulator has a thread of Python's for each of the device's; few of them take several turns each. Up to so
+# many results that are reduced, the threads of a block share each of them.
+_THREADS, _BLOCKS, _ROWS, _FEW = (2, 2, 2, 4) if simulated else (128, 4096, 32768, 8192)
 _cuda: Any = cuda
 Run = Callable[[int], None]
 
@@ -53,19 +55,35 @@ def launcher(function: Any, launch: Launch, buffers: Sequence[Any], numbers: Seq
     counts = [number(s.extent) for s in launch.shared]
     units = int(np.prod(counts, dtype=np.int64))
     blocks: tuple[int, int] = (1, 1)
-    threads = 1
+    threads: Any = 1
     if launch.product is not None:
         entries = number(launch.product.m) * number(launch.product.n)
         units = int(np.prod([number(level[0]) for level in launch.product.outer], dtype=np.int64))
         blocks, threads = (_blocks(entries), max(1, min(units, _ROWS))), _THREADS
         units *= entries
+    elif launch.lanes is not None:
+        wide = units <= _FEW and number(launch.lanes) >= LANES // 2
+        threads = (LANES, 1) if wide else (1, _THREADS)
+        blocks = (max(1, min(units if wide else -(-units // _THREADS), _BLOCKS)), 1)
+        blocks, threads = (blocks, threads) if launch.shared else ((1, 1), (LANES if wide else 1, 1))
     elif launch.shared:
         blocks, threads = (_blocks(units), 1), _THREADS
     if units == 0:
         return None
     control, *memory = buffers
     rest = [*memory, *numbers, *counts]
-    return lambda iteration: function[blocks, threads](control, iteration, *rest)
+    configured = _configured(function, blocks, threads)
+    return lambda iteration: configured()(control, iteration, *rest)
+
+
+def _configured(function: Any, blocks: Any, threads: Any) -> Callable[[], Any]:
+    """What gives a function for a grid; the simulator's forgets its grid with the next one that is asked for."""
+    if simulated:
+        return lambda: function[blocks, threads]
+    with warnings.catch_warnings():  # of grids that leave much of a device idle: small tensors have no other
+        warnings.simplefilter("ignore")
+        made = function[blocks, threads]
+    return lambda: made
 
 
 def _blocks(units: int) -> int:
@@ -80,10 +98,10 @@ def _copy(target: Any, target_at: Any, source: Any, source_at: Any, count: Any) 
 
 def copier(source: Any, source_step: int, target: Any, target_step: int, count: int) -> Run:
     """What copies entries between two buffers, from and to places that move with the iteration."""
-    blocks = _blocks(count)
+    configured = _configured(_copy, _blocks(count), _THREADS)
 
     def run(iteration: int) -> None:
         if count:
-            _copy[blocks, _THREADS](target, iteration * target_step, source, iteration * source_step, count)
+            configured()(target, iteration * target_step, source, iteration * source_step, count)
 
     return run

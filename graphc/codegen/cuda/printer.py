@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.codegen.cuda.grid import Launch, launches
+from graphc.codegen.cuda.grid import Launch, gathering, launches, walk
 from graphc.codegen.printer import Printer
 from graphc.lower import ir
 
@@ -19,7 +19,7 @@ _LIBRARY = {
     "absolute": "abs", "arctan": "math.atan", "isfinite": "math.isfinite", "power": "math.pow",
 }  # fmt: skip
 _NUMBERS = {"sigmoid": (0, 1), "sign": (0, 1), "softplus": (0,)}  # what these functions take beside their argument
-HEAD = "import numpy as np\nfrom numba import cuda\n\nfrom graphc.codegen.cuda.device import *\n"
+HEAD = "import numpy as np\nfrom numba import cuda, float32, float64, int64\n\nfrom graphc.codegen.cuda.device import *\n"
 
 
 def kernel_source(kernel: ir.Kernel, floats: str) -> str:
@@ -49,21 +49,48 @@ class _Launched(Printer):
 
     def function(self, name: str) -> str:
         """The source of the function."""
-        shared = self.launch.shared
+        shared, lanes = self.launch.shared, self.launch.lanes is not None
         depth = 1
+        if lanes:
+            for kind in dict.fromkeys(s.kind for s in walk(self.launch.body) if isinstance(s, ir.Start)):
+                self.emit(1, f"{kind}s = cuda.shared.array(LANES, {self.real if kind == 'float' else 'int64'})")
         if shared:
-            self.emit(1, f"for u in range(cuda.grid(1), {' * '.join(f'g{k}' for k in range(len(shared)))}, cuda.gridsize(1)):")
+            first, step = "cuda.grid(1)", "cuda.gridsize(1)"
+            if lanes:  # along the first axis of a block its threads share what they accumulate
+                first, step = "cuda.blockIdx.x * cuda.blockDim.y + cuda.threadIdx.y", "cuda.gridDim.x * cuda.blockDim.y"
+            self.emit(1, f"for u in range({first}, {' * '.join(f'g{k}' for k in range(len(shared)))}, {step}):")
             depth = 2
             for k, s in enumerate(shared):
                 later = " * ".join(f"g{j}" for j in range(k + 1, len(shared)))
                 place = "u" if not later else f"u // ({later})" if k + 2 < len(shared) else f"u // {later}"
                 self.emit(2, f"i{s.variable} = {place}{f' % g{k}' if k else ''}")
-        self.block(self.launch.body, depth)
+        if lanes:
+            self.together(depth)
+        else:
+            self.block(self.launch.body, depth)
         if not self.launch.body:
             self.emit(depth, "pass")
         counts = [("b", len(self.kernel.buffers)), ("n", self.kernel.params), ("g", len(shared))]
         arguments = ["control", "iteration", *(f"{letter}{k}" for letter, count in counts for k in range(count))]
         return "\n".join(["@cuda.jit", f"def {name}({', '.join(arguments)}):", *self.lines, ""])
+
+    def together(self, depth: int) -> None:
+        """The lines of a body that several threads run together."""
+        written = {s.buffer for s in walk(self.launch.body) if isinstance(s, ir.Store)}
+        again = any(isinstance(s, ir.Load) and s.buffer in written for s in walk(self.launch.body))
+        for s in self.launch.body:
+            if isinstance(s, ir.Loop):
+                self.emit(depth, f"for i{s.variable} in range(cuda.threadIdx.x, {self.number(s.extent)}, cuda.blockDim.x):")
+                self.block(s.body, depth + 1)
+                for found in gathering(s) or ():
+                    self.emit(depth, f"v{found.target} = gathered_{found.reducer}(v{found.target}, {found.kind}s)")
+            elif isinstance(s, ir.Store):
+                self.emit(depth, "if cuda.threadIdx.x == 0:")
+                self.block([s], depth + 1)
+            else:
+                self.block([s], depth)
+            if again and isinstance(s, ir.Loop | ir.Store):
+                self.emit(depth, "settle()")
 
     def statement(self, s: ir.Statement, depth: int) -> None:
         """The lines of one statement that is no loop."""
