@@ -13,18 +13,18 @@ from graphc.lower import ir
 
 __all__ = ["Division", "divide", "nanoseconds"]
 
-_ARITHMETIC = 0.05
+_ARITHMETIC = 0.02
 _FUNCTIONS = {
     "exp": 0.6, "expm1": 0.8, "log": 0.55, "log1p": 0.7, "tanh": 0.9, "sigmoid": 0.95, "softplus": 1.8, "sin": 1.8, "cos": 1.8, "tan": 2.0,
-    "arctan": 0.35, "sinh": 0.8, "cosh": 0.7, "erf": 1.5, "sqrt": 0.2, "power": 4.9, "divide": 0.2,
+    "arctan": 0.35, "sinh": 0.8, "cosh": 0.7, "erf": 1.5, "sqrt": 0.2, "power": 4.9, "divide": 0.1,
 }  # fmt: skip
-_ALONG, _ACROSS, _CHOSEN = 0.12, 0.6, 1.0  # a load or a store: side by side, with a stride, through an index
+_ALONG, _ACROSS, _CHOSEN = 0.04, 0.4, 1.0  # a load or a store: side by side, with a stride, through an index
 _RANDOM = 2.0
-_PRODUCTS = 50.0  # products and sums of a contraction in a nanosecond
+_PRODUCTS = 65.0  # products and sums of a contraction in a nanosecond
 _LOOP = 2.0
-_CALL = 60.0  # a product of matrices, whatever its size
+_CALL = 500.0  # a product of matrices, whatever its size
 _VECTOR = 16  # an innermost loop of fewer iterations runs entry by entry
-_SCALAR = 4.0  # what that costs
+_SCALAR = 3.0  # what that costs
 _LEAST = 8_000  # ns of a call that is divided
 _CHUNK = 2_500  # ns of a chunk, where there are few
 
