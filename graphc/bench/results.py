@@ -74,6 +74,7 @@ class Results:
         load: how many programs were running or waiting for a processor, on average over the minute before.
         rows: of the table.
         panels: of the drawing of cost against size.
+        notes: what a library could not do.
     """
 
     threads: int
@@ -84,6 +85,7 @@ class Results:
     load: float = 0.0
     rows: list[Row] = field(default_factory=list[Row])
     panels: list[Panel] = field(default_factory=list[Panel])
+    notes: list[str] = field(default_factory=list[str])
 
     @property
     def peers(self) -> list[str]:

@@ -66,6 +66,7 @@ def _notes(results: Results) -> list[str]:
             "faster: how many times faster graphc is than the best of the others; loss: its relative distance from PyTorch's after the same steps"
         )
     lines.append("at the peak: what the contractions alone would take at the peak; reached: that, as a share of graphc's time")
+    lines += results.notes
     if results.load > _BUSY:
         lines.append(f"{results.load:.1f} other programs were running when this began: repeat it on a machine of its own")
     return [*lines, *([summary(results)] if summary(results) else [])]

@@ -40,14 +40,16 @@ def measure(
         rounds: how often each takes its turn.
         threads: for every library.
         seed: of weights and data.
-        say: is told what comes next, and what a library cannot do.
+        say: is told what comes next.
+
+    It starts processes: a script calls it under ``if __name__ == "__main__":``.
     """
     with ExitStack() as stack:
         libraries = [stack.enter_context(library(name, threads)) for name in peers]
         results = _begun(libraries, threads, rounds)
         for workload in workloads:
             say(f"{workload.name}: {workload.title}")
-            results.rows.append(_row(workload, libraries, rounds, seed, say))
+            results.rows.append(_row(workload, libraries, rounds, seed, results.notes))
         return results
 
 
@@ -61,7 +63,7 @@ def measure_growth(peers: Sequence[str], *, rounds: int = 5, threads: int = 2, s
             results.panels.append(panel)
             for workload in row.values():
                 say(workload.title)
-                panel.rows.append(_row(workload, libraries, rounds, seed, say))
+                panel.rows.append(_row(workload, libraries, rounds, seed, results.notes))
         return results
 
 
@@ -72,7 +74,7 @@ def _begun(libraries: Sequence[Library], threads: int, rounds: int) -> Results:
     return Results(threads, rounds, _machine(), {x.name: x.version() for x in libraries}, max(peak_flops(threads) for _ in range(3)), load)
 
 
-def _row(workload: Workload, libraries: Sequence[Library], rounds: int, seed: int, say: Say) -> Row:
+def _row(workload: Workload, libraries: Sequence[Library], rounds: int, seed: int, notes: list[str]) -> Row:
     losses: dict[str, dict[str, float]] = {}
     for x in libraries:
         try:
@@ -80,7 +82,7 @@ def _row(workload: Workload, libraries: Sequence[Library], rounds: int, seed: in
         except GraphcError as error:
             if x.name == "graphc":
                 raise
-            say(str(error))
+            notes.append(f"{workload.title}: {error}")
             losses[x.name] = {}
     present = [x for x in libraries if losses[x.name]]
     times: dict[str, dict[str, list[float]]] = {x.name: {way: [] for way in losses[x.name]} for x in present}

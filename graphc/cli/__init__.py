@@ -1,4 +1,4 @@
-"""The command line: ``graphc tour``, ``graphc cache info|clear``, ``graphc --version``."""
+"""The command line: ``graphc tour``, ``draw``, ``derive``, ``bench``, ``cache``, ``graphc --version``."""
 
 from __future__ import annotations
 

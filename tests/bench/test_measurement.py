@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 
 import pytest
 
-from graphc.bench import Workload, measure
+from graphc.bench import Workload, measure, table
 from graphc.bench.parts import Dense, Recurrent
 from graphc.bench.peers import chosen, epochs_of
 from graphc.bench.worker import library
@@ -35,6 +36,44 @@ def test_what_a_library_raises_is_told_and_it_goes_on() -> None:
         assert set(process.load(TINY)) == {"run"}
         assert process.turn()["run"] > 0
         assert process.version()
+
+
+class Fake:
+    """A library that takes as long as it is told, or fails."""
+
+    def __init__(self, name: str, ways: dict[str, list[float]]) -> None:
+        self.name, self.ways, self.turns = name, ways, 0
+
+    def load(self, *_: object) -> dict[str, float]:
+        if not self.ways:
+            raise GraphcError(f"{self.name} failed: too big")
+        return dict.fromkeys(self.ways, 1.0)
+
+    def turn(self) -> dict[str, float]:
+        self.turns += 1
+        return {way: times[self.turns - 1] for way, times in self.ways.items()}
+
+    def version(self) -> str:
+        return "1"
+
+
+def test_medians_count_and_of_several_ways_the_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes = {
+        "graphc": Fake("graphc", {"run": [5.0, 90.0, 4.0]}),
+        "torch": Fake("torch", {}),
+        "jax": Fake("jax", {"scan": [20.0, 20.0, 1.0], "step": [15.0, 70.0, 14.0]}),
+        "pytensor": Fake("pytensor", {"function": [60.0, 60.0, 60.0]}),
+    }
+    monkeypatch.setattr("graphc.bench.timing.library", lambda name, threads: nullcontext(fakes[name]))
+    monkeypatch.setattr("graphc.codegen.peak.peak_flops", lambda threads: 96e6 * threads)
+    results = measure([TINY], list(fakes), rounds=3, threads=2)
+    (row,) = results.rows
+    assert row.times == {"graphc": 5.0, "jax": 15.0, "pytensor": 60.0}
+    assert row.ways == {"graphc": "run", "jax": "step", "pytensor": "function"}
+    assert (row.best, row.ratio) == ("jax", 3.0)
+    assert results.notes == ["MLP 3-2: torch failed: too big"]
+    assert results.limit(row) == pytest.approx(0.5)  # 96 operations at 192 million a second
+    assert "torch failed: too big" in table(results)
 
 
 def test_a_process_that_has_ended_is_told() -> None:
