@@ -15,7 +15,7 @@ from collections.abc import Callable
 from graphc.codegen.cache import kernel_address
 from graphc.codegen.printer import PLACEHOLDER
 
-__all__ = ["COMPILED", "ONCE", "REPEAT", "STEPS", "executor", "executor_address", "helper"]
+__all__ = ["COMPILED", "ONCE", "PARTS", "REPEAT", "STEPS", "executor", "executor_address", "helper"]
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 COMPILED = """from graphc.codegen.kernel import *
@@ -102,10 +102,21 @@ STEPS = (
 )
 
 
-# Row: control, table of the body, its kernels, iterations, whether they run backwards; addresses that move (that of the word
-# which holds it; where it starts, its step, what is added in odd iterations, what it is in the first and in the last one) and
-# how many; copies before an iteration (source and target, each an address that moves; bytes) and how many; copies after it,
-# and how many; copies before and after the loop.
+# Row: the address of REPEAT, those of its rows for each of the parts of the loop, which may run beside each other.
+PARTS = (
+    _HEAD
+    + f"""def {PLACEHOLDER}(row, low, high, worker):
+    repeat = integer(row, 0)
+    rows = integers(row, 1)
+    for part in range(low, high):
+        call(repeat, rows[part], 0, 0, worker)
+"""
+)
+
+# Row: control (0 where nothing asks for the number of the iteration), table of the body, its kernels, iterations, whether they run
+# backwards; addresses that move (that of the word which holds it; where it starts, its step, what is added in odd iterations,
+# what it is in the first and in the last one) and how many; copies before an iteration (source and target, each an address
+# that moves; bytes) and how many; copies after it, and how many; copies before and after the loop.
 REPEAT = (
     _HEAD
     + f"""def {PLACEHOLDER}(row, low, high, worker):
@@ -124,11 +135,15 @@ REPEAT = (
     first_count = integer(row, 12)
     final = integers(row, 13)
     final_count = integer(row, 14)
-    outer = control[4]
+    numbered = integer(row, 0) != 0
+    outer = 0
+    if numbered:
+        outer = control[4]
     for c in range(first_count):
         copy_bytes(first[11 * c + 5], first[11 * c], first[11 * c + 10])
     for k in range(length):
-        control[4] = outer * length + (length - 1 - k if reverse != 0 else k)
+        if numbered:
+            control[4] = outer * length + (length - 1 - k if reverse != 0 else k)
         for c in range(move_count):
             put_word(moves[6 * c], address_of(moves, 6 * c + 1, k, length))
         for c in range(before_count):
@@ -139,13 +154,14 @@ REPEAT = (
             copy_bytes(address_of(after, 11 * c + 5, k, length), address_of(after, 11 * c, k, length), after[11 * c + 10])
     for c in range(final_count):
         copy_bytes(final[11 * c + 5], final[11 * c], final[11 * c + 10])
-    control[4] = outer
+    if numbered:
+        control[4] = outer
 """
 )
 
 
 def executor_address(source: str) -> int:
-    """The address of :data:`ONCE`, :data:`STEPS` or :data:`REPEAT`, compiled."""
+    """The address of :data:`ONCE`, :data:`STEPS`, :data:`REPEAT` or :data:`PARTS`, compiled."""
     return kernel_address(source, PLACEHOLDER)
 
 

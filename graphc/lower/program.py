@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphc.errors import CompileError
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
-from graphc.expr.dims import Extent, product
+from graphc.expr.dims import Extent, evaluate_extent, product
 from graphc.expr.graph import assigns, topological
 from graphc.expr.operation import Assign, Leaf, Linalg, Random, Reshape, Scan
 from graphc.expr.origin import Origin
@@ -23,8 +23,13 @@ from graphc.lower.kernels import elementwise_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
 from graphc.lower.parts import Parts, clear_kernel, part_kernel
 from graphc.lower.reductions import Reduced, reduction_kernel
+from graphc.rewrite.rows import ByRows, by_rows
 
 __all__ = ["Call", "Check", "Program", "Regular", "Repeated", "copy_of", "lower"]
+
+
+# What the executors see of a loop: parts that may run beside each other, as many as its only parameter says.
+_PARTS = ir.Kernel((), (), 1, (ir.Loop(0, ir.Param(0), (ir.Loop(1, 1, ()),), parallel=True),))
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,14 @@ class Repeated:
         body: the program of its results: next carries, outputs.
         inputs: the memory of the initial carries, sequences and invariants.
         outputs: the scan's own outputs; those that nothing uses are ``None``.
+        rows: how the loop may be run for some rows at a time.
     """
 
     scan: Scan
     body: Program
     inputs: list[Tensor]
     outputs: list[Tensor | None]
+    rows: ByRows | None = None
 
 
 @dataclass
@@ -102,6 +109,11 @@ class Program:
     def states(self) -> list[Tensor]:
         """The states and parameters that get a next value."""
         return list(dict.fromkeys([*self.in_place.values(), *(s for _, s in self.copies)]))
+
+    def sizes(self, given: Mapping[str, int]) -> dict[str, int]:
+        """Named sizes, and those that loops by rows have of their own: all rows."""
+        rows = [c.loop.rows for c in self.calls if c.loop is not None and c.loop.rows is not None]
+        return {**given, **{r.name: evaluate_extent(r.extent, given) for r in rows}}
 
 
 def lower(outputs: Sequence[Tensor], numbers: Mapping[Node, int], checks: list[Check | Regular] | None = None) -> Program:
@@ -215,13 +227,15 @@ class _Lowering:
     def _repeated(self, node: Node, op: Scan) -> Call:
         """A scan: its body is a program of its own, which shares our checks."""
         # A result that is a leaf of the body is copied, so that carries may change places.
-        results = [copy_of(t) if isinstance(root_of(t).op, Leaf) else t for t in op.results]
+        op = replace(op, results=tuple(copy_of(t) if isinstance(root_of(t).op, Leaf) else t for t in op.results))
+        rows = by_rows(op)
+        op = op if rows is None else rows.scan
         used = {root_of(t) for t in self.outputs} | {root_of(t) for n in self.nodes for t in n.inputs}
         inputs = [self.memory(t) for t in node.inputs]
         outputs = [t if t in used else None for t in node.outputs]
-        loop = Repeated(op, lower(results, self.numbers, self.program.checks), inputs, outputs)
+        loop = Repeated(op, lower(op.results, self.numbers, self.program.checks), inputs, outputs, rows)
         buffers = list(dict.fromkeys([*inputs, *(t for t in outputs if t is not None)]))
-        return Call(ir.Kernel((), (), 0), buffers, [], [node.outputs[0]], False, loop)
+        return Call(_PARTS, buffers, [], [node.outputs[0]], False, loop)
 
     def _winner_used(self, winner: Tensor) -> bool:
         return winner in {root_of(t) for t in self.outputs} or any(root_of(t) is winner for n in self.nodes for t in n.inputs)

@@ -15,7 +15,7 @@ from graphc.expr.tensor import Tensor
 from graphc.lower.emit import Scratch
 from graphc.lower.fuse import root_of
 from graphc.lower.program import Call, Program
-from graphc.runtime.loop import Loop
+from graphc.runtime.loop import Loop, Part
 from graphc.runtime.memory import place_blocks
 from graphc.runtime.mirror import Mirror, aligned, mirror_of
 from graphc.runtime.table import Entry, Table
@@ -50,9 +50,9 @@ class Rows:
         for number, call in enumerate(program.calls):
             starts.append(len(words))
             if number in loops:
-                row, costs[number] = loops[number].row(sizes, self.kept)
+                row, parts, costs[number] = loops[number].row(sizes, self.kept)
                 words += row
-                params.append([])
+                params.append([parts])
                 continue
             words.append(control)
             for buffer in call.buffers:
@@ -67,7 +67,7 @@ class Rows:
         entries = [Entry(a, base + 8 * s, c.kernel, p, costs.get(k)) for k, (a, s, c, p) in known]
         self.division = Table(entries, control, workers, double, times)
         self.table = self.division.words
-        self.divided = self.division.divided > 0 or any(isinstance(r, Rows) and r.divided for r in self.kept)
+        self.divided = self.division.divided > 0 or any(r.rows.divided for r in self.kept if isinstance(r, Part))
 
 
 def whole(param: Any, sizes: Mapping[str, int]) -> int:
@@ -97,7 +97,7 @@ class Bound:
         bodies: Mapping[int, Sequence[int]], given: Mapping[Tensor, int] | None = None, always: Sequence[Tensor] = (),
         workers: int = 1,
     ) -> None:  # fmt: skip
-        self.program, self.addresses, self.sizes, self.floats, self.control = program, addresses, dict(sizes), floats, control
+        self.program, self.addresses, self.sizes, self.floats, self.control = program, addresses, program.sizes(sizes), floats, control
         self.bodies, self.constants, self.given, self.always = bodies, constants, dict(given or {}), always
         self.workers = workers
         self.mirrors: dict[Tensor, Mirror] = {}
@@ -134,12 +134,12 @@ class Bound:
         except KeyError as error:
             raise DataError(f"the dimension {error.args[0]} is not known: give an array that has it") from None
 
-    def _body(self, call: Call, given: Mapping[Tensor, int], always: Sequence[Tensor]) -> Bound:
+    def _body(self, call: Call, sizes: Mapping[str, int], given: Mapping[Tensor, int], always: Sequence[Tensor], workers: int) -> Bound:
         """The body of a loop laid out: what is given lies elsewhere."""
         assert call.loop is not None
         return Bound(
-            call.loop.body, self.bodies[id(call.loop)], self.sizes, self.floats, self.constants, self.control, self.bodies,
-            given, always, self.workers,
+            call.loop.body, self.bodies[id(call.loop)], sizes, self.floats, self.constants, self.control, self.bodies,
+            given, always, workers,
         )  # fmt: skip
 
     def _bytes(self, tensor: Tensor) -> int:

@@ -128,14 +128,14 @@ class Compiled:
 
     def _build(self) -> None:
         from graphc.codegen.cache import fetch
-        from graphc.codegen.executor import ONCE, executor
+        from graphc.codegen.executor import ONCE, PARTS, REPEAT, executor
         from graphc.codegen.printer import PLACEHOLDER
 
         self.program = self.prepared.program()
         self._bodies: dict[int, list[int]] = {}
         try:
             sources = self._sources(self.program)
-            self.compiled: Report = fetch([ONCE, *sources.values()], PLACEHOLDER, self.threads)
+            self.compiled: Report = fetch([ONCE, *([REPEAT] if PARTS in sources.values() else []), *sources.values()], PLACEHOLDER, self.threads)
             self.addresses = self._compile(self.program, sources)
             self._execute: Callable[[int], None] = executor(ONCE)
         except CompileError:
@@ -151,12 +151,12 @@ class Compiled:
 
     def _sources(self, program: Program) -> dict[int, str]:
         """The source of the kernel of each call, of scans' bodies too."""
-        from graphc.codegen.executor import REPEAT
+        from graphc.codegen.executor import PARTS
         from graphc.codegen.printer import kernel_source
 
         found: dict[int, str] = {}
         for call in program.calls:
-            found[id(call)] = kernel_source(call.kernel, self.dtype, self.math) if call.loop is None else REPEAT
+            found[id(call)] = kernel_source(call.kernel, self.dtype, self.math) if call.loop is None else PARTS
             if call.loop is not None:
                 found |= self._sources(call.loop.body)
         return found

@@ -85,7 +85,7 @@ class DeviceBound:
         self, program: Program, sizes: Mapping[str, int], dtype: str, control: Any, given: Mapping[Tensor, Any] | None = None,
         always: Sequence[Tensor] = (),
     ) -> None:  # fmt: skip
-        self.program, self.sizes, self.dtype, self.control = program, dict(sizes), dtype, control
+        self.program, self.sizes, self.dtype, self.control = program, program.sizes(sizes), dtype, control
         self.memory: dict[Tensor, Any] = dict(given or {})
         self.mirrors: dict[Tensor, DeviceMirror] = {}
         self.scratch: dict[int, Any] = {}

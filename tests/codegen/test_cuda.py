@@ -25,8 +25,9 @@ SIZES = {"n": 3, "m": 5}
 
 
 def calls(outputs: Any) -> list[Call]:
-    """The calls of kernels of some outputs."""
+    """The calls of kernels of some outputs; sizes that loops have of their own are noted."""
     program = prepare(outputs if isinstance(outputs, list) else [outputs], None).program()
+    SIZES.update(program.sizes(SIZES))
     return [c for c in calls_of(program) if c.loop is None]
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import graphc as gx
+from graphc.lower import cost
+from graphc.runtime import loop
 
 RNG = np.random.default_rng(0)
 
@@ -51,18 +53,31 @@ def build(cell: str, wanted: str, reverse: bool) -> tuple[list[Any], list[Any]]:
     return [*results, *gx.grad(total, [x, a, b])], [x, a, b]
 
 
+@pytest.fixture(params=[1, 3])
+def parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many threads share a loop whose rows do not meet, however small it is."""
+    monkeypatch.setenv("GRAPHC_NUM_THREADS", str(request.param))
+    monkeypatch.setattr(loop, "_FEWEST", 1)
+    monkeypatch.setattr(loop, "_WORTH", 0)
+    monkeypatch.setattr(cost, "_LEAST", 0)
+    monkeypatch.setattr(cost, "_CHUNK", 1)
+    return request.param
+
+
 @pytest.mark.parametrize("wanted", ["last", "stacked", "both"])
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_wiring_gives_the_values_of_the_declaration(cell: str, reverse: bool, wanted: str) -> None:
+def test_every_wiring_gives_the_values_of_the_declaration(cell: str, reverse: bool, wanted: str, parts: int) -> None:
     outputs, inputs = build(cell, wanted, reverse)
     f = gx.compile(outputs, inputs, dtype="float64")
-    for length, n in ((4, 3), (1, 3), (2, 3), (0, 3), (5, 1), (4, 3), (3, 2)):  # one program, and memory of other sizes again
+    assert f.threads == parts
+    for length, n in ((4, 3), (1, 3), (2, 3), (0, 3), (5, 1), (4, 8), (3, 2)):  # one program, and memory of other sizes again
         feed = {t: RNG.normal(size=(n, 3)) for t in inputs[1:]} | {inputs[0]: RNG.normal(size=(length, n, 3))}
         for got, want in zip(f(*(feed[t] for t in inputs)), gx.evaluate(outputs, feed), strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.usefixtures("parts")
 def test_a_short_last_batch_walks_through_the_same_memory() -> None:
     x = RNG.normal(size=(7, 4, 3))  # samples first: the loop is over the second axis
     s = gx.tensor("s", ("n", 4, 3))
