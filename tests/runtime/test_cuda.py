@@ -1,4 +1,4 @@
-"""``target="cuda"``: what is missing is said; programs run in numba-cuda's simulator, in a process of their own."""
+"""``target="cuda"``: what is missing is said; programs run in numba-cuda's simulator, and on a device where there is one."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ INSTALLED = importlib.util.find_spec("numba_cuda") is not None
 needs_numba_cuda = pytest.mark.skipif(not INSTALLED, reason='numba-cuda is not installed: pip install "numba-cuda"')
 
 
-def simulator(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A process of Python's in which the simulator takes the device's place."""
-    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    environment = {name: value for name, value in environment.items() if not name.startswith(("PYTEST_", "COV_"))}
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
+def process(simulated: bool, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A process of Python's, in which the simulator takes the device's place or does not."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    environment |= {"NUMBA_ENABLE_CUDASIM": str(int(simulated)), "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=900)
 
 
 @needs_numba_cuda
-def test_programs_in_the_simulator() -> None:
-    done = simulator("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/runtime/simulated.py")
+@pytest.mark.parametrize("simulated", [True, False], ids=["in the simulator", "on a device"])
+def test_programs(simulated: bool) -> None:
+    if not simulated and available.missing() is not None:
+        pytest.skip(f"no device: {available.missing()}")
+    done = process(simulated, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/runtime/device_programs.py")
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     assert " passed" in done.stdout
 
@@ -85,5 +88,5 @@ try:
 except gx.CompileError as error:
     print(error)
 """
-    done = simulator("-c", text)
+    done = process(True, "-c", text)
     assert done.stdout.startswith("a kernel could not be run on the device (ZeroDivisionError): please report this"), done.stderr

@@ -1,11 +1,10 @@
-"""Programs on CUDA in numba-cuda's simulator, beside the evaluator and the CPU.
+"""Programs on CUDA, in numba-cuda's simulator or on a device, beside the evaluator and the CPU.
 
-`test_cuda.py` runs this file in a process of its own, since the simulator is chosen when Numba is first imported.
+`test_cuda.py` runs this file in processes of their own, since the simulator is chosen when Numba is first imported.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,14 @@ import pytest
 import graphc as gx
 from graphc import layers as K
 from graphc import models
+from graphc.codegen.cuda.available import missing
 from graphc.ops.arithmetic import ELEMENTWISE, declare
 from tests.operations import ROWS, ROWS_OF_FLOATS
 from tests.rows.row import Row
 from tests.runtime.test_compile import CASES, SPECIAL, TOLERANCE, feeds
 from tests.test_compiled import compare
 
-pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_ENABLE_CUDASIM") != "1", reason="runs in the simulator alone")
+pytestmark = pytest.mark.skipif(missing() is not None, reason=f"runs in the simulator or on a device: {missing()}")
 
 
 def agree(got: Any, want: Any, tolerance: float) -> None:
