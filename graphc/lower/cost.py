@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from graphc.lower import ir
 
-__all__ = ["Division", "divide", "nanoseconds"]
+__all__ = ["CHUNK", "LEAST", "Division", "divide", "nanoseconds"]
 
 _ARITHMETIC = 0.02
 _FUNCTIONS = {
@@ -25,8 +25,8 @@ _LOOP = 2.0
 _CALL = 500.0  # a product of matrices, whatever its size
 _VECTOR = 16  # an innermost loop of fewer iterations runs entry by entry
 _SCALAR = 3.0  # what that costs
-_LEAST = 8_000  # ns of a call that is divided
-_CHUNK = 2_500  # ns of a chunk, where there are few
+LEAST = 8_000  # ns of a call that is divided
+CHUNK = 2_500  # ns of a chunk, where there are few
 
 
 def nanoseconds(kernel: ir.Kernel, numbers: Sequence[int], double: bool = False) -> float:
@@ -92,8 +92,8 @@ class Division:
 
 def divide(kernel: ir.Kernel, extent: int, cost: float, most: int) -> Division | None:
     """The chunks of a call that takes about ``cost`` ns, ``most`` at most; ``None`` where dividing it does not pay."""
-    count = min(most, extent, int(cost / _CHUNK))
-    if cost < _LEAST or count < 2:
+    count = min(most, extent, int(cost / CHUNK))
+    if cost < LEAST or count < 2:
         return None
     least = _alignment(kernel.body, False)
     grain = -(-extent // count)

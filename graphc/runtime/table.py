@@ -13,10 +13,10 @@ from graphc.codegen.executor import executor_address
 from graphc.lower import ir
 from graphc.lower.cost import Division, divide, nanoseconds
 
-__all__ = ["Entry", "Table"]
+__all__ = ["WORTH", "Entry", "Table"]
 
 _NEAR = 20_000  # ns: helpers are still awake when this much has passed since the last divided call
-_WORTH = 30_000  # ns of divided calls near each other for which sleeping helpers are woken
+WORTH = 30_000  # ns of divided calls near each other for which sleeping helpers are woken
 
 
 @dataclass(frozen=True)
@@ -89,5 +89,5 @@ def _waking(costs: Sequence[float], divisions: Sequence[Division | None], times:
     wakes = [False] * len(costs)
     for group in groups:
         for number in group:
-            wakes[number] = times * sum(costs[k] for k in group) >= _WORTH
+            wakes[number] = times * sum(costs[k] for k in group) >= WORTH
     return wakes

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import graphc as gx
 from graphc.lower import ir
+from graphc.lower.cost import divide
 from graphc.lower.verify import verify_kernel
 from graphc.runtime import compile
 from graphc.runtime.memory import place_blocks
@@ -40,6 +41,60 @@ WRONG: dict[str, tuple[Any, str]] = {
     "float as a place": (kernel(ir.Loop(0, 3, (LOAD, ir.Store(1, ir.Place(((-1, 1),)), 0)))), "no visible whole number"),
     "no such reducer": (kernel(ir.Start(0, "mean", "float")), "no reducer mean"),
 }
+
+
+def shared(*body: ir.Statement, extent: ir.Coefficient = 3) -> ir.Loop:
+    return ir.Loop(0, extent, body, parallel=True)
+
+
+AGAIN = ir.Loop(1, 4, (ir.Load(1, 0, HERE, "float"), ir.Store(1, ir.Place(((1, 1),)), 1)), parallel=True)
+WRONG.update(
+    {
+        "parallel loops of two extents": (kernel(shared(LOAD, SAVE), AGAIN), "different extents"),
+        "parallel loop in another": (kernel(shared(LOAD, SAVE, ir.Loop(1, 3, (), True))), "lies in parallel loop 0"),
+        "one place for all iterations": (kernel(shared(LOAD, ir.Store(1, ir.Place(), 0))), "write to one place"),
+        "a write beside the parallel loop": (
+            kernel(shared(LOAD, SAVE), ir.Literal(1, 0.0, "float"), ir.Store(1, ir.Place(), 1)), "writes outside them",
+        ),
+        "scratch memory that is none": (ir.Kernel(("float", "float"), (False, True), 1, (shared(LOAD, SAVE),), ((0, 5),)), "no scratch memory"),
+    }
+)  # fmt: skip
+
+
+def test_a_loop_that_threads_share_is_right_wherever_it_stands() -> None:
+    assert verify_kernel(kernel(shared(LOAD, SAVE))) == []
+    assert verify_kernel(kernel(ir.Loop(1, 5, (shared(LOAD, SAVE),)))) == []
+    assert kernel(ir.Loop(1, 5, (shared(LOAD, SAVE, extent=ir.Param(0)),))).extent == ir.Param(0)
+    assert kernel(ir.Loop(0, 5, (LOAD, SAVE))).extent == 0
+
+
+def loops(body: tuple[ir.Statement, ...]) -> list[ir.Loop]:
+    found = [s for s in body if isinstance(s, ir.Loop)]
+    return [x for s in found for x in (s, *loops(s.body))]
+
+
+DIVIDED: dict[str, tuple[Any, list[bool]]] = {  # which loops of the first kernel threads share, the outermost first
+    "one long loop": (gx.tanh(gx.tensor("x", (40, 50))), [True]),
+    "short outer loop": (gx.tensor("x", (3, 40, 50))[:, :30, ::2] + 1, [False, True]),
+    "rows that are summed": (gx.sum(gx.tensor("x", (40, 50)), axis=1), [True, False]),
+    "sums over rows, by columns": (gx.sum(gx.tensor("x", (40, 50)), axis=0), [True, False, True]),
+    "ids that are checked": (gx.take(gx.tensor("x", (40, 50)), gx.tensor("k", (30,), dtype="int")), [False, False]),
+}
+
+
+@pytest.mark.parametrize("case", DIVIDED)
+def test_which_loops_threads_share(case: str) -> None:
+    output, wanted = DIVIDED[case]
+    assert [loop.parallel for loop in loops(compile(output).program.calls[0].kernel.body)] == wanted
+
+
+@pytest.mark.parametrize(("extent", "price", "chunks"), [(100, 7_999, 0), (100, 8_000, 3), (100, 1e9, 34), (2, 1e9, 2), (1, 1e9, 0), (4096, 1e6, 48)])
+def test_how_many_chunks_a_call_has(extent: int, price: float, chunks: int) -> None:
+    inner = ir.Loop(1, 4, (LOAD, ir.Store(1, ir.Place(((0, 1), (1, 1))), 0)))
+    division = divide(kernel(shared(inner)), extent, price, 48)
+    assert (0 if division is None else division.chunks) == chunks
+    if division is not None:
+        assert (division.chunks - 1) * division.grain < extent <= division.chunks * division.grain
 
 
 def product_kernel(**changed: Any) -> ir.Kernel:

@@ -79,9 +79,9 @@ def test_the_quota_of_a_control_group_is_respected(files: dict[str, str], count:
 @pytest.fixture
 def divided(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that can be divided is, and helpers are woken for it."""
-    monkeypatch.setattr(cost, "_LEAST", 0)
-    monkeypatch.setattr(cost, "_CHUNK", 20)
-    monkeypatch.setattr(table, "_WORTH", 0)
+    monkeypatch.setattr(cost, "LEAST", 0)
+    monkeypatch.setattr(cost, "CHUNK", 20)
+    monkeypatch.setattr(table, "WORTH", 0)
 
 
 def _mlp() -> tuple[Any, dict[Any, Any]]:
@@ -177,7 +177,7 @@ import os, sys, threading, time
 import numpy as np, graphc as gx
 from graphc.lower import cost
 from graphc.runtime import pool, table
-cost._LEAST, cost._CHUNK, table._WORTH = 0, 20, 0
+cost.LEAST, cost.CHUNK, table.WORTH = 0, 20, 0
 x = gx.tensor("x", ("n", 64))
 f = gx.compile([gx.tanh(x) * 2, gx.sum(x, axis=0), gx.max(x, axis=1)])
 a = np.random.default_rng(0).normal(size=(200, 64)).astype("float32")
