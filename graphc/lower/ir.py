@@ -9,7 +9,8 @@ A :class:`Kernel` is a function of buffers and whole numbers that are known when
   it is used; a value defined in a loop is visible in that loop and in those inside it.
 * ``Start`` sets a running result (one number, or two: value and winner) and ``Accumulate`` combines a value into it; both
   refer to it by one number, which is readable as a value after the loops that accumulate into it.
-* ``Store`` writes a value to a place of a buffer; ``Update`` combines a value into a place, where its condition holds.
+* ``Store`` writes a value to a place of a buffer, and to another one for each tuple of the variables in its place; ``Update`` combines
+  a value into a place, where its condition holds.
 * ``Contract`` is a sum of products of two operands, ``C[rows, j] (+)= sum over terms of A[rows, terms] * B[terms, j]``, that each
   target expands its own way. It is alone in its kernel, but for the parallel loop over its chunks around it.
 * ``Matrices`` is an operation of linear algebra on a stack of square matrices, row by row in whole buffers.

@@ -40,7 +40,7 @@ def test_a_stage_of_every_kind(case: str, rows: int) -> None:
     agree(f(*[given[t] for t in f.inputs]), gx.evaluate(CASES[case], given, dtype=dtype), TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("row", {row.name: row for row in reversed(ROWS)}.values(), ids=lambda r: r.id)
+@pytest.mark.parametrize("row", {row.name: row for row in ROWS if row not in ROWS_OF_FLOATS}.values(), ids=lambda r: r.id)
 def test_a_row_of_the_table_of_operations(row: Row) -> None:
     compare(row, "cuda", "float32", gradients=False)
 
