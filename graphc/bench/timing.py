@@ -20,7 +20,7 @@ from graphc.errors import GraphcError
 __all__ = ["measure", "measure_growth", "processors"]
 
 _PAUSE = 0.005  # seconds between turns, until another library's threads have stopped waiting for work
-_LONGEST = 40.0  # seconds of rounds for one workload; after three rounds this ends them
+_LONGEST = 20.0  # seconds of rounds for one workload; after three rounds this ends them
 Say = Callable[[str], None]
 
 
