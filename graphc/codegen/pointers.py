@@ -24,12 +24,20 @@ TABLES = 1 << 30  # in place of a buffer: constants that belong to the code
 def note_scope(builder: Any, instruction: Any, slot: int) -> Any:
     """Note on a load or a store which buffer it touches, or that it reads a table of constants, and that it touches no other."""
     if slot < _BUFFERS or slot == TABLES:
-        module = builder.module
+        own, others = _scopes(builder.module, min(slot, _BUFFERS))
+        instruction.set_metadata("alias.scope", own)
+        instruction.set_metadata("noalias", others)
+    return instruction
+
+
+def _scopes(module: Any, slot: int) -> tuple[Any, Any]:
+    """What a load or a store of a buffer says of itself: the buffer's scope, and all others. Made once a module, which keeps it."""
+    made: dict[int, tuple[Any, Any]] = module.__dict__.setdefault("graphc_scopes", {})
+    if slot not in made:
         domain = module.add_metadata(["graphc"])
         scopes = [module.add_metadata([f"buffer {k}", domain]) for k in (*range(_BUFFERS), TABLES)]
-        instruction.set_metadata("alias.scope", module.add_metadata([scopes[min(slot, _BUFFERS)]]))
-        instruction.set_metadata("noalias", module.add_metadata([s for k, s in enumerate(scopes) if k != min(slot, _BUFFERS)]))
-    return instruction
+        made[slot] = module.add_metadata([scopes[slot]]), module.add_metadata([s for k, s in enumerate(scopes) if k != slot])
+    return made[slot]
 
 
 def entry(builder: Any, dtype: Any, base: Any, index: Any) -> Any:

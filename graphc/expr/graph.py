@@ -29,12 +29,12 @@ def topological(outputs: Iterable[Tensor], stop: Iterable[Tensor] = (), also: Ma
     stopped = set(stop)
 
     def parts(node: Node) -> list[Node]:
-        if any(t in stopped for t in node.outputs):
+        if stopped and any(t in stopped for t in node.outputs):
             return []
         # What a gradient is of comes before the gradient, so that leaves stand in the order of their first use.
         inputs = (*node.inputs[1:], node.inputs[0]) if type(node.op) is Alias else node.inputs
-        first = [also[node].node] if also and node in also else []
-        return [*first, *(t.node for t in inputs)]
+        found = [t.node for t in inputs]
+        return [also[node].node, *found] if also and node in also else found
 
     return postorder((t.node for t in outputs), parts)
 

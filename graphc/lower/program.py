@@ -145,12 +145,18 @@ class _Lowering:
 
     def _plan_assigns(self) -> None:
         """Which next values may be written straight over the old ones."""
+        late = [g for g in self.fusion.groups if g.last]
+        makers = {m: g for g in reversed(late) for m in g.members}
+        readers: dict[Tensor, list[Group]] = {}
+        for reader in late:
+            for tensor in reader.reads:
+                readers.setdefault(tensor, []).append(reader)
+        roots = {root_of(t) for t in self.outputs}
         for assigned in assigns(self.outputs):
             state, value = root_of(assigned.inputs[0]), root_of(assigned.inputs[1])
-            group = next((g for g in self.fusion.groups if g.last and value in g.members), None)
-            readers = [g for g in self.fusion.groups if g.last and state in g.reads]
-            alone = group is not None and all(r is group for r in readers) and value not in self.program.in_place
-            wanted = any(root_of(t) is state for t in self.outputs)
+            group = makers.get(value)
+            alone = group is not None and all(r is group for r in readers.get(state, [])) and value not in self.program.in_place
+            wanted = state in roots
             plain = group is not None and all(self.fusion.same_place(m, state) for m in group.members)
             if alone and plain and not wanted and value.dtype == state.dtype:
                 self.program.in_place[value] = state
