@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
+from graphc.expr.places import written
 from graphc.expr.stage import Read, Stage
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
@@ -86,15 +87,34 @@ class Fusion:
         """The tensors that are written in parts; the parts themselves have no memory of their own."""
         found: dict[Tensor, Parts] = {}
         self._inside: set[Tensor] = set()
+        sums = self._sums_of_parts(forced)
         for node in reversed(self.nodes):
             tensor = node.outputs[0]
             if tensor in self._inside or root_of(tensor) is not tensor:
                 continue
-            parts = parts_of(tensor, lambda t: t not in forced and len(self._uses.get(t, [])) == 1)
+            parts = parts_of(tensor, lambda t: t not in forced and self._only_in(t, sums))
             if parts is not None:
                 found[tensor] = parts
                 self._inside.update(t for t in parts.stages if t is not tensor)
         return found
+
+    def _sums_of_parts(self, forced: dict[Tensor, None]) -> set[Tensor]:
+        """The sums that are put together although they share parts: each writes those again, which only say where entries go."""
+        found = {n.outputs[0]: p for n in self.nodes if (p := parts_of(n.outputs[0], lambda t: t not in forced)) is not None}
+        sums = {t: p for t, p in found.items() if p.stages != (t,) and root_of(t) is t}
+        while True:
+            kept = set(sums)
+            sums = {t: p for t, p in sums.items() if all(self._only_in(part, kept) for part in p.stages)}
+            if len(sums) == len(kept):
+                return kept
+
+    def _only_in(self, part: Tensor, sums: set[Tensor]) -> bool:
+        """Whether nothing else uses a part: one sum, or several where it costs nothing to write it to each."""
+        uses, op = self._uses.get(part, []), part.op
+        if len(uses) == 1:
+            return True
+        light = isinstance(op, Stage) and weight(op.body) <= _CHEAP and len(op.reads) == 1 and len(written(op) or ()) == len(op.extents)
+        return bool(uses) and light and all(u.user in sums for u in uses)
 
     def _decide(self, forced: dict[Tensor, None]) -> None:
         for node in self.nodes:

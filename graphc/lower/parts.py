@@ -6,12 +6,13 @@ is several. Where the parts do not certainly fill the result, it is cleared firs
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import sympy
 
 from graphc.expr.affine import Affine
+from graphc.expr.dims import Extent
 from graphc.expr.places import cover, disjoint, written
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
@@ -22,7 +23,7 @@ from graphc.lower.kernels import clear_loop, finish
 from graphc.lower.loops import collapse, divisible, nest, resolve
 from graphc.lower.reductions import Reduced, reduction_kernel
 
-__all__ = ["Parts", "clear_kernel", "part_kernel", "parts_of"]
+__all__ = ["Parts", "clear_kernel", "part_kernel", "parts_of", "placed", "placing_kernel"]
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,29 @@ def part_kernel(emitter: Emitter, part: Tensor, target: Tensor) -> ir.Kernel:
     assert indices is not None
     if len(indices) < len(op.extents):
         return reduction_kernel(emitter, [Reduced(part, into=target)])
-    made = emitter.stage(op, part.inputs, {k: Affine.variable(k) for k in range(len(op.extents))})
-    value = emitter.scalars.convert(made, part.dtype)
-    store = ir.Store(emitter.buffer(target, True), emitter.flat(op.write, op.shape), value)  # type: ignore[arg-type]
-    statements, sizes, (order,) = collapse([*emitter.statements, store], op.extents, [indices])
+    return placing_kernel(emitter, [part], target)
+
+
+def placed(part: Tensor) -> tuple[tuple[int, ...], tuple[Extent, ...]] | None:
+    """The indices and extents of a part that only says where its entries go; ``None`` for one that sums."""
+    op = part.op
+    assert isinstance(op, Stage)
+    indices = written(op)
+    return None if indices is None or len(indices) < len(op.extents) or contraction(part) is not None else (tuple(indices), op.extents)
+
+
+def placing_kernel(emitter: Emitter, parts: Sequence[Tensor], target: Tensor) -> ir.Kernel:
+    """The kernel that writes parts over the same indices to their places of ``target``."""
+    stores: list[ir.Store] = []
+    for part in parts:
+        op = part.op
+        assert isinstance(op, Stage)
+        made = emitter.stage(op, part.inputs, {k: Affine.variable(k) for k in range(len(op.extents))})
+        value = emitter.scalars.convert(made, part.dtype)
+        stores.append(ir.Store(emitter.buffer(target, True), emitter.flat(op.write, op.shape), value))  # type: ignore[arg-type]
+    op = parts[0].op
+    assert isinstance(op, Stage)
+    statements, sizes, (order,) = collapse([*emitter.statements, *stores], op.extents, [written(op) or ()])
     body = [resolve(emitter, s) for s in statements]
     return finish(emitter, nest(emitter, order, sizes, body, divided=divisible(emitter, order, sizes)))
 

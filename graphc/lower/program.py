@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +22,7 @@ from graphc.lower.emit import Emitter
 from graphc.lower.fuse import Fusion, Group, root_of
 from graphc.lower.kernels import elementwise_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
-from graphc.lower.parts import Parts, clear_kernel, part_kernel
+from graphc.lower.parts import Parts, clear_kernel, part_kernel, placed, placing_kernel
 from graphc.lower.reductions import Reduced, reduction_kernel
 from graphc.rewrite.rows import ByRows, by_rows
 
@@ -223,11 +224,13 @@ class _Lowering:
         if parts.cleared:
             emitter = self._emitter(tensor.shape)
             calls.append(Call(clear_kernel(emitter, tensor), list(emitter.buffers), emitter.params, [tensor], clears=True))
-        for part in parts.stages:
-            assert isinstance(part.op, Stage)
-            emitter = self._emitter(part.op.extents)
-            kernel = part_kernel(emitter, part, tensor)
-            calls.append(Call(kernel, list(emitter.buffers), emitter.params, [part], whole=tensor))
+        for key, several in itertools.groupby(parts.stages, placed):
+            for some in [list(several)] if key is not None else [[p] for p in several]:
+                op = some[0].op
+                assert isinstance(op, Stage)
+                emitter = self._emitter(op.extents)
+                kernel = part_kernel(emitter, some[0], tensor) if len(some) == 1 else placing_kernel(emitter, some, tensor)
+                calls.append(Call(kernel, list(emitter.buffers), emitter.params, some, whole=tensor))
         return calls
 
     def _repeated(self, node: Node, op: Scan) -> Call:

@@ -59,7 +59,8 @@ def formulas_of(program: Program) -> list[list[str]]:
         elif call.clears:
             made.append([f"{name(call.tensors[0])} = 0 everywhere, before its parts are written"])
         elif call.whole is not None:
-            made.append([formula_text(call.tensors[0], lambda t, c=call: name(t if c.whole is None else c.whole) if t is c.tensors[0] else name(t))])
+            whole = name(call.whole)
+            made.append([formula_text(t, lambda x, t=t, whole=whole: whole if x is t else name(x)) for t in call.tensors])
         elif call.last and len(call.tensors) == 1 and call.tensors[0].kind in ("state", "parameter"):
             made.append([f"{name(call.tensors[0])} = its next value"])
         else:
@@ -121,7 +122,7 @@ def _kind(call: Call) -> str:
     if contraction(call.tensors[0]) is not None:
         return "contraction of a part" if call.whole is not None else "contraction"
     if call.whole is not None:
-        return "a part"
+        return "a part" if len(call.tensors) == 1 else f"{len(call.tensors)} parts"
     if op.elementwise:
         return f"{len(call.tensors)} fused stages" if len(call.tensors) > 1 else "entry by entry"
     if op.free is None:
