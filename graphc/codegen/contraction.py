@@ -35,6 +35,7 @@ FIELDS = (
     "sum_levels", "outer_levels", "piece",
 )  # fmt: skip
 _FEW_ROWS = 48  # rows of A for which a stripe of B is read where it is
+_LARGE = 1 << 16  # entries of a B that is copied for fewer of them
 _MANY_STRIPES = 8  # stripes that read the same rows of A, from which on these are copied where they lie badly
 _TOGETHER = 4  # stripes of B that are copied at a time, so that a line of it is read on and not in pieces
 _PAGE, _FAR = 4096, 1536  # bytes
@@ -101,7 +102,8 @@ class _Product:
         self.across = b.and_(v["row_levels"].compare("==", 1), apart.compare("==", self.size))
         far = b.and_(self.across, term.compare(">=", _FAR))
         meet = b.and_((apart & (_PAGE - 1)).compare("==", 0), apart.compare("!=", 0))
-        used = b.and_(v["n"].compare(">=", _MANY_STRIPES * 2 * self.lanes), v["m"].compare(">", _FEW_ROWS))
+        width = v["n"] // v["column_chunks"]
+        used = b.and_(width.compare(">=", _MANY_STRIPES * 2 * self.lanes), v["m"].compare(">", _FEW_ROWS))
         self.copies_left = b.and_(b.and_(b.or_(far, meet), used), v["k"].compare(">=", 2 * self.lanes))
         code.cases(self.copies_left, self._copy_tables)
 
@@ -214,7 +216,8 @@ class _Product:
         columns, width = self.stop - j, vectors * lanes
         source = self.b + j * v["bn"] * self.size
         straight = v["bn"].compare("==", 1)
-        much = b.and_(self.rows.compare(">", _FEW_ROWS), v["n"].compare(">", width))
+        large = b.and_(self.rows.compare(">", _FEW_ROWS // 4), (v["k"] * v["n"]).compare(">", _LARGE))
+        much = b.and_(b.or_(self.rows.compare(">", _FEW_ROWS), large), v["n"].compare(">", width))
         copied = b.or_(b.or_(b.not_(straight), b.not_(self.even)), much)
         last = (columns - (vectors - 1) * lanes).least(lanes)
 
