@@ -1,6 +1,6 @@
 """The kernel of sums of products: chunks of the result, slices of the sum, stripes of columns, blocks of rows in registers.
 
-    C[rows, j] (+)= sum over terms of A[rows, terms] * B[terms, j]
+    C[rows, j] = D[rows, j] + sum over terms of A[rows, terms] * B[terms, j]
 
 Rows and terms may be given by any number of levels, each with an extent and a stride in both operands that have it: tables say
 where each row and each term lies, so an image's places and a filter's taps are one long matrix, without a copy and without a
@@ -21,7 +21,7 @@ from llvmlite import ir
 from graphc.codegen import types
 from graphc.codegen.blocks import Shapes, shapes
 from graphc.codegen.intrinsics import intrinsic
-from graphc.codegen.levels import LEVEL, fill_function, offsets
+from graphc.codegen.levels import LEVEL, OUTER_LEVEL, fill_function, offsets
 from graphc.codegen.micro_kernel import block_function
 from graphc.codegen.packing import rows_function, turned_function
 from graphc.codegen.words import WORD, Code, Variable, Word, function
@@ -29,9 +29,10 @@ from graphc.lower.chunks import MOST_ROWS
 
 __all__ = ["FIELDS", "contraction"]
 
-# The words of a row of arguments behind the control words: four buffers, and these; then rows, sums and loops around, by levels.
+# The words of a row of arguments behind the control words: five buffers, and these; then rows, sums, loops around, and the rows of D,
+# by levels.
 FIELDS = (
-    "c", "a", "b", "scratch", "c_at", "a_at", "b_at", "m", "n", "k", "bn", "adds", "row_chunks", "column_chunks", "row_levels",
+    "c", "a", "b", "d", "scratch", "c_at", "a_at", "b_at", "d_at", "m", "n", "k", "bn", "starts", "row_chunks", "column_chunks", "row_levels",
     "sum_levels", "outer_levels", "piece",
 )  # fmt: skip
 _FEW_ROWS = 48  # rows of A for which a stripe of B is read where it is
@@ -65,6 +66,7 @@ class _Product:
         self.rows_at = row + 8 * (len(FIELDS) + 1)
         self.sums_at = self.rows_at + v["row_levels"] * LEVEL
         self.outer_at = self.sums_at + v["sum_levels"] * LEVEL
+        self.first_at = self.outer_at + v["outer_levels"] * OUTER_LEVEL
         self._lay_out((v["scratch"] + worker * v["piece"] * 8 + 63) & -64)
         self._plan()
         self.last_rows, self.last_slice = Variable(code, -1), Variable(code, -1)
@@ -74,7 +76,8 @@ class _Product:
     def _lay_out(self, base: Word) -> None:
         """Where the tables and the copies lie in the scratch memory."""
         rows, terms = 8 * (MOST_ROWS + 32), 8 * (self.slice + 32)
-        sizes = {"row_a": rows, "row_c": rows, "term_a": terms, "term_b": terms, "copied": terms, "lanes": 256, "columns": 256}
+        sizes = {"row_a": rows, "row_c": rows, "row_d": rows, "unused": rows, "term_a": terms, "term_b": terms, "copied": terms}
+        sizes |= {"lanes": 256, "columns": 256}
         self.at: dict[str, Word] = {}
         for name, size in sizes.items():
             self.at[name] = base
@@ -118,8 +121,8 @@ class _Product:
         code, v = self.code, self.v
         across, rest = chunk % v["column_chunks"], chunk // v["column_chunks"]
         down, outer = rest % v["row_chunks"], rest // v["row_chunks"]
-        c, a, b = offsets(code, self.outer_at, v["outer_levels"], outer, 3)
-        self.c, self.a, self.b = (v[n] + (v[f"{n}_at"] + place) * self.size for n, place in (("c", c), ("a", a), ("b", b)))
+        at = offsets(code, self.outer_at, v["outer_levels"], outer, 4)
+        self.c, self.a, self.b, self.d = (v[n] + (v[f"{n}_at"] + place) * self.size for n, place in zip("cabd", at, strict=True))
         high = (v["m"] + v["row_chunks"] - 1) // v["row_chunks"]
         wide = ((v["n"] + v["column_chunks"] - 1) // v["column_chunks"] + (2 * self.lanes - 1)) // (2 * self.lanes) * (2 * self.lanes)
         start = down * high
@@ -129,13 +132,16 @@ class _Product:
         code.cases(code.builder.and_(self.rows.compare(">", 0), first.compare("<", self.stop)), lambda: self._rectangle(down, start, first))
 
     def _rectangle(self, down: Word, start: Word, first: Word) -> None:
-        code, v = self.code, self.v
+        code, v, at = self.code, self.v, self.at
         code.cases(down.compare("!=", self.last_rows.now), lambda: self._row_tables(down, start))
         with code.loop(0, self.slices) as number:
             k0 = number * self.length
             self.count = self.length.least(v["k"] - k0)
             code.cases(number.compare("!=", self.last_slice.now), lambda: self._term_tables(number, k0))
-            self.adds = v["adds"] + number
+            # A later slice of the sum goes on from what the one before it wrote.
+            later = number.compare(">", 0)
+            self.starts = v["starts"] + number
+            self.source, self.source_rows = code.choose(later, self.c, self.d), code.choose(later, at["row_c"], at["row_d"])
             code.cases(self.copies_left, self._copy_left)
             self._stripes(first)
 
@@ -143,7 +149,9 @@ class _Product:
         """Where the rows lie; behind them the last one again, for blocks of more rows than are left."""
         code, at = self.code, self.at
         code.call(fill_function(self.module, self.size), [at["row_a"], at["row_c"], self.rows_at, self.v["row_levels"], start, self.rows])
-        for name in ("row_a", "row_c"):
+        arguments = [at["row_d"], at["unused"], self.first_at, self.v["row_levels"], start, self.rows]
+        code.cases(self.v["starts"].compare("!=", 0), lambda: code.call(fill_function(self.module, self.size), arguments))
+        for name in ("row_a", "row_c", "row_d"):
             last = at[name] + self.rows * 8
             for k in range(self.shapes.most + self.lanes):
                 code.store(code.load(last - 8), last + 8 * k)
@@ -247,20 +255,22 @@ class _Product:
         code.cases(copied, lambda: code.cases(straight, lies, turns))
         right = code.choose(copied, self.right.now, source + code.choose(self.count.compare(">", 0), code.load(at["term_b"]), 0))
         step = code.choose(copied, width * self.size, self.b_step)
-        self._blocks((vectors, lanes), right, step, self.c + j * self.size, last)
+        self._blocks((vectors, lanes), right, step, j, last)
 
-    def _blocks(self, shape: tuple[int, int], right: Word, step: Word, c: Word, last: Word) -> None:
+    def _blocks(self, shape: tuple[int, int], right: Word, step: Word, j: Word, last: Word) -> None:
         """Blocks of some vectors of some lanes, one below the other."""
         code, at, (vectors, lanes) = self.code, self.at, shape
         # A copy of A is made for the blocks of two vectors; the few blocks of one vector take A where it lies.
         copied = self.copies_left if vectors == 2 else ir.Constant(ir.IntType(1), 0)
         row, place = Variable(code, 0), Variable(code, at["left"])
+        c = self.c + j * self.size
         with code.during(lambda: row.now.compare("<", self.rows)):
             here = row.now * 8
             a = code.choose(copied, place.now, self.a)
             rows_a = code.choose(copied, at["lanes"], at["row_a"] + here)
             terms = code.choose(copied, at["copied"], at["term_a"])
-            arguments = [a, rows_a, terms, self.count, right, step, c, at["row_c"] + here, last, self.adds]
+            d, rows_d = self.source + j * self.size, self.source_rows + here
+            arguments = [a, rows_a, terms, self.count, right, step, c, at["row_c"] + here, d, rows_d, last, self.starts]
             rows = self._choice(vectors, self.rows - row.now)
             for number in self.shapes.rows[vectors]:
                 made = block_function(self.module, self.bits, lanes, number, vectors)

@@ -6,10 +6,11 @@ from typing import Any
 
 from graphc.codegen.words import WORD, Code, Variable, Word, function
 
-__all__ = ["LEVEL", "MOST_LEVELS", "fill_function", "offsets"]
+__all__ = ["LEVEL", "MOST_LEVELS", "OUTER_LEVEL", "fill_function", "offsets"]
 
 MOST_LEVELS = 16
 LEVEL = 24  # bytes of a level: its extent and two strides
+OUTER_LEVEL = 40  # of a loop around: its extent and four strides
 
 
 def fill_function(module: Any, size: int) -> Any:

@@ -1,6 +1,6 @@
 """The contraction's micro-kernel: a block of rows and vectors of C in registers, one fused multiply-add for each pair.
 
-    C[r, v] (+)= sum_k A[r, k] * B[k, v]
+    C[r, v] = D[r, v] + sum_k A[r, k] * B[k, v]
 
 A is broadcast entry by entry: a table says where each of its rows lies, and another one where each term of the sum lies in a
 row. So rows may be the places of an image in all images of a batch, and the terms its taps and channels, or a batch's times:
@@ -29,11 +29,11 @@ def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int) 
     """The function of one block, made once in a module.
 
     Its arguments, all of them whole numbers: the addresses of A, of the table of its rows, of the table of terms, how many terms;
-    the address of B's first row and the way to the next; the addresses of C and of the table of its rows; how many columns of the
-    last vector count; whether to add to C. All steps and tables are in bytes.
+    the address of B's first row and the way to the next; the addresses of C and D and of the tables of their rows, of C first; how many
+    columns of the last vector count; whether to start from D. All steps and tables are in bytes.
     """
     return function(
-        module, f"block_{bits}_{rows}x{vectors}_{lanes}", 10, lambda code, arguments: _Block(code, bits, lanes, rows, vectors).emit(*arguments)
+        module, f"block_{bits}_{rows}x{vectors}_{lanes}", 12, lambda code, arguments: _Block(code, bits, lanes, rows, vectors).emit(*arguments)
     )
 
 
@@ -47,19 +47,20 @@ class _Block:
         self.zero = ir.Constant(self.vector, [ir.Constant(self.float, 0.0)] * lanes)
 
     def emit(
-        self, a: Word, rows_a: Word, table: Word, count: Word, b: Word, b_step: Word, c: Word, rows_c: Word, columns: Word, adds: Word
+        self, a: Word, rows_a: Word, table: Word, count: Word, b: Word, b_step: Word, c: Word, rows_c: Word, d: Word, rows_d: Word,
+        columns: Word, starts: Word,
     ) -> None:  # fmt: skip
-        """The block: accumulators from C or 0, a loop over the terms, the stores."""
+        """The block: accumulators from D or 0, a loop over the terms, the stores."""
         self.mask = last_mask(self.code, columns, self.lanes)
         rows = [a + self.code.load(rows_a + 8 * r) for r in range(self.rows)]
-        sums = self._loop(rows, table, count, b, b_step, self._start(c, rows_c, adds))
+        sums = self._loop(rows, table, count, b, b_step, self._start(d, rows_d, starts))
         targets = [c + self.code.load(rows_c + 8 * r) for r in range(self.rows)]
         for target, row in zip(targets, sums, strict=True):
             for v, value in enumerate(row):
                 self._store(value, target + v * self.size * self.lanes, v)
 
     def _load(self, address: Word, number: int) -> Any:
-        """A vector of B or C, of which the last is masked."""
+        """A vector of B or D, of which the last is masked."""
         at = self.code.pointer(address, self.vector)
         if number < self.vectors - 1:
             return self.b.load(at, typ=self.vector, align=self.size)
@@ -74,13 +75,13 @@ class _Block:
         store = self.b.module.declare_intrinsic(f"llvm.masked.store.{self.suffix}.p0", (), kind)
         self.b.call(store, [value, at, ir.Constant(_I32, self.size), self.mask])
 
-    def _start(self, c: Word, rows_c: Word, adds: Word) -> list[list[Any]]:
+    def _start(self, d: Word, rows_d: Word, starts: Word) -> list[list[Any]]:
         """What the accumulators begin with."""
         b, before = self.b, self.b.block
         given, begin = b.append_basic_block("given"), b.append_basic_block("begin")
-        b.cbranch(adds.compare("!=", 0), given, begin)
+        b.cbranch(starts.compare("!=", 0), given, begin)
         b.position_at_end(given)
-        sources = [c + self.code.load(rows_c + 8 * r) for r in range(self.rows)]
+        sources = [d + self.code.load(rows_d + 8 * r) for r in range(self.rows)]
         loaded = [[self._load(s + v * self.size * self.lanes, v) for v in range(self.vectors)] for s in sources]
         b.branch(begin)
         b.position_at_end(begin)

@@ -18,16 +18,21 @@ from graphc.rewrite.products import Contraction, contraction
 __all__ = ["Contraction", "contraction", "contraction_kernel"]
 
 
-def contraction_kernel(emitter: Emitter, tensor: Tensor, found: Contraction, target: Tensor | None = None) -> ir.Kernel:
+def contraction_kernel(
+    emitter: Emitter, tensor: Tensor, found: Contraction, target: Tensor | None = None, start: tuple[Tensor, tuple[Affine, ...]] | None = None
+) -> ir.Kernel:
     """The kernel: its indices by levels, merged where memory runs on.
 
     Args:
-        target: whose memory a part of a result is written to.
+        target: whose memory a result, or a part of one, is written to.
+        start: what the sums are added to: a tensor, and its places by the stage's indices.
     """
     op = tensor.op
     assert isinstance(op, Stage)
     flats = [emitter.flat(r.coords, tensor.inputs[r.operand].shape) for r in op.reads]
-    places = [ir.Integer(0, p) for p in (emitter.flat(op.write, tensor.shape), flats[found.left], flats[found.right])]  # type: ignore[arg-type]
+    flats = [emitter.flat(op.write, tensor.shape), flats[found.left], flats[found.right]]
+    flats += [] if start is None else [emitter.flat(start[1], start[0].shape)]
+    places = [ir.Integer(0, p) for p in flats]  # type: ignore[arg-type]
     shared = {v for p in op.reads[found.right].coords for v in p.variables}
     rows = [x for x in found.outer if x not in shared]
     outer = [x for x in found.outer if x in shared]
@@ -36,33 +41,41 @@ def contraction_kernel(emitter: Emitter, tensor: Tensor, found: Contraction, tar
     merged, sizes, (_, outer, rows, columns, sums) = collapse(places, op.extents, groups)
     # The last of the columns lie side by side in C; those before them are loops around.
     outer = [*outer, *columns[:-1]]
-    return _kernel(emitter, tensor, found, target, [s.place for s in merged], sizes, (rows, columns[-1], sums, outer))
+    memory = [tensor if target is None else target, *(tensor.inputs[op.reads[r].operand] for r in (found.left, found.right))]
+    memory += [] if start is None else [start[0]]
+    return _kernel(emitter, memory, [s.place for s in merged], sizes, (rows, columns[-1], sums, outer))
 
 
 def _kernel(
-    emitter: Emitter, tensor: Tensor, found: Contraction, target: Tensor | None, places: Sequence[Affine], sizes: dict[int, Extent],
+    emitter: Emitter,
+    memory: Sequence[Tensor],
+    places: Sequence[Affine],
+    sizes: dict[int, Extent],
     levels: tuple[list[int], int, list[int], list[int]],
-) -> ir.Kernel:  # fmt: skip
-    """The kernel of levels that are merged: its numbers are parameters of its own, in the order that the kernel wants."""
-    op = tensor.op
-    assert isinstance(op, Stage)
+) -> ir.Kernel:
+    """The kernel of levels that are merged: its numbers are parameters of its own, in the order that the kernel wants.
+
+    Args:
+        memory, places: of the result, of both operands, and of what the sums start from, if there is such a thing.
+    """
     own = emitter.own_param
     rows, n, sums, outer = levels
-    c, a, b = places
+    starts = len(memory) == 4
+    c, a, b, d = places if starts else (*places, Affine())
     # Each operand has a buffer of its own, even where both are one tensor: all contractions are one kernel.
-    sources = [emitter.root(tensor.inputs[op.reads[r].operand]) for r in (found.left, found.right)]
-    emitter.buffers = [emitter.root(tensor if target is None else target), *sources, Scratch(PIECE, "double")]
+    roots = [emitter.root(t) for t in memory]
+    emitter.buffers = [*roots, *([] if starts else roots[:1]), Scratch(PIECE, "double")]
     size = (product(sizes[x] for x in rows), sizes[n], product(sizes[x] for x in sums))
     around = product(sizes[x] for x in outer)
-    fields: list[Any] = [0, 0, 1, 2, 3]  # the loop's variable and the buffers
-    fields += [own(p.offset) for p in places] + [own(e) for e in (*size, b.coefficient(n), 0)]
+    fields: list[Any] = [0, 0, 1, 2, 3, 4]  # the loop's variable and the buffers
+    fields += [own(p.offset) for p in (c, a, b, d)] + [own(e) for e in (*size, b.coefficient(n), int(starts))]
     fields += [own(Chunks(kind, *size, around)) for kind in ("rows", "columns")]
     for group in (rows, sums, outer):
         own(len(group))
     piece = own(PIECE)
-    for group, operands in ((rows, (a, c)), (sums, (a, b)), (outer, (c, a, b))):
+    for group, operands in ((rows, (a, c)), (sums, (a, b)), (outer, (c, a, b, d)), (rows, (d, Affine()))):
         fields.append(tuple((own(sizes[x]), *(own(p.coefficient(x)) for p in operands)) for x in group))
     build: Any = ir.Contract
     contract = build(*fields, piece)
     loop = ir.Loop(0, own(Chunks("all", *size, around)), (contract,), parallel=True)
-    return ir.Kernel(("float", "float", "float", "double"), (True, False, False, True), len(emitter.params), (loop,), ((3, piece),))
+    return ir.Kernel(("float", "float", "float", "float", "double"), (True, False, False, False, True), len(emitter.params), (loop,), ((4, piece),))

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import sympy
+
 from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.places import written
-from graphc.expr.stage import Read, Stage
+from graphc.expr.stage import Read, Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
 from graphc.lower.parts import Parts, parts_of
 from graphc.lower.scalars import weight
-from graphc.rewrite.products import nominal
+from graphc.rewrite.products import flat_place, nominal
 
-__all__ = ["Fusion", "Group", "root_of"]
+__all__ = ["Fusion", "Group", "Started", "root_of"]
 
 _CHEAP = 2  # operations that are rather repeated than stored, however often
 _LIGHT = 16  # operations that are rather repeated once for each use than stored
@@ -49,6 +51,21 @@ class _Use:
     read: Read
 
 
+@dataclass(frozen=True)
+class Started:
+    """A sum of products that starts from another tensor: a bias, what came in another way, a gradient so far.
+
+    Attributes:
+        product: the sum of products, which is not stored without what it starts from.
+        start: what it starts from.
+        read: how the sum of both reads it.
+    """
+
+    product: Tensor
+    start: Tensor
+    read: Read
+
+
 class Fusion:
     """The decisions for one program.
 
@@ -74,6 +91,7 @@ class Fusion:
             elif isinstance(node.op, Scan | Linalg):
                 kept.update({root_of(t): None for t in node.inputs})
         self.parts = self._put_together(kept)
+        self.started = self._start_products(kept)
         self._decide(kept)
         self.groups = self._group(outputs)
 
@@ -115,6 +133,21 @@ class Fusion:
             return True
         light = isinstance(op, Stage) and weight(op.body) <= _CHEAP and len(op.reads) == 1 and len(written(op) or ()) == len(op.extents)
         return bool(uses) and light and all(u.user in sums for u in uses)
+
+    def _start_products(self, forced: dict[Tensor, None]) -> dict[Tensor, Started]:
+        """Which sums of two tensors are written by the kernel of one of them, a sum of products; what that starts from is stored."""
+        found: dict[Tensor, Started] = {}
+        for node in self.nodes:
+            tensor = node.outputs[0]
+            if tensor in self._inside or tensor in self.parts or root_of(tensor) is not tensor:
+                continue
+            alone = (t for t in node.inputs if t not in forced and t not in self._inside and t not in self.parts and t not in found)
+            started = _started(tensor, [t for t in alone if len(self._uses.get(t, [])) == 1])
+            if started is not None:
+                found[tensor] = started
+                forced.update({root_of(tensor): None, root_of(started.start): None})
+                self._inside.add(started.product)
+        return found
 
     def _decide(self, forced: dict[Tensor, None]) -> None:
         for node in self.nodes:
@@ -188,7 +221,7 @@ class Fusion:
     def _loops(self, tensor: Tensor) -> Any:
         """What the loops of a tensor's kernel are, where another tensor may share them."""
         op = tensor.op
-        if not isinstance(op, Stage) or tensor in self.parts:
+        if not isinstance(op, Stage) or tensor in self.parts or tensor in self.started:
             return None
         if op.elementwise:
             return tensor.shape
@@ -281,6 +314,28 @@ class Fusion:
 
     def _touches_check(self, tensor: Tensor) -> bool:
         return isinstance(tensor.op, Stage) and _checked(tensor.op)
+
+
+def _started(tensor: Tensor, alone: Sequence[Tensor]) -> Started | None:
+    """A tensor as a sum of products that starts from another tensor; ``alone``: what nothing else reads."""
+    op = tensor.op
+    if not isinstance(op, Stage) or not op.elementwise or tensor.dtype != "float" or len(op.reads) != 2:
+        return None
+    if op.body != sympy.Add(read_symbol(0), read_symbol(1)) or any(r.outside is not None for r in op.reads) or _checked(op):
+        return None
+    for number in (1, 0):
+        read, other = op.reads[number], op.reads[1 - number]
+        product, start = tensor.inputs[read.operand], tensor.inputs[other.operand]
+        if product not in alone or start is product or start.dtype != "float" or tuple(p.bare for p in read.coords) != op.free:
+            continue
+        found = contraction(product)
+        assert op.free is not None
+        if found is None or product.op.free is None or (start.kind == "constant" and start.ndim == 0):  # type: ignore[union-attr]
+            continue
+        column = op.free[product.op.free.index(found.n)]  # type: ignore[union-attr]
+        if flat_place(other.coords, start.shape).coefficient(column) == 1:
+            return Started(product, start, other)
+    return None
 
 
 def _checked(op: Stage) -> bool:

@@ -157,22 +157,23 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """``C[c + rows + j] (+)= sum over sums of A[a + rows + sums] * B[b + sums + j*bn]``, for each index tuple of ``outer``.
+    """``C[c + rows + j] = D[d + rows + j] + sum over sums of A[a + rows + sums] * B[b + sums + j*bn]``, for each index tuple of ``outer``.
 
-    Rows, sums and outer loops are given by levels, the outermost first: an extent and the strides in C, A and B that it has. So
+    Rows, sums and outer loops are given by levels, the outermost first: an extent and the strides in C, A, B and D that it has. So
     the rows may be the places of all images of a batch, and the sum one over a filter's taps and channels.
 
     Attributes:
         chunk: the variable of the loop around it. A target may divide the result by it into ``row_chunks * column_chunks`` for
             each index tuple of ``outer``, or let one iteration of it do everything.
-        c, a, b: the buffers; ``c_at``, ``a_at``, ``b_at``: where they begin.
+        c, a, b, d: the buffers; ``c_at``, ``a_at``, ``b_at``, ``d_at``: where they begin.
         m, n, k: how many rows, columns and terms there are.
-        bn: B's stride along the columns; C's is 1.
-        adds: where it is not 0, C is added to.
+        bn: B's stride along the columns; C's and D's are 1.
+        starts: where it is 0, there is no D: the sums start from 0.
         row_chunks, column_chunks: see ``chunk``.
         rows: levels of extent, stride in A, stride in C.
         sums: levels of extent, stride in A, stride in B.
-        outer: levels of extent, strides in C, A and B.
+        outer: levels of extent, strides in C, A, B and D.
+        first: where the sums start from, row by row: for each level of ``rows`` its extent, its stride in D, and 0.
         scratch: a buffer of 64-bit words, of which each thread has ``piece``.
     """
 
@@ -180,28 +181,31 @@ class Contract:
     c: int
     a: int
     b: int
+    d: int
     scratch: int
     c_at: Coefficient
     a_at: Coefficient
     b_at: Coefficient
+    d_at: Coefficient
     m: Coefficient
     n: Coefficient
     k: Coefficient
     bn: Coefficient
-    adds: Coefficient
+    starts: Coefficient
     row_chunks: Coefficient
     column_chunks: Coefficient
     rows: tuple[tuple[Coefficient, Coefficient, Coefficient], ...]
     sums: tuple[tuple[Coefficient, Coefficient, Coefficient], ...]
-    outer: tuple[tuple[Coefficient, Coefficient, Coefficient, Coefficient], ...]
+    outer: tuple[tuple[Coefficient, Coefficient, Coefficient, Coefficient, Coefficient], ...]
+    first: tuple[tuple[Coefficient, Coefficient, Coefficient], ...]
     piece: Coefficient
 
     @property
     def numbers(self) -> tuple[Coefficient, ...]:
         """All whole numbers, in the order in which they are a kernel's parameters; the levels' counts stand before ``piece``."""
-        plain = (self.c_at, self.a_at, self.b_at, self.m, self.n, self.k, self.bn, self.adds, self.row_chunks, self.column_chunks)
+        plain = (self.c_at, self.a_at, self.b_at, self.d_at, self.m, self.n, self.k, self.bn, self.starts, self.row_chunks, self.column_chunks)
         counts = (len(self.rows), len(self.sums), len(self.outer))
-        return (*plain, *counts, self.piece, *(x for level in (*self.rows, *self.sums, *self.outer) for x in level))
+        return (*plain, *counts, self.piece, *(x for level in (*self.rows, *self.sums, *self.outer, *self.first) for x in level))
 
 
 @dataclass(frozen=True, slots=True)

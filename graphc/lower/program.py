@@ -19,7 +19,7 @@ from graphc.expr.tensor import Node, Tensor
 from graphc.lower import ir
 from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter
-from graphc.lower.fuse import Fusion, Group, root_of
+from graphc.lower.fuse import Fusion, Group, Started, root_of
 from graphc.lower.kernels import elementwise_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
 from graphc.lower.parts import Parts, clear_kernel, part_kernel, placed, placing_kernel
@@ -190,6 +190,8 @@ class _Lowering:
     def _call(self, group: Group) -> Call:
         tensor = group.members[0]
         op = tensor.op
+        if tensor in self.fusion.started:
+            return self._started(tensor, self.fusion.started[tensor])
         if isinstance(op, Random) or (isinstance(op, Stage) and op.elementwise):
             emitter = self._emitter(tensor.shape)
             kernel = elementwise_kernel(emitter, [(m, m) for m in group.members])
@@ -213,6 +215,22 @@ class _Lowering:
             kernel = reduction_kernel(emitter, [self._reduced(m) for m in group.members])
             return Call(kernel, list(emitter.buffers), emitter.params, group.members, False)
         return Call(kernel, list(emitter.buffers), emitter.params, [tensor], False)
+
+    def _started(self, tensor: Tensor, started: Started) -> Call:
+        """A sum of products that starts from another tensor, written where their sum lies."""
+        op, product = tensor.op, started.product
+        found = contraction(product)
+        assert isinstance(op, Stage)
+        assert isinstance(product.op, Stage)
+        assert op.free is not None
+        assert product.op.free is not None
+        assert found is not None
+        emitter = self._emitter(product.op.extents)
+        # The sum's index of an axis, as the product's index of the same axis.
+        places = {index: Affine.variable(k) for index, k in zip(op.free, product.op.free, strict=True)}
+        start = started.start, tuple(p.substitute(places) for p in started.read.coords)
+        kernel = contraction_kernel(emitter, product, found, tensor, start)
+        return Call(kernel, list(emitter.buffers), emitter.params, [product, tensor])
 
     def _reduced(self, tensor: Tensor) -> Reduced:
         outputs = tensor.node.outputs

@@ -37,7 +37,7 @@ class Sum:
     sums: list[Level]
     n: int
     bn: int = 1
-    adds: int = 0
+    starts: str = ""  # from nothing, from what C is, from one row for all ("row"), or from other rows ("rows")
     outer: list[Level] = field(default_factory=list)
     chunks: tuple[int, int] = (1, 1)
 
@@ -56,6 +56,11 @@ class Sum:
             "a": [self.places(self.outer, 2), self.places(self.rows, 1), self.places(self.sums, 1)],
             "b": [self.places(self.outer, 3), self.places(self.sums, 2), j * self.bn],
         }
+        far = {"row": 0, "rows": 1}.get(self.starts, 0)  # D's rows lie one or no place apart
+        alone = [(e, c, a, b, (0 if far == 0 else 7)) for e, c, a, b in self.outer]
+        outer = alone if far or self.starts == "row" else [(e, c, a, b, c) for e, c, a, b in self.outer]
+        first = [(e, 1 + 2 * k, 0) for k, (e, *_) in enumerate(self.rows)] if far else [(e, 0, 0) for e, *_ in self.rows]
+        parts["d"] = [self.places(outer, 4), self.places(first, 1), j]
         rng = np.random.default_rng(0)
         arrays: dict[str, Any] = {}
         starts: dict[str, int] = {}
@@ -65,20 +70,25 @@ class Sum:
             starts[name] = 3 - low
             arrays[name] = rng.normal(size=high - low + 9).astype(dtype)
         wanted = arrays["c"].astype(np.float64)
-        pairs = zip(*(parts[name][0] for name in "cab"), strict=True)
-        for c, a, b in pairs:
+        if self.starts == "c":
+            arrays["d"], starts["d"], parts["d"], first = arrays["c"], starts["c"], parts["c"], [(e, c, 0) for e, _, c in self.rows]
+        given = arrays["d"].astype(np.float64)
+        pairs = zip(*(parts[name][0] for name in "cabd"), strict=True)
+        for c, a, b, d in pairs:
             left = arrays["a"].astype(np.float64)[starts["a"] + a + parts["a"][1][:, None] + parts["a"][2]]
             right = arrays["b"].astype(np.float64)[starts["b"] + b + parts["b"][1][:, None] + parts["b"][2]]
             at = starts["c"] + c + parts["c"][1][:, None] + j
-            wanted[at] = left @ right + (wanted[at] if self.adds else 0)
+            wanted[at] = left @ right + (given[starts["d"] + d + parts["d"][1][:, None] + j] if self.starts else 0)
         m, k, products = len(parts["c"][1]), len(parts["a"][2]), len(parts["c"][0])
         words = {
-            "c": arrays["c"].ctypes.data, "a": arrays["a"].ctypes.data, "b": arrays["b"].ctypes.data, "scratch": SCRATCH.ctypes.data,
-            "c_at": starts["c"], "a_at": starts["a"], "b_at": starts["b"], "m": m, "n": self.n, "k": k, "bn": self.bn, "adds": self.adds,
+            "c": arrays["c"].ctypes.data, "a": arrays["a"].ctypes.data, "b": arrays["b"].ctypes.data, "d": arrays["d"].ctypes.data,
+            "scratch": SCRATCH.ctypes.data,
+            "c_at": starts["c"], "a_at": starts["a"], "b_at": starts["b"], "d_at": starts["d"], "m": m, "n": self.n, "k": k, "bn": self.bn,
+            "starts": int(bool(self.starts)),
             "row_chunks": max(self.chunks[0], -(-m // MOST_ROWS)), "column_chunks": self.chunks[1], "row_levels": len(self.rows),
             "sum_levels": len(self.sums), "outer_levels": len(self.outer), "piece": PIECE,
         }  # fmt: skip
-        levels = [x for level in (*self.rows, *self.sums, *self.outer) for x in level]
+        levels = [x for level in (*self.rows, *self.sums, *outer, *first) for x in level]
         row = np.array([0, *(words[name] for name in FIELDS), *levels], np.int64)
         SCRATCH[:] = np.nan
         count = words["row_chunks"] * words["column_chunks"] * products
@@ -106,7 +116,7 @@ def convolution(b: int, size: int, f: int, inputs: int, outputs: int) -> dict[st
 CASES: dict[str, Sum] = {
     "1 x 1 x 1": matrices(1, 1, 1),
     "nothing is summed": matrices(3, 5, 0),
-    "nothing is summed, and added": matrices(3, 5, 0, adds=1),
+    "nothing is summed, and added": matrices(3, 5, 0, starts="c"),
     "no rows": matrices(0, 5, 4),
     "no columns": matrices(5, 0, 4),
     "a column": matrices(37, 1, 41),
@@ -116,7 +126,12 @@ CASES: dict[str, Sum] = {
     "just a chunk": matrices(128, 64, 64),
     "one over a chunk": matrices(129, 65, 65),
     "two slices of the sum": matrices(20, 40, 769),
-    "two slices, added": matrices(20, 40, 769, adds=1),
+    "two slices, added": matrices(20, 40, 769, starts="c"),
+    "from a row": matrices(70, 33, 41, starts="row"),
+    "two slices, from a row": matrices(300, 40, 769, starts="row", chunks=(3, 2)),
+    "products around, from a row": Sum([(9, 8, 17)], [(8, 1, 17)], 17, outer=[(3, 500, 200, 400)], starts="row"),
+    "levels of rows, from rows": Sum([(3, 300, 1000), (2, 100, 500), (5, 7, 40)], [(3, 50, 290), (4, 1, 17)], 17, starts="rows"),
+    "products around, from rows": Sum([(9, 8, 17)], [(8, 1, 17)], 17, outer=[(3, 500, 200, 400), (2, 200, 80, 0)], starts="rows"),
     "many stripes, so that the left is copied": matrices(61, 300, 100),
     "rows half a page apart": matrices(50, 70, 512),
     "the same, across": matrices(50, 70, 512, right=True),

@@ -97,16 +97,19 @@ def test_how_many_chunks_a_call_has(extent: int, price: float, chunks: int) -> N
         assert (division.chunks - 1) * division.grain < extent <= division.chunks * division.grain
 
 
+_PLAIN = ("c_at", "a_at", "b_at", "d_at", "m", "n", "k", "bn", "starts", "row_chunks", "column_chunks")
+
+
 def product_kernel(**changed: Any) -> ir.Kernel:
     """A contraction of one level each, alone in its kernel."""
-    words = {name: ir.Param(k) for k, name in enumerate(("c_at", "a_at", "b_at", "m", "n", "k", "bn", "adds", "row_chunks", "column_chunks"))}
-    piece = ir.Param(13)
-    levels = {"rows": 14, "sums": 17}
+    words = {name: ir.Param(k) for k, name in enumerate(_PLAIN)}
+    piece = ir.Param(14)
+    levels = {"rows": 15, "sums": 18, "first": 21}
     made = {name: (tuple(ir.Param(first + k) for k in range(3)),) for name, first in levels.items()}
-    given: dict[str, Any] = {"chunk": 0, "c": 0, "a": 1, "b": 2, "scratch": 3, **words, **made, "outer": (), "piece": piece}
+    given: dict[str, Any] = {"chunk": 0, "c": 0, "a": 1, "b": 2, "d": 3, "scratch": 4, **words, **made, "outer": (), "piece": piece}
     contract = ir.Contract(**(given | changed))
-    loop = ir.Loop(0, ir.Param(20), (contract,), parallel=True)
-    return ir.Kernel(("float", "float", "float", "double"), (True, False, False, True), 21, (loop,), ((3, piece),))
+    loop = ir.Loop(0, ir.Param(24), (contract,), parallel=True)
+    return ir.Kernel(("float", "float", "float", "float", "double"), (True, False, False, False, True), 25, (loop,), ((4, piece),))
 
 
 def test_a_right_contraction_has_no_problems() -> None:
@@ -115,7 +118,7 @@ def test_a_right_contraction_has_no_problems() -> None:
 
 WRONG.update(
     {
-        "contraction of other numbers": (product_kernel(m=ir.Param(4)), "in their order"),
+        "contraction of other numbers": (product_kernel(m=ir.Param(5)), "in their order"),
         "contraction of other buffers": (product_kernel(a=2, b=1), "in their order"),
         "contraction of another loop": (product_kernel(chunk=1), "not alone"),
         "contraction with company": (dataclasses.replace(product_kernel(), body=(*product_kernel().body, ir.Loop(1, 3, (), True))), "not alone"),
@@ -243,3 +246,27 @@ def test_blocks_alive_together_do_not_overlap(raw: list[tuple[int, int, int]]) -
 def test_memory_is_used_again() -> None:
     _, total = place_blocks([(1000, k, k + 1) for k in range(20)])
     assert total == 2 * 1024
+
+
+def test_a_sum_of_products_starts_from_what_it_is_added_to() -> None:
+    x, w, b = gx.tensor("x", ("n", 7)), gx.parameter("w", (7, 5)), gx.parameter("b", (5,))
+    u, v = gx.tensor("u", ("n", 5)), gx.tensor("v", ("n",))
+    assert kinds(x @ w + b) == ["contraction"]
+    assert kinds(gx.tanh(b + x @ w)) == ["contraction", "entry by entry"]
+    assert kinds(u @ w.T + x @ w @ w.T) == ["contraction"] * 3  # the second starts from the first
+    assert "entry by entry" in kinds(x @ w + v[:, None])  # nothing lies along the columns
+    rng = np.random.default_rng(0)
+    w.value, b.value = rng.normal(size=(7, 5)), rng.normal(size=5)
+    given = {x: rng.normal(size=(9, 7)), u: rng.normal(size=(9, 5)), v: rng.normal(size=9)}
+    for y in (x @ w + b, gx.tanh(b + x @ w), x @ w + u, x @ w + u.T.T * 2, x @ w + v[:, None], (x @ w)[:, ::-1] + u, u[::-1] + x @ w):
+        used = [t for t in given if t in gx.leaves(y).values()]
+        np.testing.assert_allclose(compile(y, inputs=used, dtype="float64")(*(given[t] for t in used)), gx.evaluate(y, given), rtol=1e-12)
+
+
+def test_a_convolution_starts_from_its_bias() -> None:
+    x, k, b = gx.tensor("x", ("n", 6, 5, 2)), gx.parameter("k", (3, 3, 2, 4)), gx.parameter("b", (4,))
+    y = gx.nn.conv2d(x, k) + b
+    assert kinds(y) == ["contraction"]
+    k.value, b.value = np.random.default_rng(0).normal(size=(3, 3, 2, 4)), np.arange(4.0)
+    given = np.random.default_rng(1).normal(size=(3, 6, 5, 2))
+    np.testing.assert_allclose(compile(y, dtype="float64")(given), gx.evaluate(y, {x: given}), rtol=1e-12)

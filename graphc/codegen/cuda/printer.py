@@ -118,11 +118,12 @@ class _Launched(Printer):
 
     def contract(self, s: ir.Contract, depth: int) -> None:
         """A sum of products, entry by entry: the first axis of the grid goes through the entries, the second through the products."""
-        m, n, adds = (self.number(x) for x in (s.m, s.n, s.adds))
+        m, n, starts = (self.number(x) for x in (s.m, s.n, s.starts))
         products = " * ".join(self.number(level[0]) for level in s.outer) or "1"
-        places = {name: [self.number(start)] for name, start in (("c", s.c_at), ("a", s.a_at), ("b", s.b_at))}
-        around = self._decoded("o", "p", s.outer, "cab", places)
+        places = {name: [self.number(start)] for name, start in (("c", s.c_at), ("a", s.a_at), ("b", s.b_at), ("d", s.d_at))}
+        around = self._decoded("o", "p", s.outer, "cabd", places)
         rows = self._decoded("r", f"e // {n}", s.rows, "ac", places)
+        places["d"] += [f"r{k} * {self.number(along)}" for k, (_, along, _) in enumerate(s.first)]
         self.emit(depth, f"for p in range(cuda.blockIdx.y, {products}, cuda.gridDim.y):")
         for line in around:
             self.emit(depth + 1, line)
@@ -136,7 +137,7 @@ class _Launched(Printer):
             a.append(f"k{k} * {self.number(along_a)}")
             b.append(f"k{k} * {self.number(along_b)}")
         self.emit(inner + len(s.sums), f"t = t + b{s.a}[{' + '.join(a)}] * b{s.b}[{' + '.join(b)}]")
-        for line in (f"if {adds} != 0:", f"    t = t + b{s.c}[c]", f"b{s.c}[c] = t"):
+        for line in (f"if {starts} != 0:", f"    t = t + b{s.d}[{' + '.join([*places['d'], 'q'])}]", f"b{s.c}[c] = t"):
             self.emit(inner, line)
 
     def _decoded(
