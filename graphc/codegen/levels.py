@@ -6,9 +6,8 @@ from typing import Any
 
 from graphc.codegen.words import WORD, Code, Variable, Word, function
 
-__all__ = ["LEVEL", "MOST_LEVELS", "OUTER_LEVEL", "fill_function", "offsets"]
+__all__ = ["LEVEL", "OUTER_LEVEL", "fill_function", "offsets"]
 
-MOST_LEVELS = 16
 LEVEL = 24  # bytes of a level: its extent and two strides
 OUTER_LEVEL = 40  # of a loop around: its extent and four strides
 
@@ -22,8 +21,7 @@ def fill_function(module: Any, size: int) -> Any:
 
     def emit(code: Code, arguments: list[Word]) -> None:
         one, other, levels, depth, start, count = arguments
-        with code.builder.goto_entry_block():
-            counters = Word(code.builder, code.builder.ptrtoint(code.builder.alloca(WORD, MOST_LEVELS), WORD))
+        counters = Word(code.builder, code.builder.ptrtoint(code.builder.alloca(WORD, depth.value), WORD))
         rest, a, b = Variable(code, start), Variable(code, 0), Variable(code, 0)
         with code.loop(0, depth) as number:
             at = depth - number - 1

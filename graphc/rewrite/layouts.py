@@ -1,7 +1,7 @@
 """Layouts: the small operand of a sum of products that is used again and again is first laid out as the kernel wants it.
 
 The gradient of a convolution by its input reads the filter backwards and across. The kernel for contractions would sort
-out that order anew at every step along the image; a copy of the filter, made once, has entries that are used together
+out that order anew for every chunk of the result; a copy of the filter, made once, has entries that are used together
 side by side, and lets the sums over taps and over channels run on as one.
 """
 
