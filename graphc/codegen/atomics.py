@@ -12,7 +12,7 @@ from graphc.codegen import types
 from graphc.codegen.flow import local
 from graphc.codegen.intrinsics import intrinsic
 
-__all__ = ["add", "address", "first_bit", "load", "nanoseconds", "pause", "publish", "store", "swap", "transfer"]
+__all__ = ["add", "address", "first_bit", "load", "nanoseconds", "pause", "publish", "sleep", "store", "swap", "transfer"]
 
 _WORD = ir.IntType(64)
 _PAUSES = {"x86_64": ("llvm.x86.sse2.pause", []), "aarch64": ("llvm.aarch64.hint", [1]), "arm64": ("llvm.aarch64.hint", [1])}
@@ -139,3 +139,15 @@ def transfer(typingctx: Any, function: Any, file: Any) -> Any:
         return builder.call(call, [builder.trunc(args[1], ir.IntType(32)), word, ir.Constant(_WORD, 8)])
 
     return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def sleep(typingctx: Any, function: Any, microseconds: Any) -> Any:
+    """Leave the processor to others for a while, by ``usleep``."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [ir.IntType(32)])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [builder.trunc(args[1], ir.IntType(32))])
+        return context.get_dummy_value()
+
+    return types.none(types.int64, types.int64), codegen

@@ -3,8 +3,8 @@
 The iterations of a call are dealt out in at most 48 chunks, which depend on sizes alone. One word holds a bit for each chunk
 that nobody has taken: whoever clears the bit runs the chunk. So the calling thread needs no helper, and one that comes late
 finds nothing to do. A helper begins where its share of the chunks would, so that it meets the same rows of memory again, call
-after call. Helpers wait for a moment in a loop, then sleep until they are written to. So does the calling thread at
-the end of a call, where a helper takes too long for its chunk.
+after call. Helpers wait for a moment in a loop, then sleep until they are written to. The calling thread sleeps 50 µs
+at a time, at the end of a call, where a helper takes too long for its chunk.
 
 Where the calling thread had to wait for a helper much longer than a chunk takes, the processors have other work: the thread
 goes on alone for 8 times as long as it waited, and for twice as long as before where that soon happens again. So a busy
@@ -29,13 +29,12 @@ WORDS = {
     "helpers": 520,
     "read": 528, "write": 536, "clock": 544,  # addresses of functions of the system
     "source": 552, "target": 560,  # the files that helpers read from, and that wake them
-    "back_source": 568, "back_target": 592,  # the same for the calling thread
+    "sleep": 568,  # a function too
     "clock_number": 576,
     "patience": 584,  # ns for which helpers wait awake
     "alone": 640,  # until when the calling thread wants no help
     "ended": 648, "rest": 656,  # when it last went on alone until, and for how long
-    "awaited": 768,  # how many chunks the calling thread sleeps for; 0 where it does not
-    "size": 896,
+    "size": 768,
 }  # fmt: skip
 _HEAD = f"from graphc.codegen.atomics import *\nfrom graphc.codegen.invoke import call\n{COMPILED}"
 _AT = {name: f"pool + {place}" for name, place in WORDS.items()}
@@ -71,13 +70,14 @@ SPLIT = (
     store({_AT["call"]}, address(row))
     store({_AT["done"]}, 0)
     publish(pool, (integer(row, 6) << 54) | (chunks << 48) | ((1 << chunks) - 1))
+    started = 0
     if wakes != 0:
+        started = {_TIME}
         asleep = load({_AT["asleep"]})
         wanted = min(asleep, chunks - 1)
         if wanted > 0 and swap({_AT["asleep"]}, asleep, asleep - wanted):
             for _ in range(wanted):
                 transfer(load({_AT["write"]}), load({_AT["target"]}))
-    started = {_TIME} if cost > 50000 else 0
     mine = 0
     while True:
         word = load(pool)
@@ -90,7 +90,7 @@ SPLIT = (
     others = chunks - mine
     if load({_AT["done"]}) != others:
         own = {_TIME}
-        if cost > 50000 and mine > 0:
+        if wakes != 0 and mine > 0:
             each = (own - started) // mine
         else:
             each = cost // chunks
@@ -103,10 +103,8 @@ SPLIT = (
             if waits & 31 == 0:
                 now = {_TIME}
         if now - own > patience:
-            publish({_AT["awaited"]}, others)
-            if load({_AT["done"]}) != others or not swap({_AT["awaited"]}, others, 0):
-                while transfer(load({_AT["read"]}), load({_AT["back_source"]})) != 8:
-                    pause()
+            while load({_AT["done"]}) != others:
+                sleep(load({_AT["sleep"]}), 50)
             now = {_TIME}
             rest = 8 * (now - own)
             before = load({_AT["rest"]})
@@ -138,9 +136,7 @@ HELP = (
                 extent = load(at + 24)
                 grain = load(at + 32)
                 call(load(at + 8), load(at + 16), chunk * grain, min(extent, (chunk + 1) * grain), worker)
-                done = add({_AT["done"]}, 1) + 1
-                if load({_AT["awaited"]}) == done and swap({_AT["awaited"]}, done, 0):
-                    transfer(load({_AT["write"]}), load({_AT["back_target"]}))
+                add({_AT["done"]}, 1)
             continue
         pause()
         idle += 1
