@@ -20,7 +20,7 @@ import numpy as np
 import graphc as gx
 from graphc.rewrite.passes import PASSES
 
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 LAYERS = sys.argv[2:] or ["LSTM", "GRU", "SimpleRNN"]
 WITHOUT = ((), ("kept",), ("fission",), ("bodies",), ("kept", "fission", "bodies"))
 COUNT, BATCH = 1024, 32

@@ -59,8 +59,8 @@ def parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
     monkeypatch.setenv("GRAPHC_NUM_THREADS", str(request.param))
     monkeypatch.setattr(loop, "_FEWEST", 1)
     monkeypatch.setattr(loop, "_WORTH", 0)
-    monkeypatch.setattr(cost, "_LEAST", 0)
-    monkeypatch.setattr(cost, "_CHUNK", 1)
+    monkeypatch.setattr(cost, "LEAST", 0)
+    monkeypatch.setattr(cost, "CHUNK", 1)
     return request.param
 
 
