@@ -16,6 +16,7 @@ from graphc.rewrite.kept import keep_values
 from graphc.rewrite.layouts import lay_out_products
 from graphc.rewrite.moves import fold_moves
 from graphc.rewrite.padding import pad_windows
+from graphc.rewrite.partial import reduce_in_parts
 from graphc.rewrite.residues import split_residues
 from graphc.rewrite.shared import share_functions
 
@@ -35,6 +36,7 @@ PASSES: dict[str, Pass] = {
     "residues": lambda outputs, _: split_residues(outputs),
     "padding": lambda outputs, _: pad_windows(outputs),
     "layouts": lambda outputs, _: lay_out_products(outputs),
+    "partial": lambda outputs, _: reduce_in_parts(outputs),
     "borders": lambda outputs, _: split_borders(outputs),
     "common": merge_common,
 }
