@@ -19,11 +19,11 @@ from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter
-from graphc.lower.kernels import clear_loop, finish
+from graphc.lower.kernels import finish
 from graphc.lower.loops import collapse, divisible, nest, resolve
 from graphc.lower.reductions import Reduced, reduction_kernel
 
-__all__ = ["Parts", "clear_kernel", "part_kernel", "parts_of", "placed", "placing_kernel"]
+__all__ = ["Parts", "part_kernel", "parts_of", "placed", "placing_kernel"]
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,3 @@ def placing_kernel(emitter: Emitter, parts: Sequence[Tensor], target: Tensor) ->
     statements, sizes, (order,) = collapse([*emitter.statements, *stores], op.extents, [written(op) or ()])
     body = [resolve(emitter, s) for s in statements]
     return finish(emitter, nest(emitter, order, sizes, body, divided=divisible(emitter, order, sizes)))
-
-
-def clear_kernel(emitter: Emitter, target: Tensor) -> ir.Kernel:
-    """The kernel that sets a result to 0."""
-    return finish(emitter, [clear_loop(emitter, 0, target.shape, emitter.buffer(target, True), "sum", target.dtype, parallel=True)])

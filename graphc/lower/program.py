@@ -17,12 +17,13 @@ from graphc.expr.origin import Origin
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower import ir
+from graphc.lower.clearing import clear_kernel
 from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter
 from graphc.lower.fuse import Fusion, Group, Started, root_of
 from graphc.lower.kernels import elementwise_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
-from graphc.lower.parts import Parts, clear_kernel, part_kernel, placed, placing_kernel
+from graphc.lower.parts import Parts, part_kernel, placed, placing_kernel
 from graphc.lower.reductions import Reduced, reduction_kernel
 from graphc.rewrite.rows import ByRows, by_rows
 
@@ -241,7 +242,7 @@ class _Lowering:
         calls: list[Call] = []
         if parts.cleared:
             emitter = self._emitter(tensor.shape)
-            calls.append(Call(clear_kernel(emitter, tensor), list(emitter.buffers), emitter.params, [tensor], clears=True))
+            calls.append(Call(clear_kernel(emitter, tensor, parts.stages), list(emitter.buffers), emitter.params, [tensor], clears=True))
         for key, several in itertools.groupby(parts.stages, placed):
             for some in [list(several)] if key is not None else [[p] for p in several]:
                 op = some[0].op
