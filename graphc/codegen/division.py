@@ -7,7 +7,7 @@ after call. Helpers wait for a moment in a loop, then sleep until they are writt
 at a time, at the end of a call, where a helper takes too long for its chunk.
 
 Where the calling thread had to wait for a helper much longer than a chunk takes, the processors have other work: the thread
-goes on alone for 8 times as long as it waited, and for twice as long as before where that soon happens again. So a busy
+goes on alone for as long as it waited, and for twice as long as before where that soon happens again. So a busy
 neighbour costs little more than the processor that it keeps.
 """
 
@@ -106,7 +106,7 @@ SPLIT = (
             while load({_AT["done"]}) != others:
                 sleep(load({_AT["sleep"]}), 50)
             now = {_TIME}
-            rest = 8 * (now - own)
+            rest = now - own
             before = load({_AT["rest"]})
             if now - load({_AT["ended"]}) < 4 * before:
                 rest = min(max(rest, 2 * before), {_LONGEST})

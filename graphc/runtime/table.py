@@ -15,7 +15,7 @@ from graphc.lower.cost import Division, divide, nanoseconds
 
 __all__ = ["WORTH", "Entry", "Table"]
 
-_NEAR = 20_000  # ns: helpers are still awake when this much has passed since the last divided call
+_NEAR = 75_000  # ns: helpers are still awake when this much has passed since the last divided call
 WORTH = 30_000  # ns of divided calls near each other for which sleeping helpers are woken
 
 
