@@ -20,7 +20,6 @@ from graphc.formula.lines import Lines
 from graphc.formula.naming import Naming
 from graphc.formula.numpy_source import Listing
 from graphc.formula.reasons import reason_of
-from graphc.formula.spell import Vocabulary
 from graphc.formula.sweep import Adjoint, Sweep, shape_words
 from graphc.formula.variable import variable_of
 
@@ -325,8 +324,3 @@ def _swept(y: Tensor, wrt: Tensor, cotangent: bool) -> Sweep:
             f"no closed form of the derivative of {y.describe()} by {wrt.describe()} was found ({type(error).__name__}: {error}): "
             "name intermediate results with .named(...), or derive up to one of them"
         ) from error
-
-
-def vocabulary(derivation: Derivation) -> Vocabulary:
-    """The names that a derivation uses."""
-    return derivation._words  # pyright: ignore[reportPrivateUsage]

@@ -230,7 +230,7 @@ _TEXT: dict[str, Callable[[Show], str]] = {
     "hadamard": lambda s: " ⊙ ".join(_t(p, POWER) for p in s.parts),
     "fraction": lambda s: f"{_t(s.parts[0], POWER)}/{_t(s.parts[1], POWER)}",
     "power": _power_text,
-    "elementpower": lambda s: _power_text(s) if s.parts[0].kind == "atom" and False else f"{_t(s.parts[0], ATOM)}^⊙{_t(s.parts[1], ATOM)}",
+    "elementpower": lambda s: f"{_t(s.parts[0], ATOM)}^⊙{_t(s.parts[1], ATOM)}",
     "inverse": lambda s: s.plain,
     "transpose": _transpose_text,
     "quotient": lambda s: f"⌊{_t(s.parts[0], POWER)}/{_t(s.parts[1], POWER)}⌋",

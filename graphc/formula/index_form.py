@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.expr.graph import unalias
 from graphc.expr.tensor import Tensor
 from graphc.formula.atoms import Source, entries
 from graphc.formula.definition import Definition
@@ -81,8 +80,3 @@ def index_text(tensor: Tensor) -> str:
     """
     left, right = _sides(tensor)
     return text(left) if left == right else f"{text(left)} = {text(right)}"
-
-
-def is_given(tensor: Tensor) -> bool:
-    """Whether nothing computes a tensor."""
-    return unalias(tensor).kind != "computed"

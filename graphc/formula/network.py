@@ -81,8 +81,6 @@ class Network:
             return None
         if len(members) == 1 and isinstance(members[0], sympy.Pow) and members[0].exp == 2:
             return Show("norm", (self.spell.spell(members[0].base, used),))
-        if len(members) == 1 and isinstance(members[0], Entry) and len(used) == 2 and False:
-            return None
         if len(members) == 1 and isinstance(members[0], Entry) and members[0].places == (*used, *used):
             return call("tr", r"\operatorname{tr}", [self.spell.words.name(members[0].source)])
         if len(used) == 1 and len(members) == 2 and not any(isinstance(m, sympy.Pow) and m.exp.is_negative for m in members):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -379,8 +379,3 @@ def _abstract(expr: scalar.Abstract, again: Callable[[Any], Show]) -> Show:
         plain = "".join(f"∂{to_subscript(k)}" for k in by) + plain
         tex = "".join(rf"\partial_{{{k}}} " for k in by) + tex
     return call(plain, tex, [again(x) for x in expr.operands])
-
-
-def vocabulary(names: Mapping[Source, str]) -> Vocabulary:
-    """The vocabulary of plain names."""
-    return Vocabulary({s: symbol(n) for s, n in names.items()})

@@ -84,19 +84,19 @@ class Model(Structure):
             dtype: ``"float32"`` or ``"float64"``.
             run_eagerly, steps_per_execution, jit_compile: taken for Keras's sake; graphc always compiles whole epochs.
         """
+        from graphc.runtime.compiled import check_target
+
+        check_target(target)
+        dtype = float_name(dtype)
+        if dtype not in ("float32", "float64"):
+            raise DeclarationError(f"dtype={dtype!r} of model.compile: it is 'float32' or 'float64'")
         self.optimizer = optimizers.get(optimizer)
         self._losses_given = _checked_losses(loss)
         self._metrics_given = [*_as_list(metrics), *_as_list(weighted_metrics)] if not isinstance(metrics, dict) else metrics
         self._shares = loss_weights
         self.target, self.float_type = target, dtype
-        dtype = float_name(dtype)
-        if dtype not in ("float32", "float64"):
-            raise DeclarationError(f"dtype={dtype!r} of model.compile: it is 'float32' or 'float64'")
         for metric in self._metrics_given if isinstance(self._metrics_given, list) else ():
             _ = metric if isinstance(metric, list | tuple | dict) else _metric(metric)
-        from graphc.runtime.compiled import check_target
-
-        check_target(target)
         self.plans = {}
         self.compiled_flags = self.flags
 

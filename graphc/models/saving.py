@@ -9,6 +9,7 @@ import hashlib
 import inspect
 import io
 import json
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any, cast
@@ -261,7 +262,7 @@ def _restore_training(model: Model, data: Any, dtype: str, at: Any, flags: dict[
     several = len(functions) > 1
     model.compile(
         _restored_optimizer(data["optimizer"], at), functions if several else functions[0],
-        loss_weights=[share for _, share, _ in data["losses"]], metrics=wanted if several else wanted[0], target=data["target"], dtype=dtype,
+        loss_weights=[share for _, share, _ in data["losses"]], metrics=wanted if several else wanted[0], target=_target(data["target"]), dtype=dtype,
     )  # fmt: skip
     model.compiled_flags = flags
     trained = model.trained
@@ -273,6 +274,17 @@ def _restore_training(model: Model, data: Any, dtype: str, at: Any, flags: dict[
         model.plans[("measured", kinds, bool(plan["weighted"]))] = made
         if plan["updates"]:
             model.plans[("updates", kinds, bool(plan["weighted"]), trained)] = [at(r) for r in plan["updates"]]
+
+
+def _target(wanted: str) -> str:
+    """What a saved model is compiled for: what it was, or the processor where this machine cannot run that."""
+    from graphc.codegen.cuda.available import missing
+
+    reason = missing() if wanted == "cuda" else None
+    if reason is None:
+        return wanted
+    warnings.warn(f'the model was compiled with target="cuda", which cannot be used here: {reason}. It is loaded with target="cpu"', stacklevel=5)
+    return "cpu"
 
 
 def _restored_loss(data: Any) -> Any:

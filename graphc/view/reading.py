@@ -17,7 +17,7 @@ from graphc.view.calls import is_layer, kinds_of, within_calls
 from graphc.view.names import Text, filled, name_text, operator_text, split_scope
 from graphc.view.stage_latex import alike_latex, is_part, plain_latex, stage_latex
 
-__all__ = ["Item", "Reading", "read", "shown_call", "source_of", "with_assignments"]
+__all__ = ["Item", "Reading", "read", "shown_call", "with_assignments"]
 
 MANY = 1000  # items above which stages of one form share one formula
 Forms = dict[tuple[Stage, tuple[str, ...]], str] | None
@@ -135,13 +135,6 @@ def with_assignments(targets: Sequence[Tensor]) -> Reading:
         return read(targets)
     both = read([*targets, *found])
     return replace(both, targets=tuple(dict.fromkeys(both.sources[t] for t in targets)))
-
-
-def source_of(tensor: Tensor) -> Tensor:
-    """The tensor behind aliases that give no name."""
-    while isinstance(tensor.op, Alias) and not tensor.name:
-        tensor = tensor.inputs[0]
-    return tensor
 
 
 def shown_call(tensor: Tensor, opened: Collection[Tensor] = ()) -> Call | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -221,3 +222,12 @@ def test_chunks_are_shared_evenly_and_are_no_larger_than_the_tables() -> None:
         assert rows == 1 or rows % 2 == 0
     assert Chunks("all", 32, 0, 64, 5).evaluate({}) == Chunks("all", 0, 64, 64, 5).evaluate({}) == 0
     assert Chunks("columns", 32, 512, 784, 1).evaluate({}) > 1
+
+
+@pytest.mark.parametrize("products", [1, 3, 40])
+def test_chunks_cover_every_product_and_are_wide_enough(products: int) -> None:
+    for m, n, k in itertools.product([1, 159, 161, 1000, 4000], [1, 31, 64, 700, 5000], [0, 1, 64, 3000]):
+        rows, columns, count = (Chunks(kind, m, n, k, products).evaluate({}) for kind in ("rows", "columns", "all"))
+        assert rows >= 1 and columns >= 1
+        assert count == rows * columns * products
+        assert columns == 1 or n // columns >= 32

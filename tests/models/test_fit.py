@@ -293,8 +293,18 @@ def test_options_that_do_not_exist():
 
 
 def test_a_target_without_kernels_is_told_at_once():
-    with pytest.raises(CompileError, match="target=.tpu."):
+    with pytest.raises(CompileError, match="target='tpu' is unknown"):
         line().compile("sgd", "mse", target="tpu")
+
+
+def test_what_cannot_be_compiled_changes_nothing():
+    made = line("adam")
+    before = made.optimizer
+    for wrong in ({"target": "tpu"}, {"dtype": "int8"}):
+        with pytest.raises((CompileError, DeclarationError)):
+            made.compile("sgd", "mae", **wrong)
+    assert made.optimizer is before
+    assert (made.target, made.float_type) == ("cpu", "float32")
 
 
 def test_a_class_without_a_weight_weighs_1():

@@ -9,6 +9,7 @@ import sympy
 import graphc as gx
 from graphc import layers as K
 from graphc import models, optimizers, regularizers, schedules
+from graphc.codegen.cuda import available
 from graphc.errors import FileFormatError
 from graphc.expr import scalar
 from graphc.models import load_model
@@ -83,6 +84,22 @@ def test_a_saved_model_can_be_saved_again(tmp_path):
     c = load_model(tmp_path / "c")
     assert same(a, c)
     assert quiet(a, epochs=2).history == quiet(c, epochs=2).history
+
+
+def test_a_model_for_a_device_loads_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(available, "missing", lambda: None)
+    a = classifier()
+    a.build((None, 4))
+    a.compile(optimizers.Adam(0.01), "binary_crossentropy", target="cuda", dtype=np.float64)
+    a.save(tmp_path / "a")
+    assert load_model(tmp_path / "a").target == "cuda"
+    monkeypatch.setattr(available, "missing", lambda: "there is no device")
+    with pytest.warns(UserWarning, match=r'which cannot be used here: there is no device\. It is loaded with target="cpu"'):
+        b = load_model(tmp_path / "a")
+    assert (b.target, b.float_type) == ("cpu", "float64")
+    assert same(a, b)
+    a.compile(optimizers.Adam(0.01), "binary_crossentropy", dtype=np.float64)
+    assert quiet(a, epochs=1).history == quiet(b, epochs=1).history
 
 
 def test_a_model_that_was_never_trained(tmp_path):
