@@ -171,7 +171,7 @@ def _compiled(step: Any) -> str:
     return page.section(
         "What was compiled",
         page.paragraph("Forward pass, backward pass and Adam's update became the kernels below; whole epochs run inside compiled code."),
-        page.code(str(step.explain())),
+        page.code(str(step.explain(measure=False))),
         page.details("The generated source", page.code(step.source)),
     )
 

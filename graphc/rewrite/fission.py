@@ -150,7 +150,7 @@ class _Recurrence:
         while at is not carry:  # down the sums that the carry stands in, each used once
             parts = _added(at)
             below = next((p for p in parts if p is carry or self._leads(p, carry)), None)
-            if below is None or parts.count(below) != 1 or (below is not carry and self._uses[below] != 1):
+            if below is None or parts.count(below) != 1 or (below is not carry and (self._uses[below] != 1 or below in results)):
                 return None
             terms += [t for p in parts if p is not below for t in self._terms(p)]
             at = below

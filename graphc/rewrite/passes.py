@@ -20,7 +20,7 @@ from graphc.rewrite.partial import reduce_in_parts
 from graphc.rewrite.residues import split_residues
 from graphc.rewrite.shared import share_functions
 
-__all__ = ["PASSES", "rewrite"]
+__all__ = ["PASSES", "PURPOSES", "rewrite"]
 
 Pass = Callable[[Sequence[Tensor], Mapping[Node, int]], list[Tensor]]
 
@@ -39,6 +39,23 @@ PASSES: dict[str, Pass] = {
     "partial": lambda outputs, _: reduce_in_parts(outputs),
     "borders": lambda outputs, _: split_borders(outputs),
     "common": merge_common,
+}
+
+# What each is for, in one line.
+PURPOSES: dict[str, str] = {
+    "constants": "what depends on numbers alone is computed once, when the program is made",
+    "moves": "slices, transposes, new axes and broadcasts are read where they are used, and not carried out",
+    "kept": "what a recurrence has computed is not computed again by its adjoint",
+    "fission": "what needs no carry of a recurrence is done for all items at once, before the loop or after it",
+    "bodies": "what no iteration changes leaves its recurrence, and the body goes through all passes",
+    "factors": "what does not depend on a sum's index leaves the sum",
+    "shared": "a function that stands in several formulas is computed once, and read",
+    "chains": "a sum of many factors is summed one index after the other",
+    "residues": "a scatter along strides becomes gathers, one for each class of places",
+    "padding": "what a window reads around a tensor is written around a copy of it",
+    "layouts": "a small operand that is used again and again is laid out for the contraction",
+    "borders": "a stage that asks at each entry where it is falls apart into boxes that need not ask",
+    "common": "equal stages of equal tensors become one",
 }
 
 

@@ -47,10 +47,13 @@ class Rows:
         costs: dict[int, float] = {}  # of loops
         self.uses: dict[Tensor, list[int]] = {}
         self.kept: list[Any] = []
+        self.parts: dict[int, list[Part]] = {}  # of loops
         for number, call in enumerate(program.calls):
             starts.append(len(words))
             if number in loops:
+                known = len(self.kept)
                 row, parts, costs[number] = loops[number].row(sizes, self.kept)
+                self.parts[number] = [p for p in self.kept[known:] if isinstance(p, Part)]
                 words += row
                 params.append([parts])
                 continue
@@ -63,8 +66,8 @@ class Rows:
             words += params[-1]
         self.words = np.array(words or [0], np.int64)
         base = self.words.ctypes.data
-        known = enumerate(zip(addresses, starts, program.calls, params, strict=True))
-        entries = [Entry(a, base + 8 * s, c.kernel, p, costs.get(k)) for k, (a, s, c, p) in known]
+        numbered = enumerate(zip(addresses, starts, program.calls, params, strict=True))
+        entries = [Entry(a, base + 8 * s, c.kernel, p, costs.get(k)) for k, (a, s, c, p) in numbered]
         self.division = Table(entries, control, workers, double, times)
         self.table = self.division.words
         self.divided = self.division.divided > 0 or any(r.rows.divided for r in self.kept if isinstance(r, Part))

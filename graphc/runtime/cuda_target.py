@@ -17,7 +17,8 @@ from graphc.errors import CompileError
 from graphc.lower.program import Call
 from graphc.runtime.batches import ByBatches
 from graphc.runtime.device_bound import DeviceBound
-from graphc.runtime.explain import calls_of, formulas_of
+from graphc.runtime.formulas import Formulas, calls_of, formulas_of
+from graphc.runtime.rewrites import rewrites_text
 
 __all__ = ["CudaCompiled"]
 
@@ -91,7 +92,7 @@ class CudaCompiled(ByBatches):
             parts.append("".join(f"# {line}\n" for _, lines in uses for line in lines) + body + "\n")
         return "\n\n".join(parts)
 
-    def explain(self) -> str:
+    def explain(self, measure: bool = True, rewrites: bool = False) -> str:
         """Which stages became which kernels, with their formulas, and what of each the device's threads share out."""
         kernels = self._kernels()
         numbers = {source: number for number, source in enumerate(kernels, 1)}
@@ -102,7 +103,7 @@ class CudaCompiled(ByBatches):
             how = ["a loop of the host's"] if call.loop is not None else [_described(x) for x in launches(call.kernel)]
             text.append(f"kernel_{numbers[by_call[id(call)]]}: {', then '.join(how)}{' (after all checks)' if call.last else ''}")
             text += [f"    {line}" for line in lines]
-        return "\n".join(text)
+        return "\n".join([*text, "", rewrites_text(self.prepared, Formulas(self.program))] if rewrites else text)
 
 
 def _described(launch: Launch) -> str:

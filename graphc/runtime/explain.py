@@ -1,112 +1,185 @@
-"""What a program does, in words and in its own source."""
+"""What a program does and what that takes: its kernels in their order, with formulas, operations, bytes and times."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from graphc.expr.dims import product
+from graphc.expr.dims import evaluate_extent, product
+from graphc.expr.feed import numpy_dtype
 from graphc.expr.operation import Linalg
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
-from graphc.lower.contract import contraction
-from graphc.lower.emit import Scratch
 from graphc.lower.program import Call, Program
-from graphc.lower.scalars import weight
-from graphc.lower.text import formula_text
+from graphc.runtime.formulas import Formulas, calls_of, product_of
+from graphc.runtime.measure import Measured, bandwidth, peak
+from graphc.runtime.source import kernel_sources
+from graphc.runtime.work import Work, work_of
 
-__all__ = ["calls_of", "explanation", "formulas_of", "program_source"]
+__all__ = ["explanation"]
 
-
-def _names(program: Program) -> dict[Tensor, str]:
-    """A name for each tensor: the user's, or t1, t2, ... in the order of the kernels."""
-    names: dict[Tensor, str] = {}
-    count = 0
-    taken: dict[str, int] = {}
-
-    def add(tensor: Tensor) -> None:
-        nonlocal count
-        if tensor in names:
-            return
-        base = tensor.name
-        if not base:
-            count += 1
-            base = f"t{count}"
-        taken[base] = taken.get(base, 0) + 1
-        names[tensor] = base if taken[base] == 1 else f"{base}_{taken[base]}"
-
-    for call in calls_of(program):
-        for tensor in call.tensors:
-            for other in (*tensor.inputs, *(tensor.node.outputs if call.whole is None else (call.whole,))):
-                add(other)
-    return names
+_WIDTH = 100
+_DEAREST = 5
 
 
-def formulas_of(program: Program) -> list[list[str]]:
-    """What each of a program's calls computes, by the names of its tensors."""
-    names = _names(program)
+@dataclass(frozen=True)
+class _Facts:
+    """What is known about a call: for those in a recurrence's body, of one iteration.
 
-    def name(tensor: Tensor) -> str:
-        if tensor.kind == "constant" and tensor.ndim == 0:
-            return str(tensor.value)
-        return names.get(tensor) or tensor.label
+    Attributes:
+        depth: in how many recurrences it is.
+        work: operations and bytes, where sizes are known.
+        seconds: how long it takes, where it was measured.
+        runs: how often it runs in a run of the program.
+        threads: how many share it.
+    """
 
-    made: list[list[str]] = []
-    for call in calls_of(program):
-        if call.loop is not None:
-            made.append([f"{name(call.tensors[0])} = a recurrence over {call.loop.scan.length} items, whose body follows"])
-        elif call.clears:
-            made.append([f"{name(call.tensors[0])} = 0 everywhere, before its parts are written"])
-        elif call.whole is not None:
-            whole = name(call.whole)
-            made.append([formula_text(t, lambda x, t=t, whole=whole: whole if x is t else name(x)) for t in call.tensors])
-        elif call.last and len(call.tensors) == 1 and call.tensors[0].kind in ("state", "parameter"):
-            made.append([f"{name(call.tensors[0])} = its next value"])
-        else:
-            made.append([formula_text(t, name) for t in call.tensors])
-    return made
+    call: Call
+    depth: int = 0
+    work: Work | None = None
+    seconds: float | None = None
+    runs: int = 1
+    threads: int = 1
 
 
-def calls_of(program: Program) -> list[Call]:
-    """All calls in order, each scan followed by its body's."""
-    found: list[Call] = []
-    for call in program.calls:
-        found.append(call)
-        found += calls_of(call.loop.body) if call.loop is not None else []
-    return found
+def explanation(
+    program: Program, dtype: str, math: str, bound: Any, measured: Measured | None = None, formulas: Formulas | None = None
+) -> str:  # fmt: skip
+    """The program in words.
 
-
-def _sources(program: Program, dtype: str, math: str) -> list[str]:
-    from graphc.codegen.executor import REPEAT
-    from graphc.codegen.printer import kernel_source
-
-    return [REPEAT if c.loop is not None else kernel_source(c.kernel, dtype, math) for c in calls_of(program)]
-
-
-def program_source(program: Program, dtype: str, math: str) -> str:
-    """Each kernel's source once, under every formula that it computes."""
-    sources = _sources(program, dtype, math)
-    groups: dict[str, list[str]] = {}
-    for lines, source in zip(formulas_of(program), sources, strict=True):
-        groups.setdefault(source, []).extend(lines)
-    parts: list[str] = []
-    for number, (source, lines) in enumerate(groups.items(), 1):
-        body = source.split("\n\n", 3)[-1].strip("\n").replace("kernel_(", f"kernel_{number}(")
-        parts.append("".join(f"# {line}\n" for line in lines) + body + "\n")
-    head = "import math\n\nimport numpy as np\n\nfrom graphc.codegen.kernel import *\n"
-    return "\n\n".join([head, *parts])
-
-
-def explanation(program: Program, dtype: str, math: str, bound: Any) -> str:
-    """One paragraph a kernel: what it is, its formulas and, where sizes are known, its operations and bytes."""
-    sources, calls = _sources(program, dtype, math), calls_of(program)
+    Args:
+        program: what is explained.
+        dtype, math: what its kernels are printed for.
+        bound: the program laid out for known sizes, or ``None``.
+        measured: the times of its calls, or ``None``.
+        formulas: its formulas, with the names in them.
+    """
+    formulas = formulas or Formulas(program)
+    sources, calls = kernel_sources(program, dtype, math), calls_of(program)
     numbers = {s: k for k, s in enumerate(dict.fromkeys(sources), 1)}
+    kernels = [f"kernel_{numbers[s]}" for s in sources]
+    facts = [_Facts(c, d) for c, d in _depths(program, 0)] if bound is None else list(_known(program, bound, measured))
+    shown = [_Shown(f, k, lines, dtype == "float64") for f, k, lines in zip(facts, kernels, formulas.lines, strict=True)]
+    total = sum(f.seconds or 0.0 for f in facts if f.depth == 0)
     lines = [f"{len(calls)} kernel calls of {len(numbers)} kernels"]
-    for call, source, formulas in zip(calls, sources, formulas_of(program), strict=True):
-        lines.append(f"kernel_{numbers[source]}: {_kind(call)}{' (after all checks)' if call.last else ''}{_cost(call, bound)}")
-        lines += [f"    {f}" for f in formulas]
+    if bound is not None:
+        lines += _head(facts, bound, dtype == "float64", measured, total)
+        lines += ["", *_dearest(shown, total)] if total else [""]
+    for one in shown:
+        lines += one.lines(total)
     return "\n".join(lines)
+
+
+def _depths(program: Program, depth: int) -> Iterator[tuple[Call, int]]:
+    for call in program.calls:
+        yield call, depth
+        if call.loop is not None:
+            yield from _depths(call.loop.body, depth + 1)
+
+
+def _known(program: Program, bound: Any, measured: Measured | None) -> Iterator[_Facts]:
+    """The facts of all calls for known sizes."""
+    times = {} if measured is None else measured.calls
+
+    def walk(inside: Program, rows: Any, sizes: Mapping[str, int], depth: int, runs: int) -> Iterator[_Facts]:
+        for number, call in enumerate(inside.calls):
+            extent, grain = (int(x) for x in rows.table[4 * number + 2 : 4 * number + 4])
+            threads = min(bound.workers, -(-extent // grain)) if grain else 1
+            yield _Facts(call, depth, work_of(call, sizes, bound.floats), times.get(id(call)), runs, threads)
+            if call.loop is not None:
+                part = rows.parts[number][0]
+                length = evaluate_extent(call.loop.scan.length, sizes)
+                yield from walk(call.loop.body, part.rows, call.loop.body.sizes({**sizes, **part.sizes}), depth + 1, runs * length)
+
+    yield from walk(program, bound.rows, bound.sizes, 0, 1)
+
+
+def _head(facts: list[_Facts], bound: Any, double: bool, measured: Measured | None, total: float) -> list[str]:
+    """What a run takes, and what its operations and its bytes alone would take."""
+    work = sum((f.work for f in facts if f.depth == 0 and f.work is not None), Work())
+    tensors = dict.fromkeys(b for f in facts if f.depth == 0 for b in f.call.buffers if isinstance(b, Tensor))
+    size = sum(bound.size(product(t.shape)) * numpy_dtype(t.dtype, np.dtype(bound.floats)).itemsize for t in tensors)
+    if measured is None:
+        return [f"One run has {work.operations:,} operations on {work.bytes:,} bytes; its tensors have {_size(size)}."]
+    threads = bound.workers
+    top, flow = peak(threads, double), bandwidth(threads, size)
+    who = f"{threads} threads" if threads > 1 else "one thread"
+    text = (
+        f"One run takes {_time(measured.whole)} on {who}; its kernels, one by one, {_time(total)}. "
+        f"Its {work.operations:,} operations alone would take {_time(work.operations / top)} at {top / 1e9:.0f} GFLOP/s, the peak of {who}; "
+        f"its {work.bytes:,} bytes alone {_time(work.bytes / flow)} at {flow / 1e9:.0f} GB/s, as fast as {_size(size)} are copied, "
+        "which is what its tensors have."
+    )
+    if bound.program.states:
+        text += " Where x is a state or a parameter, x' is its next value."
+    return textwrap.wrap(text, _WIDTH)
+
+
+def _dearest(shown: list[_Shown], total: float) -> list[str]:
+    """The calls that take most of the time."""
+    order = sorted((s for s in shown if s.facts.depth == 0), key=lambda s: -(s.facts.seconds or 0.0))[:_DEAREST]
+    rows = [(_time(s.facts.seconds or 0.0), _share(s.facts, total), s.result, f"{s.kernel}, {s.kind}", s.rate) for s in order]
+    widths = [max(len(row[k]) for row in rows) for k in range(4)]
+    lines = [f"The {len(rows)} that take longest:" if len(rows) > 1 else "What takes longest:"]
+    for seconds, share, result, kernel, rate in rows:
+        lines.append(f"  {seconds:>{widths[0]}}  {share:>{widths[1]}}  {result:<{widths[2]}}  {kernel:<{widths[3]}}  {rate}".rstrip())
+    return [*lines, ""]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A call as it is shown."""
+
+    facts: _Facts
+    kernel: str
+    formulas: list[str]
+    double: bool
+
+    @property
+    def kind(self) -> str:
+        """What kind of kernel it is."""
+        return _kind(self.facts.call)
+
+    @property
+    def result(self) -> str:
+        """What it computes, by its name."""
+        return textwrap.shorten(self.formulas[0].split(" = ")[0].split("[")[0], 30, placeholder=" ...")
+
+    @property
+    def rate(self) -> str:
+        """How fast it is: a contraction beside the machine's peak, all else by the bytes that it moves."""
+        work, seconds = self.facts.work, self.facts.seconds
+        if work is None or not seconds or self.facts.call.loop is not None:
+            return ""
+        if product_of(self.facts.call.kernel) is None:
+            return f"{work.bytes / seconds / 1e9:.1f} GB/s"
+        flops = work.operations / seconds
+        return f"{flops / 1e9:.1f} GFLOP/s, {flops / peak(self.facts.threads, self.double):.0%} of the peak".replace("%", " %")
+
+    def lines(self, total: float) -> list[str]:
+        """The call's paragraph."""
+        indent = "    " * self.facts.depth
+        last = " (after all checks)" if self.facts.call.last else ""
+        lines = [f"{indent}{self.kernel}: {self.kind}{last}"]
+        for formula in self.formulas:
+            lines += _wrapped(formula, f"{indent}    ")
+        cost = self._cost(total)
+        return lines + (_wrapped(cost, f"{indent}    ") if cost else [])
+
+    def _cost(self, total: float) -> str:
+        facts = self.facts
+        if facts.work is None:
+            return ""
+        parts = [f"{'in an iteration ' if facts.depth else ''}{facts.work.operations:,} operations, {facts.work.bytes:,} bytes"]
+        if facts.seconds is not None:
+            parts[0] += f": {_time(facts.seconds)}, {_share(facts, total)} of the time"
+            parts += [self.rate] if self.rate else []
+        parts += [f"shared by {facts.threads} threads"] if facts.threads > 1 else []
+        return "; ".join(parts)
 
 
 def _kind(call: Call) -> str:
@@ -119,7 +192,7 @@ def _kind(call: Call) -> str:
         return "copy" if call.last else "random numbers"
     if call.clears:
         return "cleared"
-    if contraction(call.tensors[0]) is not None:
+    if product_of(call.kernel) is not None:
         return "contraction of a part" if call.whole is not None else "contraction"
     if call.whole is not None:
         return "a part" if len(call.tensors) == 1 else f"{len(call.tensors)} parts"
@@ -130,16 +203,20 @@ def _kind(call: Call) -> str:
     return f"reduction by {op.reducer}" if len(call.tensors) == 1 else f"{len(call.tensors)} fused reductions"
 
 
-def _cost(call: Call, bound: Any) -> str:
-    if bound is None or call.loop is not None:
-        return ""
-    operations = 0
-    for tensor in call.tensors:
-        if isinstance(tensor.op, Stage):
-            box = bound.size(product(tensor.op.extents))
-            operations += box * (2 if contraction(tensor) is not None else max(1, weight(tensor.op.body)))
-        elif isinstance(tensor.op, Linalg):
-            x = tensor.inputs[0]
-            operations += bound.size(product((*x.shape, x.shape[-1]))) * 2
-    sizes = [bound.size(product(b.shape)) for b in call.buffers if not isinstance(b, Scratch)]
-    return f", about {operations:,} operations on {sum(sizes) * np.dtype(bound.floats).itemsize:,} bytes"
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=f"{indent}    ", break_long_words=False, break_on_hyphens=False)
+
+
+def _time(seconds: float) -> str:
+    micros = seconds * 1e6
+    if micros >= 10_000:
+        return f"{micros / 1e3:,.1f} ms"
+    return f"{micros:,.1f} µs" if micros >= 10 else f"{micros:.2f} µs" if micros >= 0.01 else f"{micros * 1e3:.1f} ns"
+
+
+def _share(facts: _Facts, total: float) -> str:
+    return f"{100 * (facts.seconds or 0.0) * facts.runs / max(total, 1e-12):.0f} %"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"

@@ -43,12 +43,13 @@ Copy = tuple[_Moving, _Moving, int]  # source, target, bytes
 
 
 class Part(NamedTuple):
-    """The row of a part of a loop, about how many ns it takes, the rows of its kernels, and what the row points to."""
+    """The row of a part of a loop, about how many ns it takes, the rows of its kernels, what the row points to, and its sizes."""
 
     row: Any
     cost: float
     rows: Any
     words: list[Any]
+    sizes: Mapping[str, int]
 
 
 class Loop:
@@ -129,7 +130,8 @@ class Loop:
 
     def _part(self, body: Any, sizes: Mapping[str, int], start: int, count: int, length: int) -> Part:
         """The row of one part of the loop, and what it costs."""
-        rows = body.rows_for(self.sizes(sizes, count), length)
+        own = self.sizes(sizes, count)
+        rows = body.rows_for(own, length)
         places, copies = _Places(self, body, sizes, start, count, length).found()
         base = rows.words.ctypes.data
         moves = [(base + 8 * word, *place) for tensor, place in places.items() for word in rows.uses.get(tensor, [])]
@@ -139,7 +141,7 @@ class Loop:
         # Parts run beside each other: they leave the number of the iteration alone, which nothing in them asks for.
         number = 0 if self.loop.rows is not None else self.outer.control.ctypes.data
         row = [number, rows.table.ctypes.data, len(body.program.calls), length, int(self.op.reverse), *pairs]
-        return Part(np.array(row, np.int64), length * rows.division.cost, rows, words)
+        return Part(np.array(row, np.int64), length * rows.division.cost, rows, words, own)
 
     def bytes(self, tensor: Tensor, sizes: Mapping[str, int]) -> int:
         """How many bytes a tensor has; for the sizes of one row, how many that has."""

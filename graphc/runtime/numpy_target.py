@@ -59,6 +59,6 @@ class NumpyCompiled(ByBatches):
         """The NumPy source."""
         return self._text
 
-    def explain(self) -> str:
+    def explain(self, measure: bool = True, rewrites: bool = False) -> str:
         """What runs: the source itself."""
         return f"one NumPy function\n\n{self._text}"

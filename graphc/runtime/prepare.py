@@ -8,8 +8,21 @@ from typing import Any
 
 from graphc.errors import CompileError, DeclarationError
 from graphc.expr.carry import carried
-from graphc.expr.graph import assigns, drop_aliases, guards, leaves, random_numbers, substitute, topological, training, unalias
-from graphc.expr.operation import Assign, Leaf
+from graphc.expr.graph import (
+    assigns,
+    drop_aliases,
+    guards,
+    leaves,
+    random_numbers,
+    rebuild,
+    replace_inputs,
+    substitute,
+    topological,
+    training,
+    unalias,
+)  # fmt: skip
+from graphc.expr.operation import Alias, Assign, Leaf
+from graphc.expr.stage import Stage
 from graphc.expr.tensor import Guard, Node, Tensor, make
 from graphc.lower.fuse import root_of
 from graphc.lower.program import Program, copy_of, lower
@@ -47,6 +60,10 @@ class Prepared:
         """The kernels of the graph."""
         return lower(self.outputs, self.numbers)
 
+    def before(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The graph without names, before stable forms and with them: what the passes were given."""
+        return drop_aliases(_named(self.named)), plain_of(self.named)
+
 
 def prepare(outputs: Sequence[Tensor], inputs: Any) -> Prepared:
     """The graph of the outputs, ready to be lowered.
@@ -70,10 +87,34 @@ def prepare(outputs: Sequence[Tensor], inputs: Any) -> Prepared:
     checks = guards(read)
     wanted, beside = carried(read)
     read = [*wanted, *beside]
-    plain = _separate(drop_aliases(stabilise(read)))
-    final = rewrite(plain, numbers)
+    final = rewrite(plain_of(read), numbers)
     needed = {t for node in topological(final) for t in node.outputs}
     return Prepared(final, read, len(wanted), list(given), placed, {t for t in placed if t not in needed}, numbers, checks)
+
+
+def plain_of(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """A training reading in stable forms and without aliases, whose names pass on to what they name."""
+    return _separate(drop_aliases(_named(stabilise(outputs))))
+
+
+def _named(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The graph whose results of operations bear the names that aliases give them."""
+    wanted: dict[Tensor, str] = {}
+    for node in topological(outputs):
+        if isinstance(node.op, Alias) and node.outputs[0].name:
+            tensor = unalias(node.inputs[0])
+            if isinstance(tensor.op, Stage) and not tensor.name:
+                wanted.setdefault(tensor, node.outputs[0].name)
+
+    def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
+        name = wanted.get(node.outputs[0])
+        if name is None:
+            return None
+        copy = replace_inputs(node, inputs)
+        copy.outputs = tuple(Tensor(copy, t.shape, t.dtype, t.name or name * (k == 0), t.call, t.output) for k, t in enumerate(copy.outputs))
+        return copy.outputs
+
+    return rebuild(outputs, change)
 
 
 def _chosen(inputs: Any, known: dict[str, Tensor]) -> list[Tensor]:
