@@ -54,6 +54,7 @@ PURPOSES: dict[str, str] = {
     "residues": "a scatter along strides becomes gathers, one for each class of places",
     "padding": "what a window reads around a tensor is written around a copy of it",
     "layouts": "a small operand that is used again and again is laid out for the contraction",
+    "partial": "a long sum to few entries is first carried out for each entry of its outermost index, which threads share",
     "borders": "a stage that asks at each entry where it is falls apart into boxes that need not ask",
     "common": "equal stages of equal tensors become one",
 }
