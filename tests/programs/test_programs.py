@@ -28,6 +28,7 @@ KEPT: dict[int, str] = {
     6088: "the logarithm of the softmax of nothing was refused",
     7391: "the gradient by a part of a tensor was NaN beside it: 0 times an exponential of zeros",
     7841: "a derivative by the transpose of a vector, which is the vector itself",
+    500010: "kernels: a sum within a recurrence went, though its way was an output",
     50009: "a cotangent of numbers was refused for a slice of a named size",
 }
 

@@ -49,13 +49,19 @@ def total(h: Any, item: Any, W: Any, R: Any, b: Any) -> Any:
     return h + gx.exp(-(item @ W)) * b, item @ W @ R
 
 
+def between(h: Any, item: Any, W: Any, R: Any, b: Any) -> Any:
+    """A carry that only adds up, and an output that is a sum on its way."""
+    so_far = h + gx.exp(-(item @ W)) @ R
+    return so_far + b * gx.sin(item @ W), so_far
+
+
 def within(h: Any, item: Any, W: Any, R: Any, b: Any) -> Any:
     last, _ = gx.scan(lambda c, row: (gx.tanh(c @ R + row @ W), c), item, b)
     h = h + last
     return h, h
 
 
-CELLS: dict[str, Callable[..., Any]] = {"plain": plain, "noisy": noisy, "ahead": ahead, "total": total, "within": within}
+CELLS: dict[str, Callable[..., Any]] = {"plain": plain, "noisy": noisy, "ahead": ahead, "total": total, "between": between, "within": within}
 
 
 @pytest.mark.parametrize("length", [0, 1, 6])
