@@ -78,6 +78,14 @@ def test_values_and_gradients_stay(cell: str, reverse: bool, length: int) -> Non
     verify(PASSES["fission"](drop_aliases(stabilise(outputs)), {}))
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_values_alone_stay(cell: str) -> None:
+    loss, wrt = network(CELLS[cell])
+    feed = {wrt[0]: RNG.normal(size=(4, N, D)), wrt[1]: RNG.normal(size=(N, U))}
+    got = gx.compile(loss, dtype="float64")(x=feed[wrt[0]], h=feed[wrt[1]], seed=3, step=0)
+    np.testing.assert_allclose(got, gx.evaluate(loss, feed, seed=3), rtol=1e-10)
+
+
 def test_second_derivatives_stay() -> None:
     loss, wrt = network(plain)
     direction = gx.constant(RNG.normal(size=(U, U)))
