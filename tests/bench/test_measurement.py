@@ -11,9 +11,14 @@ from graphc.bench import Workload, measure, table
 from graphc.bench.parts import Dense, Recurrent
 from graphc.bench.peers import chosen, epochs_of
 from graphc.bench.worker import library
+from graphc.codegen.peak import peak_flops
 from graphc.errors import DataError, GraphcError
 
 TINY = Workload("tiny", "MLP 3-2", (3,), 4, (Dense(2),), 2)
+
+
+def test_a_peak_is_found_however_late_threads_begin() -> None:
+    assert peak_flops(3, 0.0) > 1e8
 
 
 def test_a_measurement_of_graphc_alone() -> None:
