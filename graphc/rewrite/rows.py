@@ -76,6 +76,8 @@ class _Rows:
             self.whole.update(node.outputs)
             return not any(t in self.invariants and self._could(t) for t in node.inputs)
         row = op.write[0].bare if op.write else None
+        if any(v < 0 for p in (*op.write, *(p for r in op.reads for p in r.coords)) for v in p.variables):
+            return False  # ids are checked: which bad one an error names would depend on the threads
         if row is None or op.shape[0] != self.extent or op.extents[row] != self.extent or index_symbol(row) in op.body.free_symbols:
             return False
         if any(row in p.variables for p in op.write[1:]) or not all(self._reads(node.inputs[r.operand], r, row) for r in op.reads):

@@ -80,9 +80,11 @@ class Loop:
         always = [p for p in op.parameters[:moving] if p not in given]
         always += [r for r in dict.fromkeys(self.roots) if r not in given]
         # The first one has memory for all rows: where there is too little to do, it does it all.
-        parts = self._parts(outer.sizes)
-        rows = [sum(n for _, n in parts), *(n for _, n in parts[1:])]
-        self.bodies = [bind(self.sizes(outer.sizes, n), given, always, outer.workers if len(parts) == 1 else 1) for n in rows]
+        count = 1 if self.loop.rows is None else evaluate_extent(self.loop.rows.extent, outer.sizes)
+        parts = 1 if self.loop.rows is None else max(1, min(outer.workers, count // _FEWEST))
+        self._most = -(-count // parts)  # rows that a part has memory for
+        rows = (count, *[self._most] * (parts - 1))
+        self.bodies = [bind(self.sizes(outer.sizes, n), given, always, outer.workers if parts == 1 else 1) for n in rows]
 
     @property
     def body(self) -> Any:
@@ -94,7 +96,8 @@ class Loop:
         if self.loop.rows is None:
             return [(0, 1)]
         count = evaluate_extent(self.loop.rows.extent, sizes)
-        parts = max(1, min(self.outer.workers, count // _FEWEST))
+        parts = min(len(self.bodies), count // _FEWEST)
+        parts = max(parts, -(-count // self._most)) if parts > 1 else 1
         starts = [k * count // parts for k in range(parts + 1)]
         return [(a, b - a) for a, b in itertools.pairwise(starts)]
 

@@ -97,3 +97,37 @@ def test_a_short_last_batch_walks_through_the_same_memory() -> None:
         losses.append(float(one) * (rows.stop - rows.start))
         value = value - 0.1 * slope
     np.testing.assert_allclose(means[0], sum(losses) / 7, rtol=1e-10)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 5, 8])
+def test_parts_of_a_shorter_batch_have_the_memory_that_they_need(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_NUM_THREADS", str(threads))
+    monkeypatch.setattr(loop, "_WORTH", 0)
+    x, a = gx.tensor("x", (2, "n", 3)), gx.tensor("a", ("n", 3))
+    f = gx.compile(gx.scan(lambda c, item: (gx.tanh(c + item), c), x, a)[0], [x, a])
+    divided = 0
+    for batch in range(1, 45):
+        bound, _ = f.bind(((2, batch, 3), (batch, 3)))
+        [found] = bound.loops.values()
+        for fewer in range(1, batch + 1):
+            parts = [p for kept in bound.rows_for(f.sizes(((2, fewer, 3), (fewer, 3)))).parts.values() for p in kept]
+            rows = [p.sizes[found.loop.rows.name] for p in parts]
+            assert sum(rows) == fewer
+            assert len(rows) <= threads
+            assert rows[0] <= batch
+            assert all(n <= body.sizes[found.loop.rows.name] for n, body in zip(rows, found.bodies, strict=False))
+            divided += len(rows) > 1
+    assert divided > 500
+
+
+def test_the_id_that_an_error_names_does_not_depend_on_threads(parts: int) -> None:
+    ids = gx.tensor("ids", ("T", "n"), dtype="int")
+    w = gx.parameter("w", (7, 3), init=np.ones((7, 3)))
+    last, outs = gx.scan(lambda c, i: (gx.tanh(c + gx.take(w, i)), c), ids, gx.broadcast_to(0.0, (ids.shape[1], 3)))
+    f = gx.compile([last, outs])
+    given = np.zeros((9, 8), int)
+    f(given)
+    given[1, 3], given[3, 1], given[5, 6], given[8, 0] = 13, 21, 36, 80
+    with pytest.raises(gx.DataError, match=r"ids holds 80"):
+        f(given)
+    assert [len(k.bodies) for k in f._latest.loops.values()] == [1], parts
