@@ -192,7 +192,7 @@ class _Lowering:
         tensor = group.members[0]
         op = tensor.op
         if tensor in self.fusion.started:
-            return self._started(tensor, self.fusion.started[tensor])
+            return self._started(tensor, self.fusion.started[tensor], group.last)
         if isinstance(op, Random) or (isinstance(op, Stage) and op.elementwise):
             emitter = self._emitter(tensor.shape)
             kernel = elementwise_kernel(emitter, [(m, m) for m in group.members])
@@ -217,7 +217,7 @@ class _Lowering:
             return Call(kernel, list(emitter.buffers), emitter.params, group.members, False)
         return Call(kernel, list(emitter.buffers), emitter.params, [tensor], False)
 
-    def _started(self, tensor: Tensor, started: Started) -> Call:
+    def _started(self, tensor: Tensor, started: Started, last: bool) -> Call:
         """A sum of products that starts from another tensor, written where their sum lies."""
         op, product = tensor.op, started.product
         found = contraction(product)
@@ -231,7 +231,7 @@ class _Lowering:
         places = {index: Affine.variable(k) for index, k in zip(op.free, product.op.free, strict=True)}
         start = started.start, tuple(p.substitute(places) for p in started.read.coords)
         kernel = contraction_kernel(emitter, product, found, tensor, start)
-        return Call(kernel, list(emitter.buffers), emitter.params, [product, tensor])
+        return Call(kernel, list(emitter.buffers), emitter.params, [product, tensor], last)
 
     def _reduced(self, tensor: Tensor) -> Reduced:
         outputs = tensor.node.outputs
