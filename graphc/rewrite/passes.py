@@ -19,6 +19,7 @@ from graphc.rewrite.padding import pad_windows
 from graphc.rewrite.partial import reduce_in_parts
 from graphc.rewrite.residues import split_residues
 from graphc.rewrite.shared import share_functions
+from graphc.rewrite.turned import turn_sources
 
 __all__ = ["PASSES", "PURPOSES", "rewrite"]
 
@@ -33,6 +34,7 @@ PASSES: dict[str, Pass] = {
     "factors": lambda outputs, _: take_out_factors(outputs),
     "shared": lambda outputs, numbers: share_functions(merge_common(outputs, numbers)),
     "chains": lambda outputs, _: sum_in_turn(outputs),
+    "turned": lambda outputs, _: turn_sources(outputs),
     "residues": lambda outputs, _: split_residues(outputs),
     "padding": lambda outputs, _: pad_windows(outputs),
     "layouts": lambda outputs, _: lay_out_products(outputs),

@@ -55,6 +55,11 @@ def graphs() -> dict[str, list[Tensor]]:
             gx.define("e", (i, j), gx.exp(i * x[i, j])),
         ],
         "parts, joined": [gx.concatenate([x[:1], x, x[:, :3].T[:2].T[:2] @ gx.constant(np.ones((2, 4)))])],
+        "turned": [
+            gx.define("t", (j, i), gx.sin((x @ w + 1).named("a")[i, j])),
+            gx.sum(gx.define("t", (j, i), gx.tanh((x @ w).named("b")[i, j] * (i + 1))) * w.T[:, :1], axis=1),
+            gx.define("t", (j, i), (gx.max(x[:, :, None] * w, axis=1) + 1).named("c")[i, j] + i),
+        ],
         "integers": [gx.reshape(gx.constant([3, 1]), (2, 1)) * gx.constant([5, 6])],
     }
 
@@ -139,6 +144,17 @@ def test_a_part_that_is_read_outside_stays() -> None:
     assert len(stages(PASSES["moves"](before, {}))) == len(stages(before)) == 2
 
 
+def test_what_is_read_turned_is_computed_turned() -> None:
+    x, w = gx.tensor("x", ("n", 5, 4)), gx.parameter("w", (4, 3))
+
+    def step(carry: gx.Tensor, item: gx.Tensor) -> tuple[gx.Tensor, gx.Tensor]:
+        return carry + item, carry
+
+    first = gx.tensor("c", (x.shape[0], 3))
+    [y] = rewrite(drop_aliases([gx.scan(step, first, gx.transpose(x @ w + 1, (1, 0, 2)))[0]]), {})
+    assert [s.shape[0] for s in stages([y])] == [5, 5]  # time first: the products and what is added, and no copy
+
+
 def test_equal_stages_are_merged_and_pinned_draws_too() -> None:
     before = drop_aliases(GRAPHS["repeated"])
     assert len(stages(PASSES["common"](before, {}))) < len(stages(before))
@@ -156,5 +172,5 @@ def test_constants_are_computed_once() -> None:
 
 def test_a_pass_may_be_left_out() -> None:
     before = drop_aliases(GRAPHS["slices of slices"])
-    assert len(stages(rewrite(before, {}, without=["moves"]))) == len(stages(before))
+    assert len(stages(rewrite(before, {}, without=["moves", "turned"]))) == len(stages(before))
     assert len(stages(rewrite(before, {}))) == 1
