@@ -1,7 +1,7 @@
 """What a kernel costs, estimated from its statements: enough to tell what is worth dividing among threads.
 
 The figures are nanoseconds an entry in single precision with vectors of 512 bits, from the table of functions and the products
-in docs/design/compiler.md. They do not depend on the machine, so that neither do the chunks that calls are divided into.
+in docs/design/functions.md and contractions.md. They do not depend on the machine, so that neither do the chunks that calls are divided into.
 """
 
 from __future__ import annotations

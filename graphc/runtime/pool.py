@@ -23,7 +23,7 @@ from graphc.runtime.mirror import aligned
 
 __all__ = ["pool_address"]
 
-_PATIENCE = 100_000  # ns for which helpers wait awake between two calls of a step: about what it takes to wake one (docs/design/compiler.md)
+_PATIENCE = 100_000  # ns for which helpers wait awake between two calls of a step: about what it takes to wake one (docs/design/threads.md)
 _kept: list[Any] = []  # the words of all pools: a helper may look at them as long as the process lives
 
 
