@@ -92,16 +92,15 @@ def test_a_call_that_raises_changes_nothing() -> None:
 
 def test_sums_of_products_that_start_from_a_state_wait_for_the_checks() -> None:
     rng = np.random.default_rng(0)
-    table, ids, x = gx.tensor("table", (6, 2)), gx.tensor("ids", (3,), dtype="int"), gx.tensor("x", (7, 4))
+    table, ids, x, y = gx.tensor("table", (6, 2)), gx.tensor("ids", (3,), dtype="int"), gx.tensor("x", (7, 4)), gx.tensor("y", (7, 4))
     a, b = gx.state("a", (4, 4)), gx.state("b", (4, 4), init=1.0)
-    moment = 0.5 * b + 0.25
-    f = compile([gx.sum(gx.take(table, ids)), gx.assign(a, a + x.T @ x), gx.assign(b, moment + x.T @ x)], inputs=[table, ids, x], dtype="float64")
-    rows, given = rng.normal(size=(6, 2)), rng.normal(size=(7, 4))
+    f = compile([gx.sum(gx.take(table, ids)), gx.assign(a, a + x.T @ y), gx.assign(b, 0.5 * b + y.T @ x)], inputs=[table, ids, x, y], dtype="float64")
+    rows, u, v = rng.normal(size=(6, 2)), rng.normal(size=(7, 4)), rng.normal(size=(7, 4))
     with pytest.raises(DataError, match="ids"):
-        f(rows, [0, 9, 1], given)
-    _, first, second = f(rows, [0, 5, 1], given)
-    np.testing.assert_allclose(first, given.T @ given, rtol=1e-12)
-    np.testing.assert_allclose(second, given.T @ given + 0.75, rtol=1e-12)
+        f(rows, [0, 9, 1], u, v)
+    _, first, second = f(rows, [0, 5, 1], u, v)
+    np.testing.assert_allclose(first, u.T @ v, rtol=1e-12)
+    np.testing.assert_allclose(second, v.T @ u + 0.5, rtol=1e-12)
 
 
 def test_whole_and_truth_states() -> None:
