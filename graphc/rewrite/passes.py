@@ -53,6 +53,7 @@ PURPOSES: dict[str, str] = {
     "factors": "what does not depend on a sum's index leaves the sum",
     "shared": "a function that stands in several formulas is computed once, and read",
     "chains": "a sum of many factors is summed one index after the other",
+    "turned": "what is only read with its axes in another order is computed in that order",
     "residues": "a scatter along strides becomes gathers, one for each class of places",
     "padding": "what a window reads around a tensor is written around a copy of it",
     "layouts": "a small operand that is used again and again is laid out for the contraction",
