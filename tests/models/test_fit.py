@@ -12,7 +12,7 @@ import graphc as gx
 from graphc import layers as K
 from graphc import losses, models, optimizers
 from graphc.data import epoch_order
-from graphc.errors import CompileError, DataError, DeclarationError
+from graphc.errors import DataError, DeclarationError
 from graphc.models import fitting
 from tests.models.problems import LABELS, LINE, X, Y, classifier, line, numpy_descent, quiet, several
 
@@ -290,21 +290,6 @@ def test_options_that_do_not_exist():
         quiet(line(), X, LINE, foo=1)
     with pytest.raises(DeclarationError, match=r"^model\.evaluate has no option foo: .*return_dict$"):
         line().evaluate(X, LINE, foo=1)
-
-
-def test_a_target_without_kernels_is_told_at_once():
-    with pytest.raises(CompileError, match="target='tpu' is unknown"):
-        line().compile("sgd", "mse", target="tpu")
-
-
-def test_what_cannot_be_compiled_changes_nothing():
-    made = line("adam")
-    before = made.optimizer
-    for wrong in ({"target": "tpu"}, {"dtype": "int8"}):
-        with pytest.raises((CompileError, DeclarationError)):
-            made.compile("sgd", "mae", **wrong)
-    assert made.optimizer is before
-    assert (made.target, made.float_type) == ("cpu", "float32")
 
 
 def test_a_class_without_a_weight_weighs_1():

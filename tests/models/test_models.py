@@ -8,7 +8,8 @@ import pytest
 import graphc as gx
 from graphc import layers as K
 from graphc import models as M
-from graphc.errors import DeclarationError, ShapeError
+from graphc.errors import CompileError, DeclarationError, ShapeError
+from tests.models.problems import line
 
 X = np.random.default_rng(0).normal(size=(6, 4))
 
@@ -177,3 +178,18 @@ def test_targets_agree(target):
     np.testing.assert_allclose(
         history.history["loss"], reference.fit(X, X[:, 0], epochs=3, batch_size=4, verbose=0, seed=2).history["loss"], rtol=1e-9
     )
+
+
+def test_a_target_without_kernels_is_told_at_once():
+    with pytest.raises(CompileError, match="target='tpu' is unknown"):
+        line().compile("sgd", "mse", target="tpu")
+
+
+def test_what_cannot_be_compiled_changes_nothing():
+    made = line("adam")
+    before = made.optimizer
+    for wrong in ({"target": "tpu"}, {"dtype": "int8"}):
+        with pytest.raises((CompileError, DeclarationError)):
+            made.compile("sgd", "mae", **wrong)
+    assert made.optimizer is before
+    assert (made.target, made.float_type) == ("cpu", "float32")
