@@ -46,7 +46,7 @@ def ours(outputs: gx.Tensor, arrays: dict[gx.Tensor, Any]) -> Callable[[], Any]:
     _, row = f.bind(tuple(a.shape for a in given))
 
     def run() -> None:
-        assert given  # the arrays must live as long as their addresses
+        assert f, given  # memory must live as long as its addresses
         execute(row.ctypes.data)
 
     return run

@@ -46,8 +46,8 @@ def formula_text(tensor: Tensor, name: Name, written_out: Callable[[Tensor], boo
     text = _Text(name, written_out, len(op.extents))
     body = text.sum(op, tensor.inputs, {k: Affine.variable(k) for k in range(len(op.extents))})
     places = ", ".join(text.place(p) for p in op.write)
-    zeros = [f"{t} is {value} outside" for t, value in text.outside.items()]
-    return "".join([own, f"[{places}]" if op.write else "", f" = {body}", *(f" ({z})" for z in zeros)])
+    around = [f" ({value} outside of {', '.join(of)})" for value, of in text.outside.items()]
+    return "".join([own, f"[{places}]" if op.write else "", f" = {body}", *around])
 
 
 class _Printer(StrPrinter):
@@ -88,7 +88,7 @@ class _Text:
     def __init__(self, name: Name, written_out: Callable[[Tensor], bool], letters: int) -> None:
         self.name, self.written_out, self.letters = name, written_out, letters
         self.data: list[str] = []  # reads that other reads' places go through
-        self.outside: dict[str, str] = {}
+        self.outside: dict[str, dict[str, None]] = {}  # what reads give outside of which tensors
 
     def sum(self, op: Stage, inputs: Sequence[Tensor], places: Mapping[int, Affine]) -> str:
         """A stage's body under its reducer."""
@@ -106,7 +106,7 @@ class _Text:
             coords = [p.substitute(replaced) for p in read.coords]
             made = self._read(inputs[read.operand], coords)
             if read.outside is not None:
-                self.outside[self.name(inputs[read.operand])] = str(read.outside)
+                self.outside.setdefault(f"{read.outside:g}", {})[self.name(inputs[read.operand])] = None
             numbers.append(len(self.data))
             self.data.append(made.name)
             symbols[read_symbol(k)] = made
