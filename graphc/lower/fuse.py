@@ -181,11 +181,9 @@ class Fusion:
 
     def _large(self, tensor: Tensor) -> dict[Tensor, None]:
         """The stored tensors that a formula reads, with all that is computed on the spot for it, and that are not smaller than its result."""
-        found: dict[Tensor, None] = {}
         size = nominal(tensor.shape)
-        for t in tensor.inputs:
-            found |= self._sources[t] if t in self._sources else dict.fromkeys([root_of(t)] if 2 * nominal(t.shape) > size else [])
-        return found
+        read = (s for t in tensor.inputs for s in (self._sources[t] if t in self._sources else [root_of(t)]))
+        return dict.fromkeys(s for s in read if 2 * nominal(s.shape) > size)
 
     def _total(self, tensor: Tensor) -> int:
         """The operations of a tensor's formula, with all that is computed on the spot for it."""
