@@ -82,6 +82,11 @@ def _symbol(text: str, binds: int = PRECEDENCE["Atom"]) -> _Written:
     return made
 
 
+def _binding(dimension: str) -> int:
+    """How tightly the text of a dimension binds."""
+    return PRECEDENCE["Atom" if dimension.isidentifier() else "Add" if "+" in dimension or "-" in dimension else "Mul"]
+
+
 class _Text:
     """One formula on its way to text."""
 
@@ -114,7 +119,7 @@ class _Text:
         for k, place in places.items():
             if index_symbol(k) in free:
                 symbols[index_symbol(k)] = _symbol(self.place(place), PRECEDENCE["Atom" if place.bare is not None else "Add"])
-        dims = {s: _symbol(str(v), precedence(v)) for s, v in op.dim_values().items() if s in free}
+        dims = {s: _symbol(str(v), _binding(str(v))) for s, v in op.dim_values().items() if s in free}
         return op.body.xreplace(symbols | dims)
 
     def _read(self, tensor: Tensor, coords: Sequence[Affine]) -> _Written:

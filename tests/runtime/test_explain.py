@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import graphc as gx
+from graphc.expr.dims import Dim
 from graphc.expr.graph import topological
 from graphc.expr.stage import Stage
 from graphc.rewrite.passes import PASSES, PURPOSES, rewrite
@@ -225,6 +226,14 @@ def test_formulas_speak_of_what_is_in_memory() -> None:
     assert used <= named, used - named
     for words in ("hidden[i, j] = ", "loss = ", "hidden/kernel'[i, j] = hidden/kernel[i, j] - ", "sum over k: "):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"), [(("n",), "t1/n"), (("n", 4), "t1/(4*n)"), (("n", "m"), "t1/(m*n)"), ((Dim.named("n") + 1,), "t1/(n + 1)")], ids=str
+)
+def test_a_dimension_below_a_fraction_stays_there(shape: Any, wanted: str) -> None:
+    f = gx.compile(gx.mean(gx.tensor("x", shape)).named("mean"))
+    assert f"    mean = {wanted}\n" in f.explain(measure=False) + "\n"
 
 
 def test_source_tells_what_buffers_are() -> None:
