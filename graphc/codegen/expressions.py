@@ -110,9 +110,9 @@ class Expressions:
         """A sign, or a negation."""
         if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant) and isinstance(node.operand.value, int):
             return self.of_constant(ast.Constant(-node.operand.value))
-        kind, value = self.value(node.operand)
         if isinstance(node.op, ast.Not):
             return types.boolean, self.b.not_(self.truth(node.operand))
+        kind, value = self.value(node.operand)
         if isinstance(node.op, ast.USub) and isinstance(kind, types.Float):
             return kind, self.b.fneg(value, flags=FLAGS)
         if isinstance(node.op, ast.USub) and isinstance(kind, types.Integer):

@@ -171,3 +171,26 @@ def test_both_compilers_make_the_same_of_it(body: str, monkeypatch: pytest.Monke
 def test_what_it_does_not_know_is_left_to_numba(body: str) -> None:
     with pytest.raises(Unknown):
         translate(source(body, "kernel_of_a_test"))
+
+
+# Each has one addition of 1 to a word, or one exchange of its 0 for 1, in every place where an expression may stand.
+ONCE = [
+    "if not swap(at, 0, 1):\n    store(at, 9)", "if True and not swap(at, 0, 1):\n    store(at, 9)", "if False or not swap(at, 0, 1):\n    store(at, 9)",
+    "n = -add(at, 1)", "n = ~add(at, 1)", "n = add(at, 1) // 3 + 1", "n = 2 if add(at, 1) == 0 else 3", "n = min(add(at, 1), 4)",
+    "for _ in range(add(at, 1)):\n    store(at, 9)", "while not swap(at, 0, 1):\n    store(at, 9)\n    break", "n = 1\nn += add(at, 1)",
+    "q = integers(row, 0)\nq[add(at, 1) + 1] = 5", "q = integers(row, 0)\nn = q[add(at, 1) + 1]", "q = integers(row, 0)\nq[1] = add(at, 1)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", ONCE)
+def test_what_has_an_effect_happens_once(body: str) -> None:
+    name = f"effect{next(NUMBERS)}"
+    lines = "".join(f"    {line}\n" for line in ["at = integer(row, 0)", *body.split("\n")])
+    head = "from graphc.codegen.atomics import *\nfrom graphc.codegen.kernel import *\n\n\n@compiled\n"
+    code = object_code(translate(f"{head}def {name}(row, low, high, worker):\n{lines}"))
+    address = link(name, outside(code), code)
+    assert address is not None
+    words = np.zeros(4, np.int64)
+    row = np.array([words.ctypes.data], np.int64)
+    RUN(address)(row.ctypes.data, 0, 0, 0)
+    assert words[0] == 1
