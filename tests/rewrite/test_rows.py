@@ -26,7 +26,6 @@ APART: dict[str, Any] = {
     "sums along a row": lambda h, t: gx.softmax(h + t) * gx.max(h, axis=1, keepdims=True),
     "something of its own": lambda h, t: h * each + t,
     "gates side by side": lambda h, t: gx.concatenate([h[:, 2:] + t[:, 2:], h[:, :2] * t[:, :2]], axis=1),
-    "a place within the row": lambda h, t: gx.take(h, ids, axis=1)[:, :1] + t,
     "the length of the batch": lambda h, t: h + t / h.shape[0],
 }
 TOGETHER: dict[str, Any] = {
@@ -35,6 +34,7 @@ TOGETHER: dict[str, Any] = {
     "another row": lambda h, t: h + t[:1],
     "a product over rows": lambda h, t: square @ h + t,
     "the number of a row": lambda h, t: gx.define("z", (i, j), h[i, j] + t[i, j] * i),
+    "an id that is checked": lambda h, t: gx.take(h, ids, axis=1)[:, :1] + t,
     "noise": lambda h, t: h + gx.random.normal(h.shape) * t,
 }
 
