@@ -175,7 +175,8 @@ def test_what_it_does_not_know_is_left_to_numba(body: str) -> None:
 
 # Each has one addition of 1 to a word, or one exchange of its 0 for 1, in every place where an expression may stand.
 ONCE = [
-    "if not swap(at, 0, 1):\n    store(at, 9)", "if True and not swap(at, 0, 1):\n    store(at, 9)", "if False or not swap(at, 0, 1):\n    store(at, 9)",
+    "if not swap(at, 0, 1):\n    store(at, 9)", "if True and not swap(at, 0, 1):\n    store(at, 9)",
+    "if False or not swap(at, 0, 1):\n    store(at, 9)",
     "n = -add(at, 1)", "n = ~add(at, 1)", "n = add(at, 1) // 3 + 1", "n = 2 if add(at, 1) == 0 else 3", "n = min(add(at, 1), 4)",
     "for _ in range(add(at, 1)):\n    store(at, 9)", "while not swap(at, 0, 1):\n    store(at, 9)\n    break", "n = 1\nn += add(at, 1)",
     "q = integers(row, 0)\nq[add(at, 1) + 1] = 5", "q = integers(row, 0)\nn = q[add(at, 1) + 1]", "q = integers(row, 0)\nq[1] = add(at, 1)",
