@@ -30,6 +30,9 @@ _INDIFFERENT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")
 _MANY = 24  # kernels to compile for each process that is begun: it begins with what 8 kernels take
 _log = logging.getLogger("graphc")
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    # A child of a process that compiles in another thread would wait for ever for our lock, and for the compiler's own.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _loaded: dict[str, tuple[Any, int]] = {}
 compiled_here = 0
 

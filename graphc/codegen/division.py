@@ -109,7 +109,8 @@ SPLIT = (
             rest = now - own
             before = load({_AT["rest"]})
             if now - load({_AT["ended"]}) < 4 * before:
-                rest = min(max(rest, 2 * before), {_LONGEST})
+                rest = max(rest, 2 * before)
+            rest = min(rest, {_LONGEST})
             store({_AT["rest"]}, rest)
             store({_AT["alone"]}, now + rest)
 """

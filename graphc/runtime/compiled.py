@@ -37,9 +37,12 @@ _lock = threading.RLock()  # programs share the memory of parameters and states
 
 
 def _after_fork() -> None:
-    """A child has none of its parent's threads, and so nobody who would let go of the lock."""
+    """A child has none of its parent's threads: nobody would let go of a lock that another one holds."""
     global _lock
-    _lock = threading.RLock()
+    if _lock.acquire(blocking=False):
+        _lock.release()
+    else:
+        _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

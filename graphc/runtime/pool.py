@@ -48,12 +48,13 @@ class _Pool:
     """Helpers and what they share with the thread that calls them."""
 
     def __init__(self) -> None:
+        self.files = _files()
         self.words = aligned(WORDS["size"], np.int64)
         _kept.append(self.words)
         self.words[:] = 0
         self.address: int = self.words.ctypes.data
         self.threads: list[threading.Thread] = []
-        self.files = _files()
+        self.full = False
         system = ctypes.CDLL(None)
         for word, name in (("read", "read"), ("write", "write"), ("clock", "clock_gettime"), ("sleep", "usleep")):
             self[word] = ctypes.cast(getattr(system, name), ctypes.c_void_p).value or 0
@@ -64,13 +65,19 @@ class _Pool:
         self.words[WORDS[word] // 8] = value
 
     def grow(self, helpers: int) -> None:
-        """See that there are so many helpers."""
-        while len(self.threads) < helpers:
+        """See that there are so many helpers, or as many as the system lets us have."""
+        while len(self.threads) < helpers and not self.full:
             number = len(self.threads) + 1
             thread = threading.Thread(target=_help, args=(helper(HELP), self.address, number), name=f"graphc-{number}", daemon=True)
-            thread.start()
+            # Ctrl-C may end ``start`` when the thread runs already: its number, and so its memory, is never given again.
             self.threads.append(thread)
-            self["helpers"] = number
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads, or the interpreter is about to end
+                self.threads.pop()
+                self.full = True
+            finally:
+                self["helpers"] = len(self.threads)
 
     def end(self) -> None:
         """Let all helpers end, and wait for them."""
@@ -78,7 +85,8 @@ class _Pool:
         for _ in self.threads:
             os.write(self.files[1], (1).to_bytes(8, "little"))
         for thread in self.threads:
-            thread.join(1.0)
+            if thread.ident is not None:
+                thread.join(1.0)
 
     def forget(self) -> None:
         """Close what a child has inherited."""
@@ -92,16 +100,19 @@ _lock = threading.Lock()
 
 
 def pool_address(helpers: int) -> int:
-    """The address of the pool's words, with so many helpers at least; 0 where none are wanted."""
+    """The address of the pool's words, with so many helpers if the system has them; 0 where there are none."""
     global _pool
     if helpers < 1:
         return 0
     pool = _pool
     if pool is None or len(pool.threads) < helpers:
         with _lock:
-            _pool = pool = _pool or _Pool()
+            try:
+                _pool = pool = _pool or _Pool()
+            except OSError:  # no more files: the calling thread does it all
+                return 0
             pool.grow(helpers)
-    return pool.address
+    return pool.address if pool.threads else 0
 
 
 def _end() -> None:

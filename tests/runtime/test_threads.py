@@ -294,6 +294,169 @@ assert found == [task(s) for s in range(4)]
     _script(text)
 
 
+# Losses and states of training steps by four threads, on all processors and on a single one, where helpers are always late.
+STEPS = """
+import faulthandler
+faulthandler.dump_traceback_later(90, exit=True)  # who waits for ever is told of
+from graphc.codegen.division import WORDS
+from graphc.runtime import loop
+loop._FEWEST, loop._WORTH = 1, 0
+L = gx.layers
+def lstm():
+    s = L.Input((5, 6))
+    return s, L.Dense(3)(L.LSTM(8)(s))
+def wide():
+    s = L.Input((64,))
+    return s, L.Dense(3)(L.Dense(48, activation="tanh")(s))
+def conv():
+    s = L.Input((6, 6, 2))
+    return s, L.Dense(3)(L.Flatten()(L.Conv2D(4, 3, padding="same", activation="relu")(s)))
+def training(make):
+    s, out = make()
+    y = gx.tensor("y", (s.shape[0], 3))
+    loss = gx.mean((out - y) ** 2)
+    weights = [t for t in gx.leaves(loss).values() if t.kind == "parameter"]
+    outputs = [loss, *gx.optimizers.Adam(1e-2).updates(loss, weights)]
+    kept = [t for t in gx.leaves(outputs).values() if t.kind in ("parameter", "state")]
+    start = [t.value.copy() for t in kept]
+    rng = np.random.default_rng(3)
+    batched = {s: rng.normal(size=(31, *map(int, s.shape[1:]))).astype("float32"), y: rng.normal(size=(31, 3)).astype("float32")}
+    def run(g):
+        for t, v in zip(kept, start):
+            t.value = v.copy()
+        losses = [g.run(batched, np.arange(31), 11)[0] for _ in range(3)]  # the last batch is shorter
+        return losses, [t.value.tobytes() for t in kept]
+    made = []
+    for count in ("1", "4"):
+        os.environ["GRAPHC_NUM_THREADS"] = count
+        made.append(gx.compile(outputs))
+    expected = run(made[0])
+    return lambda: run(made[1]) == expected
+jobs = [training(make) for make in (lstm, wide, conv)]
+assert all(job() for job in jobs)
+words = pool._pool.words
+def rounds(count):
+    for k in range(count):
+        words[WORDS["patience"] // 8] = (0, 10_000, 100_000, 10_000_000)[k % 4]
+        words[WORDS["alone"] // 8] = 0  # help is wanted at once
+        assert jobs[k % 3](), (k, "another result")
+rounds(60)
+if hasattr(os, "sched_setaffinity"):
+    everywhere = os.sched_getaffinity(0)
+    for task in os.listdir("/proc/self/task"):
+        os.sched_setaffinity(int(task), {min(everywhere)})
+    rounds(60)
+    for task in os.listdir("/proc/self/task"):
+        os.sched_setaffinity(int(task), everywhere)
+bad = []
+lock = threading.Lock()
+def mixed():
+    for k in range(30):
+        with lock:  # a run starts from the same states
+            if not jobs[k % 3]():
+                bad.append(k)
+        if not all((g == w).all() for g, w in zip(f(a), want)):
+            bad.append(k)
+threads = [threading.Thread(target=mixed) for _ in range(3)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert not bad
+assert words[WORDS["asleep"] // 8] <= words[WORDS["helpers"] // 8] == 3
+"""
+# Chunks that take a helper long: the calling thread waits for it, each chunk is run once, and by a worker that the call has.
+LATE = """
+import ctypes, faulthandler
+faulthandler.dump_traceback_later(60, exit=True)
+from graphc.codegen.division import SPLIT, WORDS
+from graphc.codegen.executor import executor_address
+kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+seen = []
+def chunk(row, low, high, worker):
+    time.sleep(0.003 if worker else 0.0003)
+    seen.append((low, high, worker))
+body = kind(chunk)
+split = kind(executor_address(SPLIT))
+words = pool._pool.words
+control = np.zeros(8, np.int64)
+control[7] = pool._pool.address
+helped = waited = 0
+for k in range(80):
+    chunks = (2, 3, 8, 48)[k % 4]
+    extent = 5 * chunks - 2
+    row = np.array([control.ctypes.data, ctypes.cast(body, ctypes.c_void_p).value, 0, extent, 5, chunks, 3, 1000, 1], np.int64)
+    words[WORDS["alone"] // 8] = words[WORDS["rest"] // 8] = 0
+    words[WORDS["patience"] // 8] = (0, 10_000_000)[k // 4 % 2]
+    seen.clear()
+    split(row.ctypes.data, 0, 0, 0)
+    assert sorted(s[:2] for s in seen) == [(c, min(c + 5, extent)) for c in range(0, extent, 5)], seen
+    assert {s[2] for s in seen} <= {0, 1, 2}
+    helped += any(s[2] for s in seen)
+    waited += int(words[WORDS["rest"] // 8]) > 0
+assert helped > 0 and waited > 0, (helped, waited)
+"""
+FEWER = """
+old = pool.threading.Thread.start
+def start(thread):
+    if thread.name == "graphc-3":
+        raise RuntimeError("can't start new thread")
+    old(thread)
+pool.threading.Thread.start = start
+os.environ["GRAPHC_NUM_THREADS"] = "6"
+g = gx.compile([gx.tanh(x) * 2, gx.sum(x, axis=0), gx.max(x, axis=1)])
+for _ in range(50):
+    assert all((p == w).all() for p, w in zip(g(a), want))
+assert len(pool._pool.threads) == 2
+child = os.fork()
+if child == 0:
+    pool._files = lambda: os.open("/nowhere", 0)  # no more files: nobody helps
+    ok = all((p == w).all() for p, w in zip(g(a), want)) and pool._pool is None
+    os._exit(0 if ok else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+FORK_COMPILING = """
+import signal, warnings; warnings.simplefilter("ignore")
+stop = False
+def compiling():
+    k = 0
+    while not stop:
+        k += 1
+        gx.compile(gx.tanh(x * (k + 0.5)) + x ** (k % 9 + 2))
+thread = threading.Thread(target=compiling)
+thread.start()
+for k in range(5):
+    time.sleep(0.03)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)  # who waits for ever ends
+        os._exit(0 if abs(gx.compile(gx.cos(x * (k + 0.25)))(0 * a) - 1).max() < 1e-6 else 1)
+    ended = os.waitpid(child, 0)[1]
+    if ended:
+        os._exit(1)
+stop = True
+thread.join()
+"""
+
+
+@posix
+def test_training_steps_in_threads_end_with_the_numbers_of_one() -> None:
+    _script(STEPS)
+
+
+@posix
+def test_the_caller_waits_for_a_late_helper() -> None:
+    _script(LATE)
+
+
+@posix
+def test_fewer_helpers_than_wanted_do() -> None:
+    _script(FEWER)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
+def test_a_child_of_a_process_that_compiles_may_compile(tmp_path: Path) -> None:
+    _script(FORK_COMPILING, GRAPHC_CACHE_DIR=str(tmp_path))
+
+
 @posix
 @pytest.mark.usefixtures("divided")
 def test_ctrl_c_ends_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
