@@ -55,7 +55,7 @@ def run(table: Any, k: int) -> float:
 
 def calls(f: Any, feed: dict[gx.Tensor, Any]) -> list[tuple[str, float]]:
     """The kernels in the loops' bodies, and what one run of each takes with its data in the cache."""
-    from graphc.runtime.explain import formulas_of
+    from graphc.runtime.formulas import formulas_of
 
     arrays = [feed[t][:BATCH] for t in f.inputs]
     bound, _ = f.bind(tuple(a.shape for a in arrays))

@@ -159,7 +159,7 @@ def test_neither_nodes_nor_source_depend_on_the_length() -> None:
         product = gx.hvp(loss, weights, vectors)
         counts.append(nodes(product))
         texts = [gx.compile(product, inputs=[x, *vectors], target=target).source for target in ("cpu", "numpy")]
-        sources.append([re.sub(r"\b2(000)?\b", "T", text) for text in texts])
+        sources.append([re.sub(r"\b(\d+)000\b", r"\1", text) for text in texts])
     assert counts[0] == counts[1]
     assert sources[0] == sources[1]
 

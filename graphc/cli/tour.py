@@ -168,10 +168,12 @@ def _trained(history: dict[str, list[float]], kept: int, loss: float, accuracy: 
 
 
 def _compiled(step: Any) -> str:
+    # How much of it came from the cache differs from run to run; the page does not.
+    explained = str(step.explain(measure=False)).replace(f"; {step.compiled}", "")
     return page.section(
         "What was compiled",
         page.paragraph("Forward pass, backward pass and Adam's update became the kernels below; whole epochs run inside compiled code."),
-        page.code(str(step.explain(measure=False))),
+        page.code(explained),
         page.details("The generated source", page.code(step.source)),
     )
 
