@@ -468,8 +468,12 @@ def test_ctrl_c_ends_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     f.run(arrays, order[:100], 16)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        for _ in range(1000):  # until it comes, however fast a run is
+
+    def until_it_comes() -> None:
+        for _ in range(1000):  # however fast a run is
             f.run(arrays, order, 16)
+
+    with pytest.raises(KeyboardInterrupt):
+        until_it_comes()
     timer.join()
     assert np.isfinite(f.run(arrays, order[:100], 16)[0])
