@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import importlib.util
 import os
-import shutil
 import sys
 import tempfile
 import types
-from functools import cache
 from pathlib import Path
 from typing import Any
+
+from graphc.codegen.folder import temporary_folder
 
 __all__ = ["from_file", "from_source"]
 
@@ -29,7 +28,7 @@ def from_file(source: str, name: str, folder: Path) -> Any:
     """The compiled function from its file in a folder, or from a temporary one where the folder cannot be used."""
     for place in (folder, None):
         for attempt in range(2):
-            used = place if place is not None else _temporary()
+            used = place if place is not None else temporary_folder()
             try:
                 return _import(_write(used, source, name), name)
             except Exception:
@@ -37,13 +36,6 @@ def from_file(source: str, name: str, folder: Path) -> Any:
                     raise
                 _discard(used, name)
     raise AssertionError(name)
-
-
-@cache
-def _temporary() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="graphc-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def _write(folder: Path, source: str, name: str) -> Path:

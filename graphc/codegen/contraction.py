@@ -25,7 +25,6 @@ from graphc.codegen.levels import LEVEL, OUTER_LEVEL, fill_function, offsets
 from graphc.codegen.micro_kernel import block_function
 from graphc.codegen.packing import rows_function, turned_function
 from graphc.codegen.words import WORD, Code, Variable, Word, function
-from graphc.lower.chunks import MOST_ROWS
 
 __all__ = ["FIELDS", "contraction"]
 
@@ -49,10 +48,11 @@ class _Product:
         module: where its functions go.
         bits: of a float.
         width: bytes of a vector.
+        most: rows of a chunk, at most.
     """
 
-    def __init__(self, code: Code, module: Any, bits: int, width: int) -> None:
-        self.code, self.module, self.bits, self.size = code, module, bits, bits // 8
+    def __init__(self, code: Code, module: Any, bits: int, width: int, most: int) -> None:
+        self.code, self.module, self.bits, self.size, self.most = code, module, bits, bits // 8, most
         self.shapes: Shapes = shapes(width, bits)
         self.lanes = self.shapes.lanes
         self.pitch = -(-self.shapes.most // self.lanes) * self.lanes * self.size  # bytes of a term in a copy of A
@@ -75,7 +75,7 @@ class _Product:
 
     def _lay_out(self, base: Word) -> None:
         """Where the tables and the copies lie in the scratch memory."""
-        rows, terms = 8 * (MOST_ROWS + 32), 8 * (self.slice + 32)
+        rows, terms = 8 * (self.most + 32), 8 * (self.slice + 32)
         sizes = {"row_a": rows, "row_c": rows, "row_d": rows, "unused": rows, "term_a": terms, "term_b": terms, "copied": terms}
         sizes |= {"lanes": 256, "columns": 256}
         self.at: dict[str, Word] = {}
@@ -280,18 +280,24 @@ class _Product:
 
 
 @intrinsic(prefer_literal=True)
-def contraction(typingctx: Any, row: Any, low: Any, high: Any, worker: Any, bits: Any, width: Any) -> Any:
-    """Chunks ``low`` to ``high - 1`` of the sum of products that a row of arguments describes, with vectors of ``width`` bytes."""
-    word = types.int64
+def contraction(typingctx: Any, row: Any, low: Any, high: Any, worker: Any, bits: Any, width: Any, most: Any) -> Any:
+    """Chunks ``low`` to ``high - 1`` of the sum of products that a row of arguments describes.
+
+    Args:
+        bits: of a float.
+        width: bytes of a vector.
+        most: rows of a chunk, at most.
+    """
+    word, literals = types.int64, (bits, width, most)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         def emit(code: Code, arguments: list[Word]) -> None:
-            _Product(code, builder.module, bits.literal_value, width.literal_value).emit(*arguments)
+            _Product(code, builder.module, *(kind.literal_value for kind in literals)).emit(*arguments)
 
         made = function(builder.module, f"product_{bits.literal_value}", 4, emit)
         builder.call(made, [builder.ptrtoint(args[0], WORD), *args[1:4]])
         return context.get_dummy_value()
 
-    if not all(isinstance(kind, types.IntegerLiteral) for kind in (bits, width)):
+    if not all(isinstance(kind, types.IntegerLiteral) for kind in literals):
         return None
-    return types.none(row, word, word, word, bits, width), codegen
+    return types.none(row, word, word, word, *literals), codegen

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["LIMIT", "Contents", "cache_contents", "cache_directory", "clear_cache", "note_use", "prune"]
+__all__ = ["LIMIT", "Contents", "cache_contents", "cache_directory", "clear_cache", "note_use", "prune", "temporary_folder"]
 
 LIMIT = 256_000_000  # bytes; what was not used for longest goes first
 _DAY = 86_400.0
@@ -33,12 +33,13 @@ def cache_directory() -> Path:
             base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     except RuntimeError:
         # Nobody's home. A known place that others can write to would let them give us code to run.
-        return _temporary()
+        return temporary_folder()
     return Path(base) / "graphc"
 
 
 @cache
-def _temporary() -> Path:
+def temporary_folder() -> Path:
+    """A folder of this process's own, which goes with it."""
     folder = Path(tempfile.mkdtemp(prefix="graphc-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

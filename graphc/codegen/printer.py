@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from graphc.codegen.blocks import vector_bytes
 from graphc.lower import ir
+from graphc.lower.chunks import MOST_ROWS
 
 __all__ = ["PLACEHOLDER", "contraction_source", "Printer", "kernel_source"]
 
@@ -52,7 +53,7 @@ def contraction_source(floats: str, width: int) -> str:
         width: bytes of the host's vectors.
     """
     head = f"from graphc.codegen.kernel import *\n\n\n@compiled\ndef {PLACEHOLDER}(row, low, high, worker):\n"
-    return f"{head}    contraction(row, low, high, worker, {32 if floats == 'float32' else 64}, {width})\n    return\n"
+    return f"{head}    contraction(row, low, high, worker, {32 if floats == 'float32' else 64}, {width}, {MOST_ROWS})\n    return\n"
 
 
 class Printer:
