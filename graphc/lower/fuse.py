@@ -14,8 +14,8 @@ from graphc.expr.stage import Read, Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
 from graphc.lower.parts import Parts, parts_of
-from graphc.lower.scalars import weight
 from graphc.rewrite.products import flat_place, nominal
+from graphc.rewrite.weight import weight
 
 __all__ = ["Fusion", "Group", "Started", "root_of"]
 

@@ -13,7 +13,7 @@ from graphc.expr import scalar
 from graphc.lower.ir import Kind
 from graphc.rewrite.walk import subformulas
 
-__all__ = ["Scalars", "weight"]
+__all__ = ["Scalars"]
 
 # A scalar function -> its name in the loop language; all of them take and give floats.
 _FLOAT: dict[Any, str] = {
@@ -30,23 +30,9 @@ _COMPARED: dict[Any, str] = {
     relational.StrictGreaterThan: "greater", relational.GreaterThan: "greater_equal",
 }  # fmt: skip
 _LOGIC: dict[Any, str] = {sympy.And: "and", sympy.Or: "or", sympy.Not: "not"}
-_HEAVY = {*_FLOAT, scalar.Power}
 
 Made = tuple[int, Kind]
 Make = Callable[[str, tuple[int, ...], Kind], int]
-
-
-def weight(body: Any) -> int:
-    """How much a body costs, in operations; a transcendental function counts as 20, a division as 4."""
-    total = 0
-    for part in subformulas(body):
-        if isinstance(part, sympy.Pow):
-            total += 20 if not part.exp.is_Integer else 2 if part.exp > 0 else 4
-        elif isinstance(part, sympy.Add | sympy.Mul):
-            total += sum(a is not sympy.S.NegativeOne for a in part.args) - 1  # what is negated is subtracted
-        elif part.args:
-            total += 20 if part.func in _HEAVY else len(part.args)
-    return total
 
 
 class Scalars:

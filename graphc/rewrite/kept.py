@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import sympy
-
-from graphc.expr import scalar
 from graphc.expr.graph import rebuild, substitute, topological
 from graphc.expr.operation import Leaf, Reshape, Scan
 from graphc.expr.stage import Stage
@@ -19,11 +16,9 @@ from graphc.expr.tensor import Node, Tensor, make, make_scan
 from graphc.rewrite.common import merge_common
 from graphc.rewrite.moves import fold_moves
 from graphc.rewrite.shared import share_functions
-from graphc.rewrite.walk import subformulas
+from graphc.rewrite.weight import is_dear
 
 __all__ = ["keep_values"]
-
-_PLAIN = (scalar.Select, scalar.Maximum, scalar.Minimum, scalar.Absolute, scalar.Sign, scalar.Floor, scalar.IsFinite)
 
 
 def keep_values(outputs: Sequence[Tensor], numbers: Mapping[Node, int]) -> list[Tensor]:
@@ -134,10 +129,4 @@ def _dear(tensor: Tensor) -> bool:
     op = tensor.op
     if not isinstance(op, Stage):
         return not isinstance(op, Leaf | Reshape)
-    return not op.elementwise or any(_function(part) for part in subformulas(op.body))
-
-
-def _function(part: sympy.Basic) -> bool:
-    if isinstance(part, sympy.Pow):
-        return not (part.exp.is_Integer and bool(part.exp > 0))
-    return isinstance(part, sympy.Function) and not isinstance(part, _PLAIN)
+    return not op.elementwise or is_dear(op.body)

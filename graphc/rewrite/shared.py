@@ -12,20 +12,16 @@ from typing import Any, NamedTuple
 
 import sympy
 
-from graphc.expr import scalar
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
 from graphc.expr.graph import rebuild, topological
 from graphc.expr.stage import Stage, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.rewrite.products import nominal
+from graphc.rewrite.weight import HEAVY
 
 __all__ = ["share_functions"]
 
-_HEAVY = (
-    sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tan, sympy.tanh, sympy.sinh, sympy.cosh, sympy.atan, sympy.erf,
-    scalar.Sigmoid, scalar.Softplus, scalar.Log1p, scalar.Expm1, scalar.Power,
-)  # fmt: skip
 _AGAIN = 4  # how often a sum would repeat a function for it to be worth a tensor
 
 
@@ -65,9 +61,9 @@ def share_functions(outputs: Sequence[Tensor]) -> list[Tensor]:
 def _functions(node: Node, serial: dict[Tensor, int]) -> Iterator[tuple[Any, _Found]]:
     """The expensive functions of reads in a stage's formula, each once."""
     op = node.op
-    if not isinstance(op, Stage) or node.outputs[0].dtype != "float" or not op.body.has(*_HEAVY):
+    if not isinstance(op, Stage) or node.outputs[0].dtype != "float" or not op.body.has(*HEAVY):
         return
-    seen: dict[Any, None] = dict.fromkeys(p for p in sympy.preorder_traversal(op.body) if isinstance(p, _HEAVY))
+    seen: dict[Any, None] = dict.fromkeys(p for p in sympy.preorder_traversal(op.body) if isinstance(p, HEAVY))
     for part in seen:
         found = _located(op, node.inputs, part, serial)
         if found is not None:
@@ -124,7 +120,7 @@ def _reading(op: Stage, out: Tensor, node: Node, inputs: Sequence[Tensor], share
                 symbols[part] = read_symbol(len(accesses))
                 accesses.append((made[found.key], tuple(Affine.variable(k) for k in found.indices)))
             return symbols[part]
-        if not part.args or not part.has(*_HEAVY):
+        if not part.args or not part.has(*HEAVY):
             return part
         return part.func(*(replaced(a) for a in part.args))
 
