@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import time
+from collections.abc import Callable
 from functools import cache
-from threading import Thread
 from typing import Any
 
 import numpy as np
 
 from graphc.codegen.blocks import vector_bytes
+from graphc.codegen.rates import best_together
 
 __all__ = ["peak_flops"]
 
@@ -67,23 +67,14 @@ def peak_flops(threads: int = 1, seconds: float = 0.3) -> float:
     Each thread's best of many short runs counts, all running at once, so that a neighbour on the machine lowers it little.
     """
     _, function, operations = _kernel()
-    best = [0.0] * threads
-    end = time.perf_counter() + seconds
 
-    def run(number: int) -> None:
+    def prepare(_: int) -> Callable[[], float]:
         memory = np.zeros(4096, np.uint8)
-        place = (memory.ctypes.data + 63) // 64 * 64
-        while True:  # once at least: on a busy machine a thread may begin after the end
-            start = time.perf_counter()
-            function(_STEPS, place)
-            now = time.perf_counter()
-            best[number] = max(best[number], _STEPS * operations / (now - start))
-            if now > end:
-                return
 
-    workers = [Thread(target=run, args=(k,)) for k in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return sum(best)
+        def run() -> float:
+            function(_STEPS, (memory.ctypes.data + 63) // 64 * 64)
+            return float(_STEPS * operations)
+
+        return run
+
+    return best_together(threads, seconds, prepare)

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import cache
-from threading import Thread
 from typing import Any
 
 import numpy as np
 
 from graphc.codegen.peak import peak_flops
+from graphc.codegen.rates import best_together
 from graphc.runtime.loop import Part
 
 __all__ = ["Measured", "bandwidth", "measure", "peak"]
@@ -155,23 +155,15 @@ def bandwidth(threads: int, size: int) -> float:
 def _copied(threads: int, bits: int) -> float:
     half = max(1 << bits >> 1, 1 << 17)  # at least 256 KiB in all: less is not moved any faster
     source, target = np.ones(half, np.uint8), np.zeros(half, np.uint8)
-    best = [0.0] * threads
-    end = time.perf_counter() + _QUICK
 
-    def run(number: int) -> None:
+    def prepare(number: int) -> Callable[[], float]:
         part = slice(number * half // threads, (number + 1) * half // threads)
         mine, to = source[part], target[part]
-        while True:
-            start = time.perf_counter()
-            np.copyto(to, mine)
-            now = time.perf_counter()
-            best[number] = max(best[number], 2 * mine.nbytes / max(now - start, 1e-9))
-            if now > end:
-                return
 
-    workers = [Thread(target=run, args=(k,)) for k in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return sum(best)
+        def run() -> float:
+            np.copyto(to, mine)
+            return 2.0 * mine.nbytes
+
+        return run
+
+    return best_together(threads, _QUICK, prepare)
