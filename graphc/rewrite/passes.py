@@ -21,16 +21,19 @@ from graphc.rewrite.residues import split_residues
 from graphc.rewrite.shared import share_functions
 from graphc.rewrite.turned import turn_sources
 
-__all__ = ["PASSES", "PURPOSES", "rewrite"]
+__all__ = ["BODIES", "PASSES", "PURPOSES", "rewrite"]
 
 Pass = Callable[[Sequence[Tensor], Mapping[Node, int]], list[Tensor]]
+Note = Callable[[str, Sequence[Tensor], Sequence[Tensor], int], None]
+
+BODIES = "bodies"  # the pass that has a body of a recurrence go through all of them
 
 PASSES: dict[str, Pass] = {
     "constants": lambda outputs, _: fold_constants(outputs),
     "moves": lambda outputs, _: fold_moves(outputs),
     "kept": keep_values,
     "fission": lambda outputs, _: split_recurrences(outputs),
-    "bodies": lambda outputs, numbers: improve_bodies(outputs, lambda results: rewrite(results, numbers)),
+    BODIES: lambda outputs, numbers: improve_bodies(outputs, lambda results: rewrite(results, numbers)),
     "factors": lambda outputs, _: take_out_factors(outputs),
     "shared": lambda outputs, numbers: share_functions(merge_common(outputs, numbers)),
     "chains": lambda outputs, _: sum_in_turn(outputs),
@@ -63,12 +66,27 @@ PURPOSES: dict[str, str] = {
 }
 
 
-def rewrite(outputs: Sequence[Tensor], numbers: Mapping[Node, int], without: Collection[str] = ()) -> list[Tensor]:
-    """The graph after every pass, but those named in ``without``, which bodies of recurrences do not go through either."""
+def rewrite(outputs: Sequence[Tensor], numbers: Mapping[Node, int], without: Collection[str] = (), note: Note | None = None) -> list[Tensor]:
+    """The graph after every pass.
+
+    Args:
+        outputs, numbers: the graph, and the numbers of its random nodes.
+        without: names of passes that it does not go through, nor do bodies of recurrences.
+        note: called after each pass with its name, the graph before it and after it, and in how many recurrences that graph is.
+    """
+    return _rewritten(outputs, numbers, without, note, 0)
+
+
+def _rewritten(outputs: Sequence[Tensor], numbers: Mapping[Node, int], without: Collection[str], note: Note | None, depth: int) -> list[Tensor]:
     result = list(outputs)
     for name, apply in PASSES.items():
-        if name == "bodies" and without and name not in without:
-            result = improve_bodies(result, lambda results: rewrite(results, numbers, without))
-        elif name not in without:
-            result = apply(result, numbers)
+        if name in without:
+            continue
+        before = result
+        if name == BODIES:
+            result = improve_bodies(before, lambda results: _rewritten(results, numbers, without, note, depth + 1))
+        else:
+            result = apply(before, numbers)
+        if note is not None:
+            note(name, before, result, depth)
     return result

@@ -9,8 +9,7 @@ from graphc.expr.graph import topological
 from graphc.expr.operation import Linalg, Random, Scan
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Node, Tensor
-from graphc.rewrite.bodies import improve_bodies
-from graphc.rewrite.passes import PASSES
+from graphc.rewrite.passes import BODIES, rewrite
 
 __all__ = ["Change", "changed", "trace"]
 
@@ -28,28 +27,17 @@ class Change:
     depth: int = 0
 
 
-def trace(outputs: Sequence[Tensor], numbers: Mapping[Node, int], depth: int = 0) -> tuple[list[Tensor], list[Change]]:
+def trace(outputs: Sequence[Tensor], numbers: Mapping[Node, int]) -> tuple[list[Tensor], list[Change]]:
     """The graph after all passes, as ``rewrite`` gives it, and what each pass changed."""
-    result, changes = list(outputs), list[Change]()
-    for name, apply in PASSES.items():
-        before = result
-        if name == "bodies":
-            inner: list[Change] = []
+    changes = list[Change]()
 
-            def again(results: Sequence[Tensor], inner: list[Change] = inner) -> list[Tensor]:
-                made, found = trace(results, numbers, depth + 1)
-                inner += found
-                return made
-
-            result = improve_bodies(before, again)
-            changes += inner
-        else:
-            result = apply(before, numbers)
+    def note(name: str, before: Sequence[Tensor], after: Sequence[Tensor], depth: int) -> None:
         # What the passes did in a body is told by itself.
-        went, came = changed(before, result, bodies=name != "bodies")
+        went, came = changed(before, after, bodies=name != BODIES)
         if went or came:
             changes.append(Change(name, went, came, depth))
-    return result, changes
+
+    return rewrite(outputs, numbers, note=note), changes
 
 
 def changed(before: Sequence[Tensor], after: Sequence[Tensor], bodies: bool = True) -> tuple[list[Node], list[Node]]:
