@@ -168,7 +168,7 @@ class Bound:
             life.setdefault(root, [0, last])[1] = last
         for tensor, (first, end) in life.items():
             if tensor.kind in ("parameter", "state"):
-                self.mirrors[tensor] = mirror_of(tensor, numpy_dtype(tensor.dtype, self.floats))
+                self.mirrors[tensor] = mirror_of(tensor, numpy_dtype(tensor.dtype, self.floats), Mirror)
                 self.arrays[tensor] = self.mirrors[tensor].array
             elif tensor in self.given:
                 continue

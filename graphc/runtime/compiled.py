@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from graphc.runtime.measure import measure as measured
 from graphc.runtime.pool import pool_address
 from graphc.runtime.prepare import Prepared, prepare
 from graphc.runtime.rewrites import rewrites_text
-from graphc.runtime.source import program_source
+from graphc.runtime.source import kernel_sources, program_source
 from graphc.runtime.threads import thread_count
 
 if TYPE_CHECKING:
@@ -142,9 +142,9 @@ class Compiled:
         self.program = self.prepared.program()
         self._bodies: dict[int, list[int]] = {}
         try:
-            sources = self._sources(self.program)
-            self.compiled: Report = fetch([ONCE, *([REPEAT] if PARTS in sources.values() else []), *sources.values()], PLACEHOLDER, self.threads)
-            self.addresses = self._compile(self.program, sources)
+            sources = kernel_sources(self.program, self.dtype, self.math)
+            self.compiled: Report = fetch([ONCE, *([PARTS] if REPEAT in sources else []), *sources], PLACEHOLDER, self.threads)
+            self.addresses = self._addresses(self.program, iter(sources))
             self._execute: Callable[[int], None] = executor(ONCE)
         except CompileError:
             raise
@@ -158,26 +158,17 @@ class Compiled:
         self.scalars = [k for k, t in enumerate(self.program.outputs[: self.prepared.count]) if t.ndim == 0 and t.dtype == "float"]
         self.plans: list[epoch.Plan] = []  # of the last runs over batches
 
-    def _sources(self, program: Program) -> dict[int, str]:
-        """The source of the kernel of each call, of scans' bodies too."""
-        from graphc.codegen.executor import PARTS
-        from graphc.codegen.printer import kernel_source
-
-        found: dict[int, str] = {}
-        for call in program.calls:
-            found[id(call)] = kernel_source(call.kernel, self.dtype, self.math) if call.loop is None else PARTS
-            if call.loop is not None:
-                found |= self._sources(call.loop.body)
-        return found
-
-    def _compile(self, program: Program, sources: dict[int, str]) -> list[int]:
+    def _addresses(self, program: Program, sources: Iterator[str]) -> list[int]:
         """The addresses of a program's kernels; those of scans' bodies are noted beside."""
-        from graphc.codegen.executor import executor_address
+        from graphc.codegen.executor import PARTS, executor_address
 
+        found: list[int] = []
         for call in program.calls:
+            source = next(sources)
+            found.append(executor_address(source if call.loop is None else PARTS))  # whose parts run the loop itself
             if call.loop is not None:
-                self._bodies[id(call.loop)] = self._compile(call.loop.body, sources)
-        return [executor_address(sources[id(call)]) for call in program.calls]
+                self._bodies[id(call.loop)] = self._addresses(call.loop.body, sources)
+        return found
 
     # Calling ---------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,60 +14,38 @@ from graphc.codegen.cuda.machine import allocate, copier, copy, launcher, part
 from graphc.errors import DataError
 from graphc.expr.dims import Extent, evaluate_extent, product
 from graphc.expr.feed import numpy_dtype
-from graphc.expr.operation import Cell, Leaf
 from graphc.expr.tensor import Tensor
 from graphc.lower.emit import Scratch
 from graphc.lower.fuse import root_of
 from graphc.lower.program import Call, Program
 from graphc.runtime.bound import whole
 from graphc.runtime.memory import place_blocks
+from graphc.runtime.mirror import Mirror, mirror_of
 
 __all__ = ["DeviceBound", "DeviceMirror"]
 
 Run = Callable[[int], None]
 
 
-class DeviceMirror:
-    """One parameter or state in the device's memory, in one precision; it stays there between calls."""
+class DeviceMirror(Mirror):
+    """A parameter or a state in the device's memory, flat; it stays there between calls."""
 
-    def __init__(self, leaf: Tensor, cell: Cell, dtype: Any) -> None:
-        self.leaf, self.cell = leaf, cell
-        self.shape = tuple(int(e) for e in leaf.shape)  # type: ignore[arg-type]
-        self.memory = allocate(int(np.prod(self.shape, dtype=np.int64)), dtype)
-        self.version = -1
+    __slots__ = ()
+    place = "cuda "
 
-    def refresh(self) -> None:
-        """Take over the newest value, where that is another's."""
-        if self.version != self.cell.version:
-            if self.cell.array is None:
-                _ = self.leaf.value  # makes the initial value
-            copy(self.memory, self.cell.array)
-            self.version = self.cell.version
+    def _allocated(self, dtype: Any) -> Any:
+        return allocate(math.prod(self.shape), dtype)
 
-    def written(self) -> None:
-        """The value in the device's memory is the newest from now on."""
-        self.cell.version += 1
-        self.version = self.cell.version
-        self.cell.newest = self._fetch
+    def _put(self, values: Any) -> None:
+        copy(self.array, values)
 
-    def _fetch(self) -> Any:
-        array = fetched(self.memory, self.shape)
-        return array.astype(np.float64) if array.dtype.kind == "f" else array
+    def _got(self) -> Any:
+        return fetched(self.array, self.shape)
 
 
 def fetched(memory: Any, shape: tuple[int, ...]) -> Any:
     """What a buffer holds, as an array of the host's."""
-    return memory.copy_to_host()[: int(np.prod(shape, dtype=np.int64))].reshape(shape)
-
-
-def _mirror(leaf: Tensor, dtype: Any) -> DeviceMirror:
-    assert isinstance(leaf.op, Leaf)
-    cell = leaf.op.cell
-    assert cell is not None
-    key = f"cuda {np.dtype(dtype)}"
-    if key not in cell.mirrors:
-        cell.mirrors[key] = DeviceMirror(leaf, cell, dtype)
-    return cell.mirrors[key]
+    return memory.copy_to_host()[: math.prod(shape)].reshape(shape)
 
 
 class DeviceBound:
@@ -140,8 +119,8 @@ class DeviceBound:
                 continue
             kind = numpy_dtype(buffer.dtype, self.dtype)
             if buffer.kind in ("parameter", "state"):
-                self.mirrors[buffer] = _mirror(buffer, kind)
-                self.memory[buffer] = self.mirrors[buffer].memory
+                self.mirrors[buffer] = mirror_of(buffer, kind, DeviceMirror)
+                self.memory[buffer] = self.mirrors[buffer].array
             elif buffer.kind == "constant":
                 self.memory[buffer] = allocate(self.count(buffer), kind)
                 copy(self.memory[buffer], buffer.value)
