@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from graphc.expr.dims import Extent, product
 from graphc.expr.stage import Stage
@@ -11,22 +12,25 @@ from graphc.lower import ir
 from graphc.lower.emit import Emitter, strides
 from graphc.lower.kernels import clear_loop, finish
 
-__all__ = ["clear_kernel"]
+__all__ = ["Cleared", "clear_kernel"]
 
 Box = list[tuple[Extent, Extent]]  # where it begins and how long it is, along each axis
 
 
-def clear_kernel(emitter: Emitter, target: Tensor, parts: Sequence[Tensor]) -> ir.Kernel:
-    """The kernel that sets to 0 what the parts leave out, and perhaps more."""
+Cleared = Literal["rest", "all"]  # what no part is written to, or that and the places of the parts too
+
+
+def clear_kernel(emitter: Emitter, target: Tensor, parts: Sequence[Tensor]) -> tuple[ir.Kernel, Cleared]:
+    """The kernel that sets to 0 what the parts leave out, and whether that is all that it sets."""
     box = _box(parts[0]) if len(parts) == 1 else None
     around = 0
     while box is not None and around < target.ndim and box[around] == (0, target.shape[around]):
         around += 1
     buffer = emitter.buffer(target, True)
     if box is None or not 0 < around < target.ndim:
-        return finish(emitter, [clear_loop(emitter, 0, target.shape, buffer, "sum", target.dtype, parallel=True)])
+        return finish(emitter, [clear_loop(emitter, 0, target.shape, buffer, "sum", target.dtype, parallel=True)]), "all"
     body = _border(emitter, target, box, around, buffer)
-    return finish(emitter, [ir.Loop(0, emitter.param(product(target.shape[:around])), tuple(body), parallel=True)])
+    return finish(emitter, [ir.Loop(0, emitter.param(product(target.shape[:around])), tuple(body), parallel=True)]), "rest"
 
 
 def _box(part: Tensor) -> Box | None:

@@ -17,7 +17,7 @@ from graphc.expr.origin import Origin
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower import ir
-from graphc.lower.clearing import clear_kernel
+from graphc.lower.clearing import Cleared, clear_kernel
 from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter
 from graphc.lower.fuse import Fusion, Group, Started, root_of
@@ -57,7 +57,7 @@ class Regular:
 class Call:
     """A kernel and what it works on: memory by its tensor, whole numbers as extents, numbers of random nodes or codes of checks.
 
-    ``clears``: it sets its tensor to 0; ``whole``: what its tensor is a part of.
+    ``clears``: what of its tensor it sets to 0; ``whole``: what its tensor is a part of.
     """
 
     kernel: ir.Kernel
@@ -66,7 +66,7 @@ class Call:
     tensors: list[Tensor]
     last: bool = False
     loop: Repeated | None = None
-    clears: bool = False
+    clears: Cleared | None = None
     whole: Tensor | None = None
 
 
@@ -242,7 +242,8 @@ class _Lowering:
         calls: list[Call] = []
         if parts.cleared:
             emitter = self._emitter(tensor.shape)
-            calls.append(Call(clear_kernel(emitter, tensor, parts.stages), list(emitter.buffers), emitter.params, [tensor], clears=True))
+            kernel, cleared = clear_kernel(emitter, tensor, parts.stages)
+            calls.append(Call(kernel, list(emitter.buffers), emitter.params, [tensor], clears=cleared))
         for key, several in itertools.groupby(parts.stages, placed):
             for some in [list(several)] if key is not None else [[p] for p in several]:
                 op = some[0].op

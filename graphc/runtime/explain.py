@@ -190,7 +190,7 @@ def _kind(call: Call) -> str:
         return f"linear algebra, {op.kind}"
     if not isinstance(op, Stage):
         return "copy" if call.last else "random numbers"
-    if call.clears:
+    if call.clears is not None:
         return "cleared"
     if product_of(call.kernel) is not None:
         return "contraction of a part" if call.whole is not None else "contraction"

@@ -13,6 +13,7 @@ from graphc.rewrite.walk import subformulas
 
 __all__ = ["Formulas", "Names", "calls_of", "formulas_of", "product_of"]
 
+_CLEARED = {"rest": "where no part is written", "all": "everywhere, before its parts are written"}
 _LARGEST = 12  # operations of a formula that is written where it is used; larger ones have a line of their own
 
 
@@ -103,8 +104,8 @@ class Formulas:
         if call.loop is not None:
             return self._loop(call)
         first = call.tensors[0]
-        if call.clears:
-            return [f"{self.names(first)} = 0 everywhere, before its parts are written"]
+        if call.clears is not None:
+            return [f"{self.names(first)} = 0 {_CLEARED[call.clears]}"]
         if call.last and len(call.tensors) == 1 and first.kind in ("state", "parameter"):
             value = next((v for v, s in program.copies if s is first), None)
             return [f"{self.names(first)}' = {self.names(value) if value is not None else 'its next value'}"]

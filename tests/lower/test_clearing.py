@@ -42,3 +42,29 @@ def test_only_the_border_is_cleared() -> None:
     padded = next(a for t, a in bound.arrays.items() if t is clears.tensors[0])
     assert padded.shape == (3, 8, 9, 2)
     assert len(clears.kernel.body[0].body) == 5  # the value, and a run before and behind the box along both axes
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ("same, 3", "where no part is written"),
+        ("valid, 3, by input", "where no part is written"),
+        ("all sides", "everywhere, before its parts are written"),
+    ],
+)
+def test_what_is_cleared_is_told(case: str, told: str) -> None:
+    f = compile(CASES[case], inputs=[X])
+    [line] = [line for line in f.explain().splitlines() if " = 0 " in line]
+    assert line.endswith(f" = 0 {told}")
+    # It is so: what was cleared is 0, and nothing else was touched.
+    [clears] = [c for c in f.program.calls if c.clears is not None]
+    f(np.zeros((3, 6, 7, 2)))
+    [(bound, row)] = f._bound.values()
+    target = bound.arrays[clears.tensors[0]]
+    target[...] = np.nan
+    [number] = [k for k, c in enumerate(f.program.calls) if c is clears]
+    words = np.array([f.control.ctypes.data, bound.rows.table[4 * number :].ctypes.data, 1, 1], np.int64)
+    f._execute(words.ctypes.data)
+    assert row is not None
+    assert np.isnan(target).any() == (told == "where no part is written")
+    assert np.count_nonzero(target[~np.isnan(target)]) == 0
