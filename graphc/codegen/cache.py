@@ -24,7 +24,7 @@ from graphc.codegen.folder import cache_contents, cache_directory, clear_cache, 
 from graphc.codegen.machine_code import keep, kept_address
 from graphc.codegen.native import SUPPORTED, link, object_code, outside
 
-__all__ = ["Report", "cache_contents", "cache_directory", "clear_cache", "code_digest", "fetch", "kernel_address", "numbas"]
+__all__ = ["Report", "by_numba", "cache_contents", "cache_directory", "clear_cache", "code_digest", "fetch", "kernel_address", "numbas"]
 
 _INDIFFERENT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")  # settings that no code depends on
 _MANY = 24  # kernels to compile for each process that is begun: it begins with what 8 kernels take
@@ -34,6 +34,7 @@ if hasattr(os, "register_at_fork"):
     # A child of a process that compiles in another thread would wait for ever for our lock, and for the compiler's own.
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _loaded: dict[str, tuple[Any, int]] = {}
+_by_numba: set[str] = set()  # the keys of those that Numba compiled, now or when they were kept
 compiled_here = 0
 
 
@@ -79,6 +80,7 @@ class Report:
         loaded: those that were found on disk; the others were here already.
         seconds: how long that took.
         processes: how many processes compiled.
+        by_numba: how many of all these Numba compiled, since our own front-end does not know them.
     """
 
     kernels: int = 0
@@ -86,11 +88,13 @@ class Report:
     loaded: int = 0
     seconds: float = 0.0
     processes: int = 1
+    by_numba: int = 0
 
     def __str__(self) -> str:
         """In words."""
         by = f" by {self.processes} processes" if self.processes > 1 else ""
-        return f"{self.compiled} compiled{by} and {self.loaded} loaded from the cache in {self.seconds:.2f} s"
+        others = f"; {self.by_numba} by Numba" if self.by_numba else ""
+        return f"{self.compiled} compiled{by} and {self.loaded} loaded from the cache in {self.seconds:.2f} s{others}"
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,11 @@ def kernel_address(source: str, placeholder: str) -> int:
     return _loaded[kernel.key][1]
 
 
+def by_numba(source: str, placeholder: str) -> bool:
+    """Whether Numba compiled a kernel that is ready."""
+    return _kernel(source, placeholder).key in _by_numba
+
+
 def fetch(sources: Sequence[str], placeholder: str, processes: int = 1) -> Report:
     """Have the machine code of these kernels ready; where many are to be compiled, in some processes at once."""
     start = time.perf_counter()
@@ -128,7 +137,8 @@ def fetch(sources: Sequence[str], placeholder: str, processes: int = 1) -> Repor
         missing = [k for k in kernels if k.key not in _loaded and not _found(k)]
         taken, helpers = _compile_all(missing, processes)
         made = compiled_here - before + taken
-    report = Report(len(kernels), made, len(kernels) - known - len(missing), time.perf_counter() - start, 1 + helpers)
+    others = sum(k.key in _by_numba for k in kernels)
+    report = Report(len(kernels), made, len(kernels) - known - len(missing), time.perf_counter() - start, 1 + helpers, others)
     if made:
         _prune_once()
         _log.info("%d kernels: %s", len(kernels), report)
@@ -184,10 +194,14 @@ def _helpers(missing: Sequence[_Kernel], processes: int) -> list[subprocess.Pope
 
 def _found(kernel: _Kernel) -> bool:
     """Load a kernel from the file that keeps it, if there is one."""
-    address = kept_address(kernel.path, kernel.key)
-    if address is not None:
-        _loaded[kernel.key] = None, address
-    return address is not None
+    found = kept_address(kernel.path, kernel.key)
+    if found is None:
+        return False
+    address, symbol = found
+    _loaded[kernel.key] = None, address
+    if symbol != kernel.name:  # ours bear their own name
+        _by_numba.add(kernel.key)
+    return True
 
 
 def _compiled(kernel: _Kernel) -> tuple[Any, int]:
@@ -204,6 +218,7 @@ def _compiled(kernel: _Kernel) -> tuple[Any, int]:
                 keep(kernel.path, kernel.key, kernel.name, code)
                 return None, address
     function = numbas(kernel.source, kernel.name)
+    _by_numba.add(kernel.key)
     compiled_here += not getattr(function, "cache_hits", 0)
     with contextlib.suppress(Exception):  # no public name for the code; without it nothing is kept
         keep(kernel.path, kernel.key, function.native_name, function._library._get_compiled_object())

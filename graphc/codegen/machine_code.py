@@ -33,8 +33,8 @@ def keep(path: Path, key: str, symbol: str, code: bytes) -> None:
             os.unlink(temporary)
 
 
-def kept_address(path: Path, key: str) -> int | None:
-    """The address of the kernel in a kept file, or ``None`` where the file is missing, damaged, or of another key."""
+def kept_address(path: Path, key: str) -> tuple[int, str] | None:
+    """The address and the symbol of the kernel in a kept file; ``None`` where the file is missing, damaged, or of another key."""
     try:
         digest, content = path.read_bytes().split(b"\n", 1)
         if hashlib.sha256(content).hexdigest().encode() != digest:
@@ -43,6 +43,7 @@ def kept_address(path: Path, key: str) -> int | None:
         if found.decode() != key:
             return None
         note_use(path)
-        return link(symbol.decode(), needed.decode().split(), code)
+        address = link(symbol.decode(), needed.decode().split(), code)
+        return None if address is None else (address, symbol.decode())
     except (OSError, ValueError):
         return None

@@ -10,7 +10,8 @@ from typing import Any
 
 __all__ = ["SUPPORTED", "link", "object_code", "outside"]
 
-SUPPORTED = sys.platform == "linux" and sys.maxsize > 2**32  # where objects are ELF of 64 bits, the only ones that are read here
+# Where objects are ELF of 64 bits, the only ones that are read here.
+SUPPORTED = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
 _ELF = b"\x7fELF\x02\x01"  # 64 bits, little-endian
 _SYMBOLS = 2  # the kind of the section that lists symbols
 _lock = threading.Lock()

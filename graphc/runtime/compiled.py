@@ -117,7 +117,8 @@ class Compiled:
         inputs: the tensors that it takes, in order.
         step: how many calls there have been; the step that random nodes draw for where none is given.
         threads: how many threads it may run on.
-        compiled: how many of its kernels were compiled, how many were found on disk, and how long that took.
+        compiled: how many of its kernels were compiled, how many were found on disk, how long that took, and how many of them all
+            Numba compiled, since our own front-end does not know them: linear algebra, and those of ``math="libm"``.
         divided: whether any of its calls so far were worth sharing among them.
     """
 
@@ -329,7 +330,8 @@ class Compiled:
         Kernels stand in the order in which they run, with the formulas that they compute. Where the function has been called,
         sizes are known, and so are operations and bytes: a multiply-add counts as 2 operations, a division or a square root
         as 4, a function of mathematics or a random number as 20, all else as 1; memory counts once where a kernel reads it
-        and once where it writes it. States, parameters and later results are the same as without a call of this.
+        and once where it writes it. What Numba compiled, instead of our own front-end, says so. States, parameters and later
+        results are the same as without a call of this.
 
         Args:
             measure: whether kernels are timed, each by itself in the memory of the last call: contractions are then compared

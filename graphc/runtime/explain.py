@@ -58,12 +58,16 @@ def explanation(
         measured: the times of its calls, or ``None``.
         formulas: its formulas, with the names in them.
     """
+    from graphc.codegen.cache import by_numba
+    from graphc.codegen.printer import PLACEHOLDER
+
     formulas = formulas or Formulas(program)
     sources, calls = kernel_sources(program, dtype, math), calls_of(program)
     numbers = {s: k for k, s in enumerate(dict.fromkeys(sources), 1)}
+    others = {s for s in numbers if by_numba(s, PLACEHOLDER)}
     kernels = [f"kernel_{numbers[s]}" for s in sources]
     facts = [_Facts(c, d) for c, d in _depths(program, 0)] if bound is None else list(_known(program, bound, measured))
-    shown = [_Shown(f, k, lines, dtype == "float64") for f, k, lines in zip(facts, kernels, formulas.lines, strict=True)]
+    shown = [_Shown(f, k, lines, dtype == "float64", s in others) for f, k, lines, s in zip(facts, kernels, formulas.lines, sources, strict=True)]
     total = sum(f.seconds or 0.0 for f in facts if f.depth == 0)
     lines = [f"{len(calls)} kernel calls of {len(numbers)} kernels"]
     if bound is not None:
@@ -138,11 +142,12 @@ class _Shown:
     kernel: str
     formulas: list[str]
     double: bool
+    by_numba: bool = False
 
     @property
     def kind(self) -> str:
         """What kind of kernel it is."""
-        return _kind(self.facts.call)
+        return f"{_kind(self.facts.call)}{', by Numba' if self.by_numba else ''}"
 
     @property
     def result(self) -> str:
