@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.joinpath("docs").rglob("*.md")])
 EXAMPLES = sorted(ROOT.joinpath("examples").glob("*.py"))
-ARGUMENTS = {"compile_cost.py": ["lstm"]}  # a part of what takes long
+ARGUMENTS = {"compile_cost.py": ["lstm"], "contraction_speed.py": ["1"]}  # a part of what takes long
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -75,6 +75,18 @@ def test_the_table_of_figures_is_that_of_the_measurement() -> None:
     page = ROOT / "docs" / "benchmarks.md"
     script = runpy.run_path(str(ROOT / "docs" / "images" / "redraw.py"))
     assert page.read_text(encoding="utf-8") == script["with_figures"](page.read_text(encoding="utf-8")), "write it anew: python docs/images/redraw.py"
+
+
+def test_the_rows_of_contractions_are_those_that_the_example_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["contraction_speed.py"])
+    for name in ("GRAPHC_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # which it sets where nobody has
+        monkeypatch.setenv(name, os.environ.get(name, "2"))
+    example = runpy.run_path(str(ROOT / "examples" / "contraction_speed.py"))
+    rows = re.findall(r"^\| ([^|]*\d × \d[^|]*?) \|", (ROOT / "docs" / "design" / "contractions.md").read_text(encoding="utf-8"), re.MULTILINE)
+    printed = [example["product_name"](*sizes) for sizes in example["MATRICES"]] + [
+        example["convolution_name"](*sizes) for sizes in example["IMAGES"]
+    ]
+    assert rows[: len(printed)] == printed
 
 
 @pytest.fixture(scope="module")
