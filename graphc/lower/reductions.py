@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.expr.affine import Affine
-from graphc.expr.dims import Extent
 from graphc.expr.places import written
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
+from graphc.lower.across import by_rows, rows_body
 from graphc.lower.emit import Emitter
 from graphc.lower.kernels import finish
 from graphc.lower.loops import collapse, divisible, nest, resolve
@@ -70,11 +70,11 @@ def reduction_kernel(emitter: Emitter, members: Sequence[Reduced]) -> ir.Kernel:
     stores = _stores(emitter, members, results)
     count = len(emitter.statements)
     statements, sizes, (outer, inner) = collapse([*emitter.statements, *running, *stores], op.extents, [free, reduced])
-    if not any(m.winner for m in members) and _by_rows(statements[:count], outer, inner):
-        return _row_kernel(emitter, statements, count, sizes, outer, inner)
+    middle = count + len(running)
+    if not any(m.winner for m in members) and by_rows(statements[:count], sizes, outer, inner):
+        return finish(emitter, rows_body(emitter, statements[:count], running, statements[middle:], sizes, outer, inner))
     body = [resolve(emitter, s) for s in statements]
     divided = divisible(emitter, outer, sizes)
-    middle = count + len(running)
     loops = [*_starts(members, results), *nest(emitter, inner, sizes, body[:middle]), *body[middle:]]
     return finish(emitter, nest(emitter, outer, sizes, loops, divided=divided))
 
@@ -141,34 +141,3 @@ def _window_kernel(emitter: Emitter, members: Sequence[Reduced], free: list[int]
     statements, extents, (order,) = collapse([*emitter.statements, *stores], op.extents, [free])
     body = [*_starts(members, results), *(resolve(emitter, s) for s in statements)]
     return finish(emitter, nest(emitter, order, extents, body, divided=divisible(emitter, order, extents)))
-
-
-def _by_rows(statements: Sequence[Any], outer: list[int], inner: list[int]) -> bool:
-    """Whether memory runs along the last output axis and not along the last reduced one."""
-    if not outer or not inner:
-        return False
-    loads: list[Any] = [s.place for s in statements if isinstance(s, ir.Load)]
-    along = sum(p.coefficient(outer[-1]) == 1 and p.coefficient(inner[-1]) != 1 for p in loads)
-    return along > sum(p.coefficient(inner[-1]) == 1 for p in loads)
-
-
-def _row_kernel(emitter: Emitter, statements: Sequence[Any], count: int, sizes: dict[int, Extent], outer: list[int], inner: list[int]) -> ir.Kernel:
-    """The loop over the last output axis innermost: whole rows are combined into the rows of the results."""
-    body = [resolve(emitter, s) for s in statements[:count]]
-    running = list(statements[count : count + (len(statements) - count) // 2])
-    stores = [resolve(emitter, s) for s in statements[count + len(running) :]]
-    last = outer[-1]
-    again = len(emitter.extents)  # the first loop over the row has a variable of its own
-    clear: list[ir.Statement] = []
-    for accumulate, store in zip(running, stores, strict=True):
-        assert isinstance(store, ir.Store)
-        identity = emitter.fresh()
-        renamed = ir.Place(tuple((again if v == last else v, c) for v, c in store.place.terms), store.place.offset)
-        clear += [ir.Start(identity, accumulate.reducer, accumulate.kind), ir.Store(store.buffer, renamed, identity)]
-        body.append(ir.Update(store.buffer, store.place, accumulate.reducer, accumulate.argument, accumulate.kind))
-    divided = divisible(emitter, outer, sizes)
-    rows = [
-        *nest(emitter, [last], sizes, clear, {last: again}, divided),
-        *nest(emitter, [*inner, last], sizes, body, divided=divided),
-    ]
-    return finish(emitter, nest(emitter, outer[:-1], sizes, rows, divided=divided))
