@@ -33,6 +33,7 @@ from graphc.codegen.mathematics import (
 from graphc.codegen.pointers import bools, floats32, floats64, integer, integers, moved
 from graphc.codegen.random import uniform
 from graphc.codegen.reductions import greatest, least, product, total
+from graphc.codegen.turning import turned
 
 if TYPE_CHECKING:
     from graphc.codegen.library import library_sigmoid, library_softplus
@@ -43,7 +44,7 @@ __all__ = [
     "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "contraction", "cos", "cosh", "determinant", "erf", "exp",
     "expm1", "floats32", "floats64", "floor", "greatest", "integer", "integers", "inverse", "isfinite", "least", "library_sigmoid",
     "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "moved", "power", "product", "select", "sigmoid", "sign", "sin",
-    "sinh", "softplus", "tan", "tanh", "total", "uniform",
+    "sinh", "softplus", "tan", "tanh", "total", "turned", "uniform",
 ]  # fmt: skip
 
 _OF_NUMBA = {

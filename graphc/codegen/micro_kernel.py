@@ -71,9 +71,7 @@ class _Block:
         if number < self.vectors - 1:
             self.b.store(value, at, align=self.size)
             return
-        kind = ir.FunctionType(ir.VoidType(), [self.vector, at.type, _I32, self.mask.type])
-        store = self.b.module.declare_intrinsic(f"llvm.masked.store.{self.suffix}.p0", (), kind)
-        self.b.call(store, [value, at, ir.Constant(_I32, self.size), self.mask])
+        masked_store(self.b, value, at, self.mask, self.suffix, self.size)
 
     def _start(self, d: Word, rows_d: Word, starts: Word) -> list[list[Any]]:
         """What the accumulators begin with."""
@@ -152,3 +150,10 @@ def masked_load(builder: Any, at: Any, mask: Any, kind: Any, suffix: str, size: 
     load = builder.module.declare_intrinsic(f"llvm.masked.load.{suffix}.p0", (), ir.FunctionType(kind, [at.type, _I32, mask.type, kind]))
     zero = ir.Constant(kind, [ir.Constant(kind.element, 0.0)] * kind.count)
     return builder.call(load, [at, ir.Constant(_I32, size), mask, zero])
+
+
+def masked_store(builder: Any, value: Any, at: Any, mask: Any, suffix: str, size: int) -> None:
+    """Write the masked lanes of a vector."""
+    kind = ir.FunctionType(ir.VoidType(), [value.type, at.type, _I32, mask.type])
+    store = builder.module.declare_intrinsic(f"llvm.masked.store.{suffix}.p0", (), kind)
+    builder.call(store, [value, at, ir.Constant(_I32, size), mask])

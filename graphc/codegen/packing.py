@@ -13,7 +13,7 @@ from llvmlite import ir
 from graphc.codegen.micro_kernel import last_mask, masked_load
 from graphc.codegen.words import WORD, Code, Word, function
 
-__all__ = ["rows_function", "turned_function"]
+__all__ = ["rows_function", "turned_function", "turned_square"]
 
 
 def _kinds(bits: int, lanes: int) -> tuple[Any, Any, int]:
@@ -70,7 +70,7 @@ def turned_function(module: Any, bits: int, lanes: int) -> Any:
         def square(k: Word) -> None:
             first = code.load(terms + k * 8)
             vectors = [code.builder.load(code.pointer(s + first, kind), typ=kind, align=size) for s in starts]
-            for t, vector in enumerate(_turned(code.builder, vectors)):
+            for t, vector in enumerate(turned_square(code.builder, vectors)):
                 code.store(vector, target + (k + t) * pitch, size)
 
         def entries(k: Word) -> None:
@@ -99,7 +99,7 @@ def _neighbours(code: Code, table: Word, lanes: int, size: int) -> Any:
     return b.icmp_signed("==", bits, ir.Constant(ir.IntType(lanes), -1))
 
 
-def _turned(builder: Any, rows: list[Any]) -> list[Any]:
+def turned_square(builder: Any, rows: list[Any]) -> list[Any]:
     """The columns of a square of vectors: each step takes one bit of an entry's row number to its column number."""
     lanes = len(rows)
     half = lanes // 2

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from graphc.codegen.blocks import vector_bytes
+from graphc.codegen.exchanges import Exchange, exchanges
 from graphc.lower import ir
 from graphc.lower.chunks import MOST_ROWS
 
@@ -58,6 +59,8 @@ def contraction_source(floats: str, width: int) -> str:
 
 class Printer:
     """A kernel on its way to source; printers for other targets are derived from it."""
+
+    turns = True  # whether axes are exchanged in squares
 
     def __init__(self, kernel: ir.Kernel, floats: str, library: dict[str, str]) -> None:
         self.kernel, self.floats, self.library = kernel, floats, library
@@ -115,7 +118,10 @@ class Printer:
     def block(self, body: Sequence[ir.Statement], depth: int) -> None:
         """The lines of some statements."""
         for s in body:
-            if isinstance(s, ir.Loop):
+            copies = exchanges(s, self.kernel.buffers) if isinstance(s, ir.Loop) and self.turns else []
+            if isinstance(s, ir.Loop) and copies:
+                self.exchange(s, copies, depth)
+            elif isinstance(s, ir.Loop):
                 self.emit(depth, f"for i{s.variable} in range({'low, high' if s.parallel else self.number(s.extent)}):")
                 if s.body:
                     self.block(s.body, depth + 1)
@@ -123,6 +129,14 @@ class Printer:
                     self.emit(depth + 1, "pass")
             else:
                 self.statement(s, depth)
+
+    def exchange(self, s: ir.Loop, copies: Sequence[Exchange], depth: int) -> None:
+        """The lines of two loops that copy tables with their axes exchanged."""
+        (inner,) = s.body
+        bounds = ["low, high" if x.parallel else f"0, {self.number(x.extent)}" for x in (s, inner) if isinstance(x, ir.Loop)]
+        for x in copies:
+            to, of = (f"b{b}, {self.place(p)}, {self.number(n)}" for b, p, n in ((x.target, x.at, x.step), (x.source, x.start, x.pitch)))
+            self.emit(depth, f"turned({to}, {of}, {', '.join(bounds)})")
 
     def statement(self, s: ir.Statement, depth: int) -> None:
         """The lines of one statement that is no loop."""

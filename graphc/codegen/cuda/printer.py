@@ -43,6 +43,8 @@ def function_names(kernel: ir.Kernel) -> list[str]:
 class _Launched(Printer):
     """One launch; ``constants`` belong to the whole module."""
 
+    turns = False
+
     def __init__(self, kernel: ir.Kernel, floats: str, launch: Launch, constants: list[str]) -> None:
         super().__init__(kernel, floats, _LIBRARY)
         self.launch, self.constants = launch, constants
