@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mpmath import atan, cos, erf, erfc, exp, fabs, linspace, lu_solve, matrix, mp, mpf, pi, sin, sinh, sqrt
+from mpmath import atan, cos, erf, erfc, exp, expm1, fabs, linspace, log1p, lu_solve, matrix, mp, mpf, pi, sin, sinh, sqrt
 
 mp.dps = 60
 EIGHTH = float((mp.tan(pi / 8) * mpf("1.001")) ** 2)
 SMALL = mpf("1e-30")  # in place of 0, where a quotient has its limit
+HALF_A_BINADE = float(mp.log(2) / 2 * mpf("1.0001"))
 RADIANS = float((pi / 4 * mpf("1.001")) ** 2)
 Real = Callable[[Any], Any]
 
@@ -23,6 +24,11 @@ Real = Callable[[Any], Any]
 def root(f: Real) -> Real:
     """A function of the square as a function of the root."""
     return lambda z: f(sqrt(z) if z > SMALL else SMALL)
+
+
+def beyond(f: Real) -> Real:
+    """What a function that is nearly x near 0 has beyond x, over the square of x."""
+    return lambda x: (f(x) - x) / (x * x) if fabs(x) > SMALL else (f(SMALL) - SMALL) / (SMALL * SMALL)
 
 
 def one(_: Any) -> Any:
@@ -49,6 +55,10 @@ TABLE: dict[str, tuple[str, Real, float, float, dict[int, int], Real]] = {
     "SINE": ("(sin(r) - r)/r**3, z = r**2", root(lambda r: (sin(r) - r) / r**3), 0, RADIANS, {64: 6}, lambda z: z),
     "COSINE": ("(cos(r) - 1 + r**2/2)/r**4, z = r**2", root(lambda r: (cos(r) - 1 + r**2 / 2) / r**4), 0, RADIANS, {64: 6}, lambda z: z * z),
     "ARCTANGENT": ("(atan(t) - t)/t**3, z = t**2", root(lambda t: (atan(t) - t) / t**3), 0, EIGHTH, {32: 4, 64: 11}, lambda z: z),
+    "EXPONENTIAL": ("(exp(r) - 1 - r)/r**2", beyond(expm1), -HALF_A_BINADE, HALF_A_BINADE, {32: 4, 64: 10}, lambda r: r * r),
+    "LOGARITHM_FROM_1": (
+        "(log(1 + e) - e)/e**2, e = t + 1/2", lambda t: beyond(log1p)(t + mpf("0.5")), -0.5, 0.5, {32: 9, 64: 22}, lambda t: t + 0.5,
+    ),
     "HYPERBOLIC_SINE": ("(sinh(x) - x)/x**3, z = x**2", root(lambda x: (sinh(x) - x) / x**3), 0, 1, {32: 3, 64: 7}, lambda z: z),
     "ERROR_NEAR": ("erf(x)/x - 1, z = x**2", root(lambda x: erf(x) / x - 1), 0, 1, {32: 7, 64: 14}, one),
     "ERROR_FAR": ("log(erfc(t))", lambda t: mp.log(erfc(t)), 1, 4, {32: 10}, erfc),

@@ -1,8 +1,10 @@
 """Exponentials, logarithms, hyperbolic functions and the error function without branches.
 
-Methods: exp by the reduction of Cody and Waite and a Taylor polynomial; log by the series of the inverse hyperbolic tangent, in
-the form that keeps the first term exact; log1p by Kahan's correction; tanh by a truncated continued fraction near 0; the
-error function by polynomials, in double precision with a quotient of exp(-x**2).
+Methods: exp by the reduction of Cody and Waite and a polynomial; log by the series of the inverse hyperbolic tangent, in
+the form that keeps the first term exact; log1p by Kahan's correction; tanh by what exp(-2|x|) is less than 1, in double precision
+by a truncated continued fraction near 0; the error function by polynomials, in double precision with a quotient of exp(-x**2).
+
+In single precision what counts is how many instructions there are: two of them begin in a cycle, of divisions one in ten.
 """
 
 from __future__ import annotations
@@ -28,36 +30,59 @@ def scaled_exp(f: Floats, x: Any, less: int = 0, tail: Any = None, terms: int = 
         x: any number.
         less: a small whole number; the result may be in range where e**x is not.
         tail: what x lacks, below half a unit of its last place.
-        terms: how many terms of the series are enough; by default the result is right to little more than half a unit.
+        terms: how many terms of the series are enough; by default the result is right to less than a unit.
     """
     low, high = (-746.0, 711.0) if f.double else (-104.0, 90.0)
     # What is 0, as under a mask, is not computed: results below the normal range take the processor long.
     under = f.less(x, f.c(low))
-    safe = f.pick(under, f.c(0.0), f.pick(f.less(f.c(high), x), f.c(high), x))
-    n = f.nearest(f.mul(safe, f.c(1 / math.log(2))))
-    big = 6.93145751953125e-1 if f.double else 0.693359375
-    small = 1.42860682030941723212e-6 if f.double else -2.12194440054690583e-4
-    head = (f.sub if tail is None else f.exact_sub)(safe, f.mul(n, f.c(big)))
-    shift = f.mul(n, f.c(small)) if tail is None else f.sub(f.mul(n, f.c(small)), tail)
-    r = f.exact_sub(head, shift)
+    safe = f.pick(under, f.c(0.0), f.at_most(x, high))
+    n, whole = f.whole(f.mul(safe, f.c(1 / math.log(2))))
+    r, lost = _rest(f, safe, n, tail)
     if terms:
         value = f.polynomial(r, [1 / math.factorial(k) for k in range(terms + 1)])
-    else:
-        # 1 + r and the rest apart, with what rounding took of both: half a unit and little more.
-        lost = f.exact_sub(f.exact_sub(head, r), shift)
-        series = f.polynomial(r, [1 / math.factorial(k) for k in range(2, 14 if f.double else 8)])
+    elif f.double:
         first, rest = f.quick_sum(f.c(1.0), r)
-        value = f.add(first, f.add(rest, f.add(f.mul(f.mul(r, r), series), lost)))
-    whole = f.integer(n)
+        value = f.add(first, f.add(rest, f.add(f.mul(f.mul(r, r), f.polynomial(r, _series(f))), lost)))
+    else:
+        value = f.polynomial(r, [1.0, 1.0, *_series(f)])
     whole = f.b.sub(whole, f.n(less)) if less else whole
-    half = f.b.ashr(whole, f.n(1))
-    # In two steps, so that results below the normal range come out.
-    return f.pick(under, f.c(0.0), f.mul(f.mul(value, f.power_of_two(half)), f.power_of_two(f.b.sub(whole, half))))
+    return f.pick(under, f.c(0.0), f.scaled(value, whole))
+
+
+def _series(f: Floats) -> list[float]:
+    """The polynomial for (exp(r) - 1 - r)/r**2, to half of log(2)."""
+    return coefficients.EXPONENTIAL_64 if f.double else coefficients.EXPONENTIAL_32
+
+
+def _rest(f: Floats, x: Any, n: Any, tail: Any = None) -> tuple[Any, Any]:
+    """The rest x - n log(2), with a tail, and what rounding took; the first part of log(2) has so few bits that multiples of it are exact."""
+    big = 6.93145751953125e-1 if f.double else 0.693359375
+    small = 1.42860682030941723212e-6 if f.double else -2.12194440054690583e-4
+    head = (f.sub if tail is None else f.exact_sub)(x, f.mul(n, f.c(big)))
+    if not f.double:
+        return f.sub(head, f.mul(n, f.c(small))), None
+    shift = f.mul(n, f.c(small)) if tail is None else f.sub(f.mul(n, f.c(small)), tail)
+    r = f.exact_sub(head, shift)
+    return r, f.exact_sub(f.exact_sub(head, r), shift)
 
 
 def expm1(f: Floats, x: Any) -> Any:
+    """exp(x) - 1: with n and r as for exp it is 2**n (exp(r) - 1) + 2**n - 1, of which half does not overflow too early."""
+    if f.double:
+        return _expm1_of_double(f, x)
+    safe = f.at_least(f.at_most(x, 88.8), -18.0)
+    n, whole = f.whole(f.mul(safe, f.c(1 / math.log(2))))
+    r, _ = _rest(f, safe, n)
+    # r * P(r) is in the normal range where r**2 is not.
+    above = f.add(f.mul(f.mul(r, f.polynomial(r, _series(f))), r), r)
+    half = f.power_of_two(f.b.sub(whole, f.n(1)))
+    value = f.add(f.mul(above, half), f.sub(half, f.c(0.5)))
+    return f.signed(f.add(value, value), x)
+
+
+def _expm1_of_double(f: Floats, x: Any) -> Any:
     """exp(x) - 1: its series near 0."""
-    series = f.polynomial(x, [1 / math.factorial(k + 2) for k in range(15 if f.double else 7)])
+    series = f.polynomial(x, [1 / math.factorial(k + 2) for k in range(15)])
     near = f.add(x, f.mul(f.mul(x, x), series))
     far = f.sub(exp(f, x), f.c(1.0))
     return f.pick(f.equal(x, f.c(0.0)), x, f.pick(f.less(f.abs(x), f.c(0.5)), near, far))
@@ -124,6 +149,22 @@ def log1p(f: Floats, x: Any) -> Any:
 
 
 def tanh(f: Floats, x: Any) -> Any:
+    """The hyperbolic tangent: (1 - e)/(1 + e) with e = exp(-2|x|), both halved; 1 - e is right near 0 too, as in :func:`expm1`."""
+    if f.double:
+        return _tanh_of_double(f, x)
+    size = f.at_most(f.abs(x), 9.5)
+    n, whole = f.whole(f.mul(size, f.c(-2 / math.log(2))))
+    r = f.add(size, f.mul(n, f.c(math.log(2) / 2)))  # e is 2**n exp(-2r)
+    # (exp(-2r) - 1)/2
+    above = f.sub(f.mul(f.mul(r, f.polynomial(r, [2 * c * (-2) ** k for k, c in enumerate(_series(f))])), r), r)
+    power = f.power_of_two(whole)
+    half = f.mul(power, f.c(0.5))
+    top = f.sub(f.sub(f.c(0.5), half), f.mul(power, above))
+    bottom = f.add(f.add(half, f.c(0.5)), f.mul(power, above))
+    return f.signed(f.div(top, bottom), x)
+
+
+def _tanh_of_double(f: Floats, x: Any) -> Any:
     """The hyperbolic tangent: x/(1 + x**2/(3 + x**2/(5 + ...))) near 0, 1 - 2/(exp(2|x|) + 1) elsewhere."""
     size = f.abs(x)
     z = f.mul(x, x)
@@ -138,25 +179,20 @@ def tanh(f: Floats, x: Any) -> Any:
 
 
 def sigmoid(f: Floats, x: Any) -> Any:
-    """1/(1 + exp(-x)), through exp of what is not positive."""
+    """1/(1 + exp(-x)), through e = exp(-|x|): 1 - q or e - e q with q = e/(1 + e), whose own errors count less there."""
     e = exp(f, f.negative(f.abs(x)))
+    q = f.div(e, f.add(e, f.c(1.0)))
     above = f.pick(f.less(x, f.c(0.0)), e, f.c(1.0))
-    below, lost = f.quick_sum(f.c(1.0), e)
-    r = f.div(above, below)
-    # What rounding took of the sum and of the quotient, over about 1 + e: 1/w is nearly 1.457 - w/2 up to 2.
-    rest = f.sub(f.call("llvm.fma", f.negative(r), below, above), f.mul(r, lost))
-    r = f.add(r, f.mul(rest, f.sub(f.c(1.457), f.mul(below, f.c(0.5)))))
-    return f.pick(f.nan(x), x, r)
+    return f.sub(above, f.mul(above, q))
 
 
 def softplus(f: Floats, x: Any) -> Any:
-    """max(x, 0) + log1p(exp(-|x|))."""
+    """max(x, 0) + log(1 + e) with e = exp(-|x|)."""
     e = exp(f, f.negative(f.abs(x)))
-    w = f.exact_add(f.c(1.0), e)
-    lost = f.exact_sub(e, f.exact_sub(w, f.c(1.0)))
-    value = f.pick(f.less(e, f.c(2.0 ** -(f.mantissa + 2))), e, logarithm(f, w, f.div(lost, w)))
-    top = f.pick(f.less(x, f.c(0.0)), f.c(0.0), x)
-    return f.add(top, value)
+    # From the middle of the interval, where the terms that alternate do not add up their errors.
+    series = f.polynomial(f.sub(e, f.c(0.5)), coefficients.LOGARITHM_FROM_1_64 if f.double else coefficients.LOGARITHM_FROM_1_32)
+    value = f.add(f.mul(f.mul(e, series), e), e)
+    return f.add(f.at_least(x, 0.0), value)
 
 
 def sinh(f: Floats, x: Any) -> Any:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
 
+from graphc.codegen.blocks import vector_bytes
 from graphc.codegen.pointers import TABLES, note_scope
 
-__all__ = ["Floats"]
+__all__ = ["Floats", "scales"]
 
 # A flag that says nothing about sums and products. Without any flag an instruction would get those of the kernel around it,
 # and the rounding errors that are computed on purpose would be fused away.
 _EXACT = ("arcp",)
 _FUSED = ("contract",)
+_FEW = ir.IntType(32)
+
+
+@cache
+def scales() -> bool:
+    """Whether the host multiplies vectors by powers of two in one instruction, and LLVM makes use of it."""
+    import llvmlite.binding as llvm
+
+    return vector_bytes() == 64 and llvm.llvm_version_info >= (22,)
 
 
 class Floats:
@@ -95,6 +107,24 @@ class Floats:
         """The nearest whole number."""
         return self.call("llvm.rint", x)
 
+    def at_least(self, x: Any, limit: float) -> Any:
+        """A number, or what it is to be at least; NaN stays."""
+        return self.pick(self.less(x, self.c(limit)), self.c(limit), x)
+
+    def at_most(self, x: Any, limit: float) -> Any:
+        """A number, or what it is to be at most; NaN stays."""
+        return self.pick(self.less(self.c(limit), x), self.c(limit), x)
+
+    def whole(self, x: Any) -> tuple[Any, Any]:
+        """The whole number nearest to one that is not large, as a float and as a word.
+
+        In a sum with a number this large the last bit is 1.
+        """
+        large = 1.5 * 2.0**self.mantissa
+        shifted = self.add(x, self.c(large))
+        (bits,) = struct.unpack("<q", struct.pack("<d", large)) if self.double else struct.unpack("<i", struct.pack("<f", large))
+        return self.exact_sub(shifted, self.c(large)), self.b.sub(self.b.bitcast(shifted, self.word), self.n(bits))
+
     def integer(self, whole: Any) -> Any:
         """A whole number as a word; NaN is 0."""
         return self.b.fptosi(self.pick(self.nan(whole), self.c(0.0), whole), self.word)
@@ -110,6 +140,16 @@ class Floats:
         """2**n for a whole word in the range of normal exponents."""
         shifted = self.b.shl(self.b.add(n, self.n(self.bias)), self.n(self.mantissa))
         return self.b.bitcast(shifted, self.kind)
+
+    def scaled(self, x: Any, n: Any) -> Any:
+        """The product x * 2**n, rounded once; x is near 1, and the whole word takes it no further than just out of range."""
+        if scales():
+            few = self.b.trunc(n, _FEW) if self.double else n
+            kind = ir.FunctionType(self.kind, [self.kind, _FEW])
+            return self.b.call(self.b.module.declare_intrinsic("llvm.ldexp", [self.kind, _FEW], kind), [x, few])
+        half = self.b.ashr(n, self.n(1))
+        # In two steps, so that results below the normal range come out.
+        return self.mul(self.mul(x, self.power_of_two(half)), self.power_of_two(self.b.sub(n, half)))
 
     # Sums and products with their rounding errors ----------------------------------------------------------------------
 

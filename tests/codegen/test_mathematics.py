@@ -10,6 +10,7 @@ import pytest
 from mpmath import mp, mpf
 
 import graphc as gx
+from graphc.codegen import cache, floats
 from graphc.errors import CompileError
 
 mp.prec = 120
@@ -22,10 +23,10 @@ def logistic(v: Any) -> Any:
 # name: the function, its true value, greatest errors in single and double precision, widths of random arguments, borders of regions
 ROWS: dict[str, tuple[Callable[..., Any], Callable[..., Any], float, float, list[float], list[float]]] = {
     "exp": (gx.exp, mp.exp, 1, 1, [1, 80], [0.3465735902799726, 1.0397207708399179]),
-    "expm1": (gx.expm1, mp.expm1, 1.5, 1.5, [0.1, 1, 30], [0.5, -0.5]),
+    "expm1": (gx.expm1, mp.expm1, 2, 1.5, [0.1, 1, 30], [0.5, -0.5, 0.34657359, -0.34657359]),
     "log": (gx.log, mp.log, 1, 1, [2, 1e4], [2**-0.5, 2**0.5, 1, 2]),
     "log1p": (gx.log1p, mp.log1p, 1, 1, [1e-3, 1, 1e4], [2**0.5 - 1, 1, 2.0**-25, 2.0**-54]),
-    "tanh": (gx.tanh, mp.tanh, 1.5, 1.5, [0.1, 1, 10], [0.625, 9, 20]),
+    "tanh": (gx.tanh, mp.tanh, 2, 1.5, [0.1, 1, 10], [0.625, 9, 20, 0.17328679, 0.51986038]),
     "sigmoid": (gx.sigmoid, logistic, 2, 2, [1, 20], [0]),
     "softplus": (gx.softplus, lambda v: mp.log1p(mp.exp(v)), 2, 2, [1, 20], [0, -17.5, -38]),
     "sin": (gx.sin, mp.sin, 1, 1, [1, 100, 1e9, 1e30], [np.pi / 4, np.pi, 2.0**-30]),
@@ -164,3 +165,17 @@ def test_the_library_on_request() -> None:
     assert "math.sin(" not in gx.compile(y).source
     with pytest.raises(CompileError, match="libm"):
         gx.compile(y, math="fast")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_hosts_that_scale_in_two_steps_get_the_same_numbers(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    low, high = (-110.0, 95.0) if dtype == "float32" else (-750.0, 715.0)
+    known = floats.scales()
+    with np.errstate(over="ignore"):
+        x = np.concatenate([np.random.default_rng(3).uniform(low, high, 5000), np.array(SPECIAL)]).astype(dtype)
+    results: list[Any] = []
+    for used in (known, False):
+        monkeypatch.setattr(floats, "scales", lambda answer=used: answer)
+        monkeypatch.setattr(cache, "code_digest", lambda mark=f"scales: {used}": mark)
+        results.append([compiled(name, dtype)(x) for name in ("exp", "sigmoid", "cosh")])
+    np.testing.assert_array_equal(results[0], results[1])
