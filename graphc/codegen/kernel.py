@@ -43,9 +43,11 @@ if TYPE_CHECKING:
 __all__ = [
     "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "contraction", "cos", "cosh", "determinant", "erf", "exp",
     "expm1", "floats32", "floats64", "floor", "greatest", "integer", "integers", "inverse", "isfinite", "least", "library_sigmoid",
-    "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "moved", "power", "product", "select", "sigmoid", "sign", "sin",
+    "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "moved", "partial", "power", "product", "select", "sigmoid", "sign", "sin",
     "sinh", "softplus", "tan", "tanh", "total", "turned", "uniform",
 ]  # fmt: skip
+
+partial = range  # of loops whose last iterations rather take part of a vector: our front-end notes it, to all others it is the same
 
 _OF_NUMBA = {
     "compiled": "numba_compiler", "library_sigmoid": "library", "library_softplus": "library",

@@ -60,7 +60,7 @@ def contraction_source(floats: str, width: int) -> str:
 class Printer:
     """A kernel on its way to source; printers for other targets are derived from it."""
 
-    turns = True  # whether axes are exchanged in squares
+    vectors = True  # whether the target has vectors: then axes are exchanged in squares, and short loops take part of one
 
     def __init__(self, kernel: ir.Kernel, floats: str, library: dict[str, str]) -> None:
         self.kernel, self.floats, self.library = kernel, floats, library
@@ -118,11 +118,12 @@ class Printer:
     def block(self, body: Sequence[ir.Statement], depth: int) -> None:
         """The lines of some statements."""
         for s in body:
-            copies = exchanges(s, self.kernel.buffers) if isinstance(s, ir.Loop) and self.turns else []
+            copies = exchanges(s, self.kernel.buffers) if isinstance(s, ir.Loop) and self.vectors else []
             if isinstance(s, ir.Loop) and copies:
                 self.exchange(s, copies, depth)
             elif isinstance(s, ir.Loop):
-                self.emit(depth, f"for i{s.variable} in range({'low, high' if s.parallel else self.number(s.extent)}):")
+                steps = "partial" if s.short and self.vectors else "range"
+                self.emit(depth, f"for i{s.variable} in {steps}({'low, high' if s.parallel else self.number(s.extent)}):")
                 if s.body:
                     self.block(s.body, depth + 1)
                 else:

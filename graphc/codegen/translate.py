@@ -20,7 +20,7 @@ from graphc.codegen.pointers import set_entry
 
 __all__ = ["Unknown", "translate"]
 
-_WORD = ir.IntType(64)
+_WORD, _BIT = ir.IntType(64), ir.IntType(1)
 _FLAGGED = frozenset(["fadd", "fsub", "fmul", "fdiv", "frem", "fcmp"])
 
 
@@ -93,6 +93,15 @@ def _widen(module: ir.Module, node: ast.FunctionDef) -> None:
             set.add(function.attributes, '"prefer-vector-width"="512"')
 
 
+def _masked(module: ir.Module) -> Any:
+    """The note on a loop that its last iterations take part of a vector, under a mask; a note is of one loop, so it names itself."""
+    text: Any = ir.MetaDataString
+    hint = module.add_metadata([text(module, "llvm.loop.vectorize.predicate.enable"), ir.Constant(_BIT, 1)])
+    note: Any = module.add_metadata([text(module, f"loop {len(module.metadata)}")])
+    note.operands = (note, hint)
+    return note
+
+
 class _Function(Expressions):
     def __init__(self, module: ir.Module, node: ast.FunctionDef, constants: Mapping[str, Typed], names: Mapping[str, Any]) -> None:
         self.node = node
@@ -163,7 +172,9 @@ class _Function(Expressions):
     def on_for(self, node: ast.For) -> None:
         """A loop over a range."""
         call = node.iter
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range" and isinstance(node.target, ast.Name)):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and isinstance(node.target, ast.Name)):
+            raise Unknown(ast.unparse(node))
+        if self.names.get(call.func.id, range if call.func.id == "range" else None) is not range:
             raise Unknown(ast.unparse(node))
         limits = [self.whole(a) for a in call.args]
         if len(limits) > 2 or node.orelse:
@@ -180,7 +191,9 @@ class _Function(Expressions):
         self.body(node.body, following, end)
         # What is below a limit can be one more.
         index.add_incoming(self.b.add(index, ir.Constant(_WORD, 1), flags=("nsw",)), following)
-        self.b.branch(head)
+        again = self.b.branch(head)
+        if call.func.id != "range":
+            again.set_metadata("llvm.loop", _masked(self.b.module))
         self.b.position_at_end(end)
 
     def on_while(self, node: ast.While) -> None:

@@ -228,12 +228,17 @@ class Matrices:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """The body for each value of the variable; ``parallel``: from where to where is an argument of the kernel."""
+    """The body for each value of the variable.
+
+    ``parallel``: from where to where is an argument of the kernel. ``short``: the iterations rather fill part of a vector than run
+    one by one; what they compute is the same.
+    """
 
     variable: int
     extent: Coefficient
     body: tuple[Statement, ...]
     parallel: bool = False
+    short: bool = False
 
 
 Statement = Literal | Load | Integer | Compute | Uniform | Checked | Start | Accumulate | Store | Update | Contract | Matrices | Loop

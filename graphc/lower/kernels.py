@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.emit import Emitter, Scratch
 from graphc.lower.loops import collapse, divisible, nest, renumber, resolve
+from graphc.lower.short import shortened
 
 __all__ = ["clear_loop", "elementwise_kernel", "finish", "scatter_kernel"]
 
@@ -20,7 +22,7 @@ __all__ = ["clear_loop", "elementwise_kernel", "finish", "scatter_kernel"]
 def finish(emitter: Emitter, body: Sequence[ir.Statement]) -> ir.Kernel:
     """The kernel of an emitter's buffers and parameters."""
     kinds: list[ir.Kind] = [b.dtype for b in emitter.buffers]
-    statements = renumber(_live(body)[0])
+    statements = shortened(emitter, renumber(_live(body)[0]))
     shared = [(k, b) for k, b in enumerate(emitter.buffers) if isinstance(b, Scratch)]
     scratch = tuple((k, emitter.own_param(b.size)) for k, b in shared) if _divided(statements) else ()
     return ir.Kernel(tuple(kinds), tuple(emitter.written), len(emitter.params), statements, scratch)
@@ -37,7 +39,7 @@ def _live(body: Sequence[ir.Statement], used: set[int] | None = None) -> tuple[t
     for s in reversed(body):
         if isinstance(s, ir.Loop):
             inner, used = _live(s.body, used)
-            kept.append(ir.Loop(s.variable, s.extent, inner, s.parallel))
+            kept.append(dataclasses.replace(s, body=inner))
             continue
         pure = isinstance(s, ir.Literal | ir.Load | ir.Integer | ir.Compute | ir.Uniform)
         if pure and s.value not in used:

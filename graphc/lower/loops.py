@@ -106,7 +106,7 @@ def renumber(body: Sequence[ir.Statement]) -> tuple[ir.Statement, ...]:
         for s in statements:
             if isinstance(s, ir.Loop):
                 number[s.variable] = len(number)
-                done.append(ir.Loop(number[s.variable], s.extent, walk(s.body), s.parallel))
+                done.append(dataclasses.replace(s, variable=number[s.variable], body=walk(s.body)))
             else:
                 done.append(map_places(s, place, ir.Place))
         return tuple(done)

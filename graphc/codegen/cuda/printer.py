@@ -43,7 +43,7 @@ def function_names(kernel: ir.Kernel) -> list[str]:
 class _Launched(Printer):
     """One launch; ``constants`` belong to the whole module."""
 
-    turns = False
+    vectors = False
 
     def __init__(self, kernel: ir.Kernel, floats: str, launch: Launch, constants: list[str]) -> None:
         super().__init__(kernel, floats, _LIBRARY)

@@ -1,0 +1,35 @@
+"""Innermost loops of so few iterations that they rather fill a part of a vector than run one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from graphc.lower import ir
+from graphc.lower.emit import Emitter
+
+__all__ = ["shortened"]
+
+_LANES = 16  # of the widest vectors
+_FEW = 8  # vectors of a row, for which the last one counts
+# Functions of so many instructions that they pay for what is computed in vain.
+_LONG = (
+    "arctan", "cos", "cosh", "erf", "exp", "expm1", "log", "log1p", "power", "sigmoid", "sin", "sinh", "softplus", "tan", "tanh",
+)  # fmt: skip
+
+
+def shortened(emitter: Emitter, body: Sequence[ir.Statement]) -> tuple[ir.Statement, ...]:
+    """The statements with their short innermost loops marked."""
+    return tuple(_marked(emitter, s) if isinstance(s, ir.Loop) else s for s in body)
+
+
+def _marked(emitter: Emitter, loop: ir.Loop) -> ir.Loop:
+    if any(isinstance(s, ir.Loop) for s in loop.body):
+        return dataclasses.replace(loop, body=shortened(emitter, loop.body))
+    extent = emitter.params[loop.extent.number] if isinstance(loop.extent, ir.Param) else loop.extent
+    if loop.parallel or not isinstance(extent, int) or extent % _LANES == 0:
+        return loop
+    long = any(isinstance(s, ir.Compute) and s.function in _LONG for s in loop.body)
+    # What is combined into memory would wait for what part of a vector has written there; sums gain nothing.
+    plain = not any(isinstance(s, ir.Update | ir.Accumulate) for s in loop.body)
+    return dataclasses.replace(loop, short=extent < _LANES * _FEW if long else plain and extent < _LANES)
