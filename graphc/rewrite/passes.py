@@ -19,6 +19,7 @@ from graphc.rewrite.padding import pad_windows
 from graphc.rewrite.partial import reduce_in_parts
 from graphc.rewrite.residues import split_residues
 from graphc.rewrite.shared import share_functions
+from graphc.rewrite.stored import read_stored
 from graphc.rewrite.turned import turn_sources
 
 __all__ = ["BODIES", "PASSES", "PURPOSES", "rewrite"]
@@ -41,6 +42,7 @@ PASSES: dict[str, Pass] = {
     "residues": lambda outputs, _: split_residues(outputs),
     "padding": lambda outputs, _: pad_windows(outputs),
     "layouts": lambda outputs, _: lay_out_products(outputs),
+    "stored": lambda outputs, _: read_stored(outputs),
     "partial": lambda outputs, _: reduce_in_parts(outputs),
     "borders": lambda outputs, _: split_borders(outputs),
     "common": merge_common,
@@ -60,6 +62,7 @@ PURPOSES: dict[str, str] = {
     "residues": "a scatter along strides becomes gathers, one for each class of places",
     "padding": "what a window reads around a tensor is written around a copy of it",
     "layouts": "a small operand that is used again and again is laid out for the contraction",
+    "stored": "what a sum would compute again is read where a stage has stored it",
     "partial": "a long sum to few entries is first carried out for each entry of its outermost index, which threads share",
     "borders": "a stage that asks at each entry where it is falls apart into boxes that need not ask",
     "common": "equal stages of equal tensors become one",

@@ -20,12 +20,12 @@ from graphc.expr.tensor import Node, Tensor
 from graphc.rewrite.products import nominal
 from graphc.rewrite.weight import HEAVY
 
-__all__ = ["share_functions"]
+__all__ = ["Located", "located", "share_functions"]
 
 _AGAIN = 4  # how often a sum would repeat a function for it to be worth a tensor
 
 
-class _Found(NamedTuple):
+class Located(NamedTuple):
     """A function in a stage: its key, the same wherever it stands, the reads that it uses in order, and its indices in order."""
 
     key: Any
@@ -58,19 +58,19 @@ def share_functions(outputs: Sequence[Tensor]) -> list[Tensor]:
     return rebuild(outputs, change)
 
 
-def _functions(node: Node, serial: dict[Tensor, int]) -> Iterator[tuple[Any, _Found]]:
+def _functions(node: Node, serial: dict[Tensor, int]) -> Iterator[tuple[Any, Located]]:
     """The expensive functions of reads in a stage's formula, each once."""
     op = node.op
     if not isinstance(op, Stage) or node.outputs[0].dtype != "float" or not op.body.has(*HEAVY):
         return
     seen: dict[Any, None] = dict.fromkeys(p for p in sympy.preorder_traversal(op.body) if isinstance(p, HEAVY))
     for part in seen:
-        found = _located(op, node.inputs, part, serial)
+        found = located(op, node.inputs, part, serial)
         if found is not None:
             yield part, found
 
 
-def _located(op: Stage, inputs: Sequence[Tensor], part: Any, serial: dict[Tensor, int]) -> _Found | None:
+def located(op: Stage, inputs: Sequence[Tensor], part: Any, serial: dict[Tensor, int]) -> Located | None:
     """A function's key; ``None`` where it asks for its place, or reads what may not be there."""
     free = part.free_symbols
     reads = [k for k in range(len(op.reads)) if read_symbol(k) in free]
@@ -90,10 +90,10 @@ def _located(op: Stage, inputs: Sequence[Tensor], part: Any, serial: dict[Tensor
     places = tuple(tuple(p.renumber(number.__getitem__) for p in op.reads[k].coords) for k in reads)
     body = part.xreplace(op.dim_values()).xreplace({read_symbol(k): sympy.Symbol(f"y{n}", real=True) for n, k in enumerate(reads)})
     sources = tuple(serial[inputs[op.reads[k].operand]] for k in reads)
-    return _Found((body, sources, places, tuple(op.extents[k] for k in number)), reads, list(number))
+    return Located((body, sources, places, tuple(op.extents[k] for k in number)), reads, list(number))
 
 
-def _repeated(node: Node, found: _Found) -> bool:
+def _repeated(node: Node, found: Located) -> bool:
     """Whether a sum would compute a function again and again."""
     op = node.op
     assert isinstance(op, Stage)
@@ -106,7 +106,7 @@ def _again(node: Node, inputs: Sequence[Tensor]) -> Node:
     return replace_inputs(node, inputs)
 
 
-def _reading(op: Stage, out: Tensor, node: Node, inputs: Sequence[Tensor], shared: dict[Any, _Found], made: dict[Any, Tensor]) -> Tensor:
+def _reading(op: Stage, out: Tensor, node: Node, inputs: Sequence[Tensor], shared: dict[Any, Located], made: dict[Any, Tensor]) -> Tensor:
     """A stage that reads the shared functions of its formula."""
     accesses: list[Access] = [(inputs[r.operand], r.coords, r.outside) for r in op.reads]
     symbols: dict[Any, Any] = {}
@@ -131,7 +131,7 @@ def _reading(op: Stage, out: Tensor, node: Node, inputs: Sequence[Tensor], share
     )  # fmt: skip
 
 
-def _stage(op: Stage, part: Any, found: _Found, accesses: Sequence[Access]) -> Tensor:
+def _stage(op: Stage, part: Any, found: Located, accesses: Sequence[Access]) -> Tensor:
     """A function as a tensor over its own indices."""
     number = {k: n for n, k in enumerate(found.indices)}
     reads: list[Access] = [(accesses[k][0], tuple(p.renumber(number.__getitem__) for p in op.reads[k].coords)) for k in found.reads]
