@@ -158,10 +158,12 @@ def tanh(f: Floats, x: Any) -> Any:
     # (exp(-2r) - 1)/2
     above = f.sub(f.mul(f.mul(r, f.polynomial(r, [2 * c * (-2) ** k for k, c in enumerate(_series(f))])), r), r)
     power = f.power_of_two(whole)
-    half = f.mul(power, f.c(0.5))
-    top = f.sub(f.sub(f.c(0.5), half), f.mul(power, above))
-    bottom = f.add(f.add(half, f.c(0.5)), f.mul(power, above))
-    return f.signed(f.div(top, bottom), x)
+    part, half = f.mul(power, above), f.mul(power, f.c(0.5))
+    start = f.sub(f.c(0.5), half)
+    top = f.sub(start, part)
+    ratio = f.div(top, f.add(f.add(half, f.c(0.5)), part))
+    # The ratio is top + top * ratio, in which its errors and those of the sums above count less.
+    return f.signed(f.add(start, f.sub(f.mul(top, ratio), part)), x)
 
 
 def _tanh_of_double(f: Floats, x: Any) -> Any:
