@@ -32,11 +32,12 @@ WORDS = {
     "sleep": 568,  # a function too
     "clock_number": 576,
     "patience": 584,  # ns for which helpers wait awake
+    "mode": 592,  # in which the calling thread computes, and so its helpers
     "alone": 640,  # until when the calling thread wants no help
     "ended": 648, "rest": 656,  # when it last went on alone until, and for how long
     "size": 768,
 }  # fmt: skip
-_HEAD = f"from graphc.codegen.atomics import *\nfrom graphc.codegen.invoke import call\n{COMPILED}"
+_HEAD = f"from graphc.codegen.atomics import *\nfrom graphc.codegen.invoke import call\nfrom graphc.codegen.modes import mode, set_mode\n{COMPILED}"
 _AT = {name: f"pool + {place}" for name, place in WORDS.items()}
 _TIME = f"nanoseconds(load({_AT['clock']}), load({_AT['clock_number']}))"
 _LONGEST = 500_000_000  # ns without help, after which it is tried again
@@ -69,6 +70,7 @@ SPLIT = (
         return
     store({_AT["call"]}, address(row))
     store({_AT["done"]}, 0)
+    store({_AT["mode"]}, mode())
     publish(pool, (integer(row, 6) << 54) | (chunks << 48) | ((1 << chunks) - 1))
     started = 0
     if wakes != 0:
@@ -134,6 +136,7 @@ HELP = (
             chunk = first_bit(later if later != 0 else free)
             if swap(pool, word, word & ~(1 << chunk)):
                 at = load({_AT["call"]})
+                set_mode(load({_AT["mode"]}))
                 extent = load(at + 24)
                 grain = load(at + 32)
                 call(load(at + 8), load(at + 16), chunk * grain, min(extent, (chunk + 1) * grain), worker)

@@ -4,7 +4,8 @@ A kernel is ``void kernel(int64 *row, int64 low, int64 high, int64 worker)``: it
 ``high``, where it has one, in the scratch memory of the thread ``worker``. A program is a table of four words a call: the
 kernel's address, the address of its row of arguments, the extent of its parallel loop, and how many iterations of it a thread
 takes at a time, 0 where the call is not worth dividing. The control words that all kernels see are: the seed's two words, the
-step, the error word, the iteration of a loop, and the place that was out of range.
+step, the error word, the iteration of a loop, the place that was out of range, and whether numbers below the normal range
+are taken as 0 (:mod:`graphc.codegen.modes`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ COMPILED = """from graphc.codegen.kernel import *
 
 @compiled
 """
-_HEAD = f"from graphc.codegen.invoke import address_of, call, copy_bytes, float32_at, float64_at, put_word\n{COMPILED}"
+_HEAD = f"""from graphc.codegen.invoke import address_of, call, copy_bytes, float32_at, float64_at, put_word
+from graphc.codegen.modes import flushing, mode, set_mode
+{COMPILED}"""
+_FLUSH = """    before = mode()
+    if control[6] != 0:
+        set_mode(flushing(before))
+"""
 
 # Row: control, table, how many kernels come before any state changes, how many there are.
 ONCE = (
@@ -33,11 +40,12 @@ ONCE = (
     table = integers(row, 1)
     early = integer(row, 2)
     count = integer(row, 3)
-    for k in range(early):
+{_FLUSH}    for k in range(early):
         call(table[4 * k], table[4 * k + 1], 0, table[4 * k + 2], 0)
     if control[3] == 0:
         for k in range(early, count):
             call(table[4 * k], table[4 * k + 1], 0, table[4 * k + 2], 0)
+    set_mode(before)
 """
 )
 
@@ -67,7 +75,7 @@ STEPS = (
     result_count = integer(row, 17)
     done = integers(row, 18)
     limit = integer(row, 19)
-    for batch in range(first, end):
+{_FLUSH}    for batch in range(first, end):
         start = batch * size
         rows = samples - start if samples - start < size else size
         for r in range(rows):
@@ -83,7 +91,7 @@ STEPS = (
                 else:
                     call(short[4 * k], short[4 * k + 1], 0, short[4 * k + 2], 0)
         if control[3] != 0:
-            return
+            break
         for k in range(early, count):
             if rows == size:
                 call(full[4 * k], full[4 * k + 1], 0, full[4 * k + 2], 0)
@@ -98,6 +106,7 @@ STEPS = (
             width = results[3 * o + 2]
             copy_bytes(results[3 * o + 1] + start * width, results[3 * o], rows * width)
         done[0] = batch + 1
+    set_mode(before)
 """
 )
 

@@ -17,6 +17,7 @@ from graphc.expr.tensor import Tensor
 from graphc.lower.program import Program, Regular
 from graphc.runtime import epoch
 from graphc.runtime.bound import Bound
+from graphc.runtime.denormals import flushes
 from graphc.runtime.explain import explanation
 from graphc.runtime.formulas import Formulas
 from graphc.runtime.measure import Measured
@@ -67,7 +68,8 @@ def compile(
 
     Raises:
         DeclarationError: where ``inputs`` has anything else, or a tensor twice.
-        CompileError: for what the target cannot run, saying what is missing, and for a ``GRAPHC_NUM_THREADS`` that is no number.
+        CompileError: for what the target cannot run, saying what is missing, and for a ``GRAPHC_NUM_THREADS`` or a
+            ``GRAPHC_DENORMALS`` that means nothing.
 
     Example:
         >>> import graphc as gx
@@ -120,6 +122,7 @@ class Compiled:
         compiled: how many of its kernels were compiled, how many were found on disk, how long that took, and how many of them all
             Numba compiled, since our own front-end does not know them: linear algebra, and those of ``math="libm"``.
         divided: whether any of its calls so far were worth sharing among them.
+        flushes: whether numbers below the normal range are 0 while it runs: those of a training step are (docs/design/functions.md).
     """
 
     def __init__(self, outputs: Tensor | Sequence[Tensor], inputs: Any, dtype: str, math: str = "vector") -> None:
@@ -141,6 +144,7 @@ class Compiled:
         from graphc.codegen.printer import PLACEHOLDER
 
         self.program = self.prepared.program()
+        self.flushes = flushes(self.program.states)
         self._bodies: dict[int, list[int]] = {}
         try:
             sources = kernel_sources(self.program, self.dtype, self.math)
@@ -267,7 +271,7 @@ class Compiled:
     def set_control(self, seed: int, step: int) -> None:
         """The control words of a run."""
         pool = pool_address(self.threads - 1) if self.divided else 0
-        self.control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, 0, pool)
+        self.control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, self.flushes, pool)
 
     def raise_error(self, bound: Bound) -> None:
         """Raise what the kernels noted in the error word.
