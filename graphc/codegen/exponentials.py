@@ -23,7 +23,7 @@ def exp(f: Floats, x: Any) -> Any:
     return scaled_exp(f, x)
 
 
-def scaled_exp(f: Floats, x: Any, less: int = 0, tail: Any = None, terms: int = 0) -> Any:
+def scaled_exp(f: Floats, x: Any, less: int = 0, tail: Any = None, terms: int = 0, bounded: bool = False) -> Any:
     """e**(x + tail) / 2**less.
 
     Args:
@@ -31,11 +31,12 @@ def scaled_exp(f: Floats, x: Any, less: int = 0, tail: Any = None, terms: int = 
         less: a small whole number; the result may be in range where e**x is not.
         tail: what x lacks, below half a unit of its last place.
         terms: how many terms of the series are enough; by default the result is right to less than a unit.
+        bounded: whether x is known not to be above 0.
     """
     low, high = (-746.0, 711.0) if f.double else (-104.0, 90.0)
     # What is 0, as under a mask, is not computed: results below the normal range take the processor long.
     under = f.less(x, f.c(low))
-    safe = f.pick(under, f.c(0.0), f.at_most(x, high))
+    safe = f.pick(under, f.c(0.0), x if bounded else f.at_most(x, high))
     n, whole = f.whole(f.mul(safe, f.c(1 / math.log(2))))
     r, lost = _rest(f, safe, n, tail)
     if terms:
@@ -182,7 +183,7 @@ def _tanh_of_double(f: Floats, x: Any) -> Any:
 
 def sigmoid(f: Floats, x: Any) -> Any:
     """1/(1 + exp(-x)), through e = exp(-|x|): 1 - q or e - e q with q = e/(1 + e), whose own errors count less there."""
-    e = exp(f, f.negative(f.abs(x)))
+    e = scaled_exp(f, f.negative(f.abs(x)), bounded=True)
     q = f.div(e, f.add(e, f.c(1.0)))
     above = f.pick(f.less(x, f.c(0.0)), e, f.c(1.0))
     return f.sub(above, f.mul(above, q))
@@ -190,7 +191,7 @@ def sigmoid(f: Floats, x: Any) -> Any:
 
 def softplus(f: Floats, x: Any) -> Any:
     """max(x, 0) + log(1 + e) with e = exp(-|x|)."""
-    e = exp(f, f.negative(f.abs(x)))
+    e = scaled_exp(f, f.negative(f.abs(x)), bounded=True)
     # From the middle of the interval, where the terms that alternate do not add up their errors.
     series = f.polynomial(f.sub(e, f.c(0.5)), coefficients.LOGARITHM_FROM_1_64 if f.double else coefficients.LOGARITHM_FROM_1_32)
     value = f.add(f.mul(f.mul(e, series), e), e)
