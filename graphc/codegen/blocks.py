@@ -61,5 +61,5 @@ def shapes(vector_bytes: int, bits: int) -> Shapes:
     """The blocks for vectors of so many bytes: accumulators, a row of B and one of A fit 32 registers, or 16 with AVX and SSE."""
     lanes = max(1, vector_bytes * 8 // bits)
     if vector_bytes == 64:
-        return Shapes(lanes, {2: (14, 8, 4), 1: (14, 4)}, half=True)
+        return Shapes(lanes, {2: (14, 8, 6, 4), 1: (14, 4)}, half=True)
     return Shapes(lanes, {2: (6, 3), 1: (6, 3)} if lanes > 1 else {2: (4,), 1: (4,)})

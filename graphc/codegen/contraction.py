@@ -76,7 +76,7 @@ class _Product:
     def _lay_out(self, base: Word) -> None:
         """Where the tables and the copies lie in the scratch memory."""
         rows, terms = 8 * (self.most + 32), 8 * (self.slice + 32)
-        sizes = {"row_a": rows, "row_c": rows, "row_d": rows, "unused": rows, "term_a": terms, "term_b": terms, "copied": terms}
+        sizes = {"row_a": rows, "row_c": rows, "row_d": rows, "unused": rows, "term_a": terms, "term_b": terms, "copied_a": terms, "copied_b": terms}
         sizes |= {"lanes": 256, "columns": 256}
         self.at: dict[str, Word] = {}
         for name, size in sizes.items():
@@ -92,13 +92,6 @@ class _Product:
         self.slices = code.choose(v["k"].compare(">", self.slice), (v["k"] + (self.slice - 1)) // self.slice, 1)
         self.length = (v["k"] + self.slices - 1) // self.slices
         inner = self.sums_at + (v["sum_levels"] - 1) * LEVEL
-        self.b_step = code.load(inner + 16) * self.size
-        even = Variable(code, 1)  # whether all terms of B lie equally far apart
-        with code.loop(1, v["sum_levels"]) as k:
-            level = self.sums_at + k * LEVEL
-            runs_on = code.load(level - LEVEL + 16).compare("==", code.load(level) * code.load(level + 16))
-            even.set(code.choose(runs_on, even.now, 0))
-        self.even = even.now.compare("==", 1)
         # Rows that lie whole pages apart meet in one set of the first cache, and so do terms, of which each is in a line of its own.
         apart = code.load(self.rows_at + (v["row_levels"] - 1) * LEVEL + 8) * self.size
         term = code.load(inner + 8) * self.size
@@ -112,7 +105,7 @@ class _Product:
 
     def _copy_tables(self) -> None:
         """Where terms and rows lie in a copy of A's rows."""
-        for name, step, count in (("copied", self.pitch, self.slice), ("lanes", self.size, self.shapes.most)):
+        for name, step, count in (("copied_a", self.pitch, self.slice), ("lanes", self.size, self.shapes.most)):
             with self.code.loop(0, count) as k:
                 self.code.store(k * step, self.at[name] + k * 8)
 
@@ -224,14 +217,19 @@ class _Product:
         columns, width = self.stop - j, vectors * lanes
         source = self.b + j * v["bn"] * self.size
         straight = v["bn"].compare("==", 1)
-        large = b.and_(self.rows.compare(">", _FEW_ROWS // 4), (v["k"] * v["n"]).compare(">", _LARGE))
+        large = b.and_(self.rows.compare(">", _FEW_ROWS // 2), (v["k"] * v["n"]).compare(">", _LARGE))
         much = b.and_(b.or_(self.rows.compare(">", _FEW_ROWS), large), v["n"].compare(">", width))
-        copied = b.or_(b.or_(b.not_(straight), b.not_(self.even)), much)
+        copied = b.or_(b.not_(straight), much)
         last = (columns - (vectors - 1) * lanes).least(lanes)
 
         self.right.set(self.right.now + self.stripe)
 
+        def places() -> None:
+            with code.loop(0, self.count) as k:
+                code.store(k * (width * self.size), at["copied_b"] + k * 8)
+
         def copies() -> None:
+            places()
             many = (columns // width).least(_TOGETHER)
             self.there.set(code.choose(many.compare(">", 1), many, 1))
             self.right.set(at["right"])
@@ -243,6 +241,7 @@ class _Product:
             self.there.set(self.there.now - 1)
 
         def turns() -> None:
+            places()
             self.right.set(at["right"])
             with code.loop(0, vectors * self.lanes) as column:
                 code.store(column.least(columns - 1) * v["bn"] * self.size, at["columns"] + column * 8)
@@ -253,12 +252,15 @@ class _Product:
                 code.call(turned, [*arguments, at["term_b"], self.count])
 
         code.cases(copied, lambda: code.cases(straight, lies, turns))
-        right = code.choose(copied, self.right.now, source + code.choose(self.count.compare(">", 0), code.load(at["term_b"]), 0))
-        step = code.choose(copied, width * self.size, self.b_step)
-        self._blocks((vectors, lanes), right, step, j, last)
+        right = code.choose(copied, self.right.now, source), code.choose(copied, at["copied_b"], at["term_b"])
+        self._blocks((vectors, lanes), right, j, last)
 
-    def _blocks(self, shape: tuple[int, int], right: Word, step: Word, j: Word, last: Word) -> None:
-        """Blocks of some vectors of some lanes, one below the other."""
+    def _blocks(self, shape: tuple[int, int], right: tuple[Word, Word], j: Word, last: Word) -> None:
+        """Blocks of some vectors of some lanes, one below the other.
+
+        Args:
+            right: the address of B, and of the table of its terms.
+        """
         code, at, (vectors, lanes) = self.code, self.at, shape
         # A copy of A is made for the blocks of two vectors; the few blocks of one vector take A where it lies.
         copied = self.copies_left if vectors == 2 else ir.Constant(ir.IntType(1), 0)
@@ -268,9 +270,9 @@ class _Product:
             here = row.now * 8
             a = code.choose(copied, place.now, self.a)
             rows_a = code.choose(copied, at["lanes"], at["row_a"] + here)
-            terms = code.choose(copied, at["copied"], at["term_a"])
+            terms = code.choose(copied, at["copied_a"], at["term_a"])
             d, rows_d = self.source + j * self.size, self.source_rows + here
-            arguments = [a, rows_a, terms, self.count, right, step, c, at["row_c"] + here, d, rows_d, last, self.starts]
+            arguments = [a, rows_a, terms, self.count, *right, c, at["row_c"] + here, d, rows_d, last, self.starts]
             rows = self._choice(vectors, self.rows - row.now)
             for number in self.shapes.rows[vectors]:
                 made = block_function(self.module, self.bits, lanes, number, vectors)

@@ -2,8 +2,8 @@
 
     C[r, v] = D[r, v] + sum_k A[r, k] * B[k, v]
 
-A is broadcast entry by entry: a table says where each of its rows lies, and another one where each term of the sum lies in a
-row. So rows may be the places of an image in all images of a batch, and the terms its taps and channels, or a batch's times:
+A is broadcast entry by entry: a table says where each of its rows lies, and others where each term of the sum lies in a row
+and in B. So rows may be the places of an image in all images of a batch, and the terms its taps and channels, or a batch's times:
 the kernel sees one long matrix, and nothing is copied. The last vector's columns are masked, which costs nothing with masked
 registers. Where a block has more rows than are left, the tables repeat the last row: it is computed again, and written again.
 
@@ -28,9 +28,9 @@ _I32 = ir.IntType(32)
 def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int) -> Any:
     """The function of one block, made once in a module.
 
-    Its arguments, all of them whole numbers: the addresses of A, of the table of its rows, of the table of terms, how many terms;
-    the address of B's first row and the way to the next; the addresses of C and D and of the tables of their rows, of C first; how many
-    columns of the last vector count; whether to start from D. All steps and tables are in bytes.
+    Its arguments, all of them whole numbers: the addresses of A, of the table of its rows, of the table of its terms, how many terms;
+    the addresses of B and of the table of its terms; the addresses of C and D and of the tables of their rows, of C first; how many
+    columns of the last vector count; whether to start from D. All tables are in bytes.
     """
     return function(
         module, f"block_{bits}_{rows}x{vectors}_{lanes}", 12, lambda code, arguments: _Block(code, bits, lanes, rows, vectors).emit(*arguments)
@@ -47,13 +47,13 @@ class _Block:
         self.zero = ir.Constant(self.vector, [ir.Constant(self.float, 0.0)] * lanes)
 
     def emit(
-        self, a: Word, rows_a: Word, table: Word, count: Word, b: Word, b_step: Word, c: Word, rows_c: Word, d: Word, rows_d: Word,
+        self, a: Word, rows_a: Word, terms_a: Word, count: Word, b: Word, terms_b: Word, c: Word, rows_c: Word, d: Word, rows_d: Word,
         columns: Word, starts: Word,
     ) -> None:  # fmt: skip
         """The block: accumulators from D or 0, a loop over the terms, the stores."""
         self.mask = last_mask(self.code, columns, self.lanes)
         rows = [a + self.code.load(rows_a + 8 * r) for r in range(self.rows)]
-        sums = self._loop(rows, table, count, b, b_step, self._start(d, rows_d, starts))
+        sums = self._loop(rows, (terms_a, terms_b), count, b, self._start(d, rows_d, starts))
         targets = [c + self.code.load(rows_c + 8 * r) for r in range(self.rows)]
         for target, row in zip(targets, sums, strict=True):
             for v, value in enumerate(row):
@@ -101,14 +101,13 @@ class _Block:
         kind = ir.FunctionType(self.vector, [self.vector])
         return self.b.call(ir.InlineAsm(kind, "", f"={letter},0,~{{memory}}", side_effect=True), [value])
 
-    def _loop(self, rows: list[Word], table: Word, count: Word, right: Word, step: Word, start: list[list[Any]]) -> list[list[Any]]:
+    def _loop(self, rows: list[Word], tables: tuple[Word, Word], count: Word, right: Word, start: list[list[Any]]) -> list[list[Any]]:
         b, before = self.b, self.b.block
         loop, body, done = (b.append_basic_block(name) for name in ("k", "body", "store"))
         b.branch(loop)
         b.position_at_end(loop)
-        k, at = b.phi(WORD), b.phi(WORD)
+        k = b.phi(WORD)
         k.add_incoming(ir.Constant(WORD, 0), before)
-        at.add_incoming(right.value, before)
         sums = [[b.phi(self.vector) for _ in row] for row in start]
         for values, firsts in zip(sums, start, strict=True):
             for value, first in zip(values, firsts, strict=True):
@@ -116,8 +115,8 @@ class _Block:
         b.cbranch(b.icmp_signed("<", k, count.value), body, done)
         b.position_at_end(body)
         fma = b.module.declare_intrinsic(f"llvm.fmuladd.{self.suffix}", (), ir.FunctionType(self.vector, [self.vector] * 3))
-        term = self.code.load(table + Word(b, k) * 8)
-        columns = [self._load(Word(b, at) + v * self.size * self.lanes, v) for v in range(self.vectors)]
+        term, there = (self.code.load(table + Word(b, k) * 8) for table in tables)
+        columns = [self._load(right + there + v * self.size * self.lanes, v) for v in range(self.vectors)]
         for address, row in zip(rows, sums, strict=True):
             left = splat(b, self.code.load(address + term, self.float), self.vector)
             made = [b.call(fma, [left, column, value]) for value, column in zip(row, columns, strict=True)]
@@ -125,7 +124,6 @@ class _Block:
             for value, result in zip(row, made, strict=True):
                 value.add_incoming(result, body)
         k.add_incoming((Word(b, k) + 1).value, body)
-        at.add_incoming((Word(b, at) + step).value, body)
         b.branch(loop)
         b.position_at_end(done)
         return sums
