@@ -31,8 +31,8 @@ __all__ = ["FIELDS", "contraction"]
 # The words of a row of arguments behind the control words: five buffers, and these; then rows, sums, loops around, and the rows of D,
 # by levels.
 FIELDS = (
-    "c", "a", "b", "d", "scratch", "c_at", "a_at", "b_at", "d_at", "m", "n", "k", "bn", "starts", "row_chunks", "column_chunks", "row_levels",
-    "sum_levels", "outer_levels", "piece",
+    "c", "a", "b", "d", "scratch", "c_at", "a_at", "b_at", "d_at", "m", "n", "k", "bn", "an", "others", "b_other",
+    "c_other", "d_other", "starts", "row_chunks", "column_chunks", "row_levels", "sum_levels", "outer_levels", "piece",
 )  # fmt: skip
 _FEW_ROWS = 48  # rows of A for which a stripe of B is read where it is
 _LARGE = 1 << 16  # entries of a B that is copied for fewer of them
@@ -89,6 +89,7 @@ class _Product:
     def _plan(self) -> None:
         """What does not depend on the chunk: slices, and what is copied."""
         code, v, b = self.code, self.v, self.code.builder
+        self.beside = v["an"].compare("!=", 0)
         self.slices = code.choose(v["k"].compare(">", self.slice), (v["k"] + (self.slice - 1)) // self.slice, 1)
         self.length = (v["k"] + self.slices - 1) // self.slices
         inner = self.sums_at + (v["sum_levels"] - 1) * LEVEL
@@ -100,6 +101,7 @@ class _Product:
         meet = b.and_((apart & (_PAGE - 1)).compare("==", 0), apart.compare("!=", 0))
         width = v["n"] // v["column_chunks"]
         used = b.and_(width.compare(">=", _MANY_STRIPES * 2 * self.lanes), v["m"].compare(">", _FEW_ROWS))
+        used = b.and_(used, b.not_(self.beside))
         self.copies_left = b.and_(b.and_(b.or_(far, meet), used), v["k"].compare(">=", 2 * self.lanes))
         code.cases(self.copies_left, self._copy_tables)
 
@@ -136,7 +138,34 @@ class _Product:
             self.starts = v["starts"] + number
             self.source, self.source_rows = code.choose(later, self.c, self.d), code.choose(later, at["row_c"], at["row_d"])
             code.cases(self.copies_left, self._copy_left)
-            self._stripes(first)
+            code.cases(self.beside, lambda: self._vectors(first), lambda: self._stripes(first))
+
+    def _vectors(self, first: Word) -> None:
+        """Vectors of both operands, entry by entry, for two of the other rectangles at a time, and for the last of an odd number."""
+        code, v = self.code, self.v
+        single = v["others"] % 2
+        even = v["others"] - single
+        with code.loop(first, self.stop, self.lanes) as j:
+            with code.loop(0, even, 2) as other:
+                self._blocks_beside(2, j, other)
+            code.cases(single.compare("!=", 0), lambda j=j: self._blocks_beside(1, j, even))
+
+    def _blocks_beside(self, vectors: int, j: Word, other: Word) -> None:
+        """Blocks of a vector of some rectangles, one below the other."""
+        code, v, at, size = self.code, self.v, self.at, self.size
+        d_other = code.choose(self.starts.compare(">", v["starts"]), v["c_other"], v["d_other"])
+        steps = [v["b_other"] * size, v["c_other"] * size, d_other * size]
+        right, c, d = (start + j * size + other * step for start, step in zip((self.b, self.c, self.source), steps, strict=True))
+        row, last = Variable(code, 0), (self.stop - j).least(self.lanes)
+        with code.during(lambda: row.now.compare("<", self.rows)):
+            here = row.now * 8
+            a, rows_d = self.a + j * size, self.source_rows + here
+            arguments = [a, at["row_a"] + here, at["term_a"], self.count, right, at["term_b"], c, at["row_c"] + here, d, rows_d, last, self.starts]
+            rows = self._choice(vectors, self.rows - row.now)
+            for number in self.shapes.rows[vectors]:
+                made = block_function(self.module, self.bits, self.lanes, number, vectors, beside=True)
+                code.cases(rows.compare("==", number), lambda made=made: code.call(made, [*arguments, *steps]))
+            row.set(row.now + rows)
 
     def _row_tables(self, down: Word, start: Word) -> None:
         """Where the rows lie; behind them the last one again, for blocks of more rows than are left."""

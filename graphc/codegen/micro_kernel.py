@@ -25,16 +25,19 @@ __all__ = ["block_function"]
 _I32 = ir.IntType(32)
 
 
-def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int) -> Any:
+def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int, *, beside: bool = False) -> Any:
     """The function of one block, made once in a module.
 
     Its arguments, all of them whole numbers: the addresses of A, of the table of its rows, of the table of its terms, how many terms;
     the addresses of B and of the table of its terms; the addresses of C and D and of the tables of their rows, of C first; how many
-    columns of the last vector count; whether to start from D. All tables are in bytes.
+    columns of the last vector count; whether to start from D. All tables and steps are in bytes.
+
+    Args:
+        beside: whether A is read vector by vector, ``C[r, v] = sum_k A[r, k] * B[k, v]`` for each lane. Three more arguments then say
+            how far the vectors lie apart in B, C and D, and all of them are masked.
     """
-    return function(
-        module, f"block_{bits}_{rows}x{vectors}_{lanes}", 12, lambda code, arguments: _Block(code, bits, lanes, rows, vectors).emit(*arguments)
-    )
+    name = f"{'beside' if beside else 'block'}_{bits}_{rows}x{vectors}_{lanes}"
+    return function(module, name, 15 if beside else 12, lambda code, given: _Block(code, bits, lanes, rows, vectors).emit(*given[:12], given[12:]))
 
 
 class _Block:
@@ -48,27 +51,29 @@ class _Block:
 
     def emit(
         self, a: Word, rows_a: Word, terms_a: Word, count: Word, b: Word, terms_b: Word, c: Word, rows_c: Word, d: Word, rows_d: Word,
-        columns: Word, starts: Word,
+        columns: Word, starts: Word, steps: list[Word],
     ) -> None:  # fmt: skip
         """The block: accumulators from D or 0, a loop over the terms, the stores."""
+        self.beside = bool(steps)
+        self.b_step, self.c_step, self.d_step = steps or [self.code.word(self.size * self.lanes)] * 3
         self.mask = last_mask(self.code, columns, self.lanes)
         rows = [a + self.code.load(rows_a + 8 * r) for r in range(self.rows)]
         sums = self._loop(rows, (terms_a, terms_b), count, b, self._start(d, rows_d, starts))
         targets = [c + self.code.load(rows_c + 8 * r) for r in range(self.rows)]
         for target, row in zip(targets, sums, strict=True):
             for v, value in enumerate(row):
-                self._store(value, target + v * self.size * self.lanes, v)
+                self._store(value, target + self.c_step * v, v)
 
     def _load(self, address: Word, number: int) -> Any:
         """A vector of B or D, of which the last is masked."""
         at = self.code.pointer(address, self.vector)
-        if number < self.vectors - 1:
+        if number < self.vectors - 1 and not self.beside:
             return self.b.load(at, typ=self.vector, align=self.size)
         return masked_load(self.b, at, self.mask, self.vector, self.suffix, self.size)
 
     def _store(self, value: Any, address: Word, number: int) -> None:
         at = self.code.pointer(address, self.vector)
-        if number < self.vectors - 1:
+        if number < self.vectors - 1 and not self.beside:
             self.b.store(value, at, align=self.size)
             return
         masked_store(self.b, value, at, self.mask, self.suffix, self.size)
@@ -80,7 +85,7 @@ class _Block:
         b.cbranch(starts.compare("!=", 0), given, begin)
         b.position_at_end(given)
         sources = [d + self.code.load(rows_d + 8 * r) for r in range(self.rows)]
-        loaded = [[self._load(s + v * self.size * self.lanes, v) for v in range(self.vectors)] for s in sources]
+        loaded = [[self._load(s + self.d_step * v, v) for v in range(self.vectors)] for s in sources]
         b.branch(begin)
         b.position_at_end(begin)
         sums: list[list[Any]] = []
@@ -116,9 +121,9 @@ class _Block:
         b.position_at_end(body)
         fma = b.module.declare_intrinsic(f"llvm.fmuladd.{self.suffix}", (), ir.FunctionType(self.vector, [self.vector] * 3))
         term, there = (self.code.load(table + Word(b, k) * 8) for table in tables)
-        columns = [self._load(right + there + v * self.size * self.lanes, v) for v in range(self.vectors)]
+        columns = [self._load(right + there + self.b_step * v, v) for v in range(self.vectors)]
         for address, row in zip(rows, sums, strict=True):
-            left = splat(b, self.code.load(address + term, self.float), self.vector)
+            left = self._load(address + term, 0) if self.beside else splat(b, self.code.load(address + term, self.float), self.vector)
             made = [b.call(fma, [left, column, value]) for value, column in zip(row, columns, strict=True)]
             made = [self._here(m) for m in made]
             for value, result in zip(row, made, strict=True):

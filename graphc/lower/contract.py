@@ -36,14 +36,15 @@ def contraction_kernel(
     shared = {v for p in op.reads[found.right].coords for v in p.variables}
     rows = [x for x in found.outer if x not in shared]
     outer = [x for x in found.outer if x in shared]
+    columns = [[*found.columns], [found.n]] if found.beside else [[], [*found.columns, found.n]]
     ones = [x for x in range(len(op.extents)) if op.extents[x] == 1]
-    groups = [ones, outer, [*rows, found.m], [*found.columns, found.n], [*found.sums, found.k]]
-    merged, sizes, (_, outer, rows, columns, sums) = collapse(places, op.extents, groups)
+    groups = [ones, outer, [*rows, found.m], *columns, [*found.sums, found.k]]
+    merged, sizes, (_, outer, rows, others, columns, sums) = collapse(places, op.extents, groups)
     # The last of the columns lie side by side in C; those before them are loops around.
-    outer = [*outer, *columns[:-1]]
+    outer = [*outer, *others[:-1], *columns[:-1]]
     memory = [tensor if target is None else target, *(tensor.inputs[op.reads[r].operand] for r in (found.left, found.right))]
     memory += [] if start is None else [start[0]]
-    return _kernel(emitter, memory, [s.place for s in merged], sizes, (rows, columns[-1], sums, outer))
+    return _kernel(emitter, memory, [s.place for s in merged], sizes, (rows, columns[-1], sums, outer), others[-1] if others else None)
 
 
 def _kernel(
@@ -52,11 +53,13 @@ def _kernel(
     places: Sequence[Affine],
     sizes: dict[int, Extent],
     levels: tuple[list[int], int, list[int], list[int]],
+    other: int | None,
 ) -> ir.Kernel:
     """The kernel of levels that are merged: its numbers are parameters of its own, in the order that the kernel wants.
 
     Args:
         memory, places: of the result, of both operands, and of what the sums start from, if there is such a thing.
+        other: the index along which the right operand has further rectangles for the same left one, if there are any.
     """
     own = emitter.own_param
     rows, n, sums, outer = levels
@@ -67,9 +70,12 @@ def _kernel(
     emitter.buffers = [*roots, *([] if starts else roots[:1]), Scratch(PIECE, "double")]
     size = (product(sizes[x] for x in rows), sizes[n], product(sizes[x] for x in sums))
     around = product(sizes[x] for x in outer)
+    others = (1, 0, 0, 0) if other is None else (sizes[other], *(p.coefficient(other) for p in (b, c, d)))
+    work = (*size[:2], size[2] * others[0], around)
     fields: list[Any] = [0, 0, 1, 2, 3, 4]  # the loop's variable and the buffers
-    fields += [own(p.offset) for p in (c, a, b, d)] + [own(e) for e in (*size, b.coefficient(n), int(starts))]
-    fields += [own(Chunks(kind, *size, around)) for kind in ("rows", "columns")]
+    fields += [own(p.offset) for p in (c, a, b, d)] + [own(e) for e in (*size, b.coefficient(n), a.coefficient(n))]
+    fields += [tuple(own(e) for e in others), own(int(starts))]
+    fields += [own(Chunks(kind, *work)) for kind in ("rows", "columns")]
     for group in (rows, sums, outer):
         own(len(group))
     piece = own(PIECE)
@@ -77,5 +83,5 @@ def _kernel(
         fields.append(tuple((own(sizes[x]), *(own(p.coefficient(x)) for p in operands)) for x in group))
     build: Any = ir.Contract
     contract = build(*fields, piece)
-    loop = ir.Loop(0, own(Chunks("all", *size, around)), (contract,), parallel=True)
+    loop = ir.Loop(0, own(Chunks("all", *work)), (contract,), parallel=True)
     return ir.Kernel(("float", "float", "float", "float", "double"), (True, False, False, False, True), len(emitter.params), (loop,), ((4, piece),))

@@ -68,7 +68,7 @@ class _Cost:
         if isinstance(s, ir.Contract):
             m, n, k = (max(self.number(x), 0) for x in (s.m, s.n, s.k))
             chunks = max(self.number(s.row_chunks) * self.number(s.column_chunks), 1)
-            return _CALL + m * n / chunks * (k / _PRODUCTS + _ALONG)
+            return _CALL + m * n * self.number(s.others[0]) / chunks * (k / _PRODUCTS + _ALONG)
         if isinstance(s, ir.Matrices):
             return float(self.number(s.count) * self.number(s.size) ** 3)
         return _CHOSEN if isinstance(s, ir.Checked) else 0.0

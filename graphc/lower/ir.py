@@ -157,7 +157,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """``C[c + rows + j] = D[d + rows + j] + sum over sums of A[a + rows + sums] * B[b + sums + j*bn]``, for each index tuple of ``outer``.
+    """``C[c + rows + j] = D[d + rows + j] + sum over sums of A[a + rows + sums + j*an] * B[b + sums + j*bn]``, for each tuple of ``outer``.
 
     Rows, sums and outer loops are given by levels, the outermost first: an extent and the strides in C, A, B and D that it has. So
     the rows may be the places of all images of a batch, and the sum one over a filter's taps and channels.
@@ -168,6 +168,8 @@ class Contract:
         c, a, b, d: the buffers; ``c_at``, ``a_at``, ``b_at``, ``d_at``: where they begin.
         m, n, k: how many rows, columns and terms there are.
         bn: B's stride along the columns; C's and D's are 1.
+        an: A's: 0, or 1 where both operands lie along the columns, side by side; then ``bn`` is 1.
+        others: how many such rectangles there are where ``an`` is 1, and the strides in B, C and D from one to the next.
         starts: where it is 0, there is no D: the sums start from 0.
         row_chunks, column_chunks: see ``chunk``.
         rows: levels of extent, stride in A, stride in C.
@@ -191,6 +193,8 @@ class Contract:
     n: Coefficient
     k: Coefficient
     bn: Coefficient
+    an: Coefficient
+    others: tuple[Coefficient, Coefficient, Coefficient, Coefficient]
     starts: Coefficient
     row_chunks: Coefficient
     column_chunks: Coefficient
@@ -203,7 +207,8 @@ class Contract:
     @property
     def numbers(self) -> tuple[Coefficient, ...]:
         """All whole numbers, in the order in which they are a kernel's parameters; the levels' counts stand before ``piece``."""
-        plain = (self.c_at, self.a_at, self.b_at, self.d_at, self.m, self.n, self.k, self.bn, self.starts, self.row_chunks, self.column_chunks)
+        plain = (self.c_at, self.a_at, self.b_at, self.d_at, self.m, self.n, self.k, self.bn, self.an, *self.others)
+        plain = (*plain, self.starts, self.row_chunks, self.column_chunks)
         counts = (len(self.rows), len(self.sums), len(self.outer))
         return (*plain, *counts, self.piece, *(x for level in (*self.rows, *self.sums, *self.outer, *self.first) for x in level))
 

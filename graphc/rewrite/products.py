@@ -23,6 +23,7 @@ class Contraction:
 
     Attributes:
         left, right: the reads that lie along ``m`` and along ``n``.
+        beside: whether the left read lies along ``n`` as well, and both of them entry after entry.
         m, n: the output's indices of the inner product; along ``n`` the result lies entry after entry.
         k: the reduced index of the inner product.
         outer: the other output indices; ``columns``: those of the right read alone; ``sums``: the other reduced indices.
@@ -36,6 +37,7 @@ class Contraction:
     outer: tuple[int, ...]
     columns: tuple[int, ...]
     sums: tuple[int, ...]
+    beside: bool = False
 
 
 def contraction(tensor: Tensor, *, padded: bool = False) -> Contraction | None:
@@ -62,19 +64,26 @@ def contraction(tensor: Tensor, *, padded: bool = False) -> Contraction | None:
         return None
     n = free[-1]
     sides = [r for r in (0, 1) if n in used[r]]
-    if len(sides) != 1 or flat_place(op.write, op.shape).coefficient(n) != 1:
+    if flat_place(op.write, op.shape).coefficient(n) != 1:
         return None
+    flats = [flat_place(r.coords, tensor.inputs[r.operand].shape) for r in op.reads]
+    beside = len(sides) == 2
+    if beside:
+        if any(p.coefficient(n) != 1 for p in flats):
+            return None
+        # The operand with more indices to itself has the rows.
+        sides.sort(key=lambda r: nominal([op.extents[k] for k in free if k in used[r] and k not in used[1 - r]]))
     right, left = sides[0], 1 - sides[0]
     rows = [k for k in free if k in used[left] and k not in used[right]]
     if not rows:
         return None
     # The sum runs along the left read's memory, so that neighbouring sums may merge.
-    along = flat_place(op.reads[left].coords, tensor.inputs[op.reads[left].operand].shape)
+    along = flats[left]
     shared.sort(key=lambda index: -abs(nominal([along.coefficient(index)])))
     m, k = rows[-1], shared[-1]
     columns = tuple(f for f in free if f != n and f not in used[left] and f in used[right])
     outer = tuple(f for f in free if f not in (m, n) and f not in columns)
-    return Contraction(left, right, m, n, k, outer, columns, tuple(s for s in shared if s != k))
+    return Contraction(left, right, m, n, k, outer, columns, tuple(s for s in shared if s != k), beside)
 
 
 def _product(op: Stage) -> bool:

@@ -81,16 +81,19 @@ def _product(call: Call, names: Names) -> list[str]:
         flat += [number(start)] if number(start) != "0" or not flat else []
         return f"{names(call.buffers[buffer])}[{' + '.join(flat)}]".replace("+ -", "- ")
 
-    around, rows, sums, column = variables("p", s.outer), variables("r", s.rows), variables("s", s.sums), ["j"]
+    around, rows, sums = variables("p", s.outer), variables("r", s.rows), variables("s", s.sums)
     one: list[ir.Coefficient] = [1]
     loops = [f"{v} in range({number(level[0])})" for v, level in zip([*around, *rows, *sums], [*s.outer, *s.rows, *s.sums], strict=True)]
     terms = loops[len(around) + len(rows) :]
-    result = at(s.c, s.c_at, (around, [x[1] for x in s.outer]), (rows, [x[2] for x in s.rows]), (column, one))
-    left = at(s.a, s.a_at, (around, [x[2] for x in s.outer]), (rows, [x[1] for x in s.rows]), (sums, [x[1] for x in s.sums]))
-    right = at(s.b, s.b_at, (around, [x[3] for x in s.outer]), (sums, [x[2] for x in s.sums]), (column, [s.bn]))
-    start = at(s.d, s.d_at, (around, [x[4] for x in s.outer]), (rows, [x[1] for x in s.first]), (column, one))
+    several = number(s.others[0]) != "1"
+    other, column = ["o"] if several else [], ["j"]
+    steps = [[x] if several else [] for x in s.others[1:]]
+    result = at(s.c, s.c_at, (around, [x[1] for x in s.outer]), (rows, [x[2] for x in s.rows]), (other, steps[1]), (column, one))
+    left = at(s.a, s.a_at, (around, [x[2] for x in s.outer]), (rows, [x[1] for x in s.rows]), (sums, [x[1] for x in s.sums]), (column, [s.an]))
+    right = at(s.b, s.b_at, (around, [x[3] for x in s.outer]), (sums, [x[2] for x in s.sums]), (other, steps[0]), (column, [s.bn]))
+    start = at(s.d, s.d_at, (around, [x[4] for x in s.outer]), (rows, [x[1] for x in s.first]), (other, steps[2]), (column, one))
     begins = f"{start} + " if number(s.starts) != "0" else ""
-    heads = [*loops[: len(around) + len(rows)], f"j in range({number(s.n)})"]
+    heads = [*loops[: len(around) + len(rows)], *(f"o in range({number(s.others[0])})" for _ in other), f"j in range({number(s.n)})"]
     return [f"for {', '.join(heads)}:", f"    {result} = {begins}sum({left} * {right} for {', '.join(terms)})"]
 
 

@@ -109,15 +109,15 @@ class _Count:
     def contract(self, s: ir.Contract, times: int) -> None:
         """Sums of products: each product and its sum are two operations."""
         m, n, k = (self.number(x) for x in (s.m, s.n, s.k))
-        around = times
+        around, alike = times, self.number(s.others[0])
         for level in s.outer:
             around *= self.number(level[0])
         starts = self.number(s.starts)
-        self.operations += around * m * n * (2 * k + starts)
-        self.reads[s.a] += around * m * k
-        self.reads[s.b] += around * k * n
-        self.reads[s.d] += around * m * n * starts
-        self.writes[s.c] += around * m * n
+        self.operations += around * alike * m * n * (2 * k + starts)
+        self.reads[s.a] += around * m * k * (n if self.number(s.an) else 1)
+        self.reads[s.b] += around * alike * k * n
+        self.reads[s.d] += around * alike * m * n * starts
+        self.writes[s.c] += around * alike * m * n
 
     def matrices(self, s: ir.Matrices, times: int) -> None:
         """Elimination, about two thirds of the cube of the rows, and as much again for each right-hand side."""

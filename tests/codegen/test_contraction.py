@@ -41,6 +41,7 @@ class Sum:
     starts: str = ""  # from nothing, from what C is, from one row for all ("row"), or from other rows ("rows")
     outer: list[Level] = field(default_factory=list)
     chunks: tuple[int, int] = (1, 1)
+    beside: tuple[int, ...] = ()  # both operands lie along the columns: how many B there are, how far they and their C lie apart
 
     def places(self, levels: list[Level], which: int) -> Any:
         """Where each index tuple lies along one of the strides."""
@@ -52,16 +53,20 @@ class Sum:
     def check(self, dtype: str, width: int, workers: int = 1) -> None:
         """Run the kernel and compare all of C, and what lies around it."""
         j = np.arange(self.n)
+        others, b_other, c_other = self.beside or (1, 0, 0)
+        w = np.arange(others)[:, None]
+        none = np.zeros(1, np.int64)
         parts = {
-            "c": [self.places(self.outer, 1), self.places(self.rows, 2), j],
-            "a": [self.places(self.outer, 2), self.places(self.rows, 1), self.places(self.sums, 1)],
-            "b": [self.places(self.outer, 3), self.places(self.sums, 2), j * self.bn],
+            "c": [self.places(self.outer, 1), self.places(self.rows, 2), w * c_other, j],
+            "a": [self.places(self.outer, 2), self.places(self.rows, 1), self.places(self.sums, 1), j if self.beside else none],
+            "b": [self.places(self.outer, 3), self.places(self.sums, 2), w * b_other, j * self.bn],
         }
         far = {"row": 0, "rows": 1}.get(self.starts, 0)  # D's rows lie one or no place apart
         alone = [(e, c, a, b, (0 if far == 0 else 7)) for e, c, a, b in self.outer]
         outer = alone if far or self.starts == "row" else [(e, c, a, b, c) for e, c, a, b in self.outer]
         first = [(e, 1 + 2 * k, 0) for k, (e, *_) in enumerate(self.rows)] if far else [(e, 0, 0) for e, *_ in self.rows]
-        parts["d"] = [self.places(outer, 4), self.places(first, 1), j]
+        d_other = 5 if far or self.starts == "row" else c_other
+        parts["d"] = [self.places(outer, 4), self.places(first, 1), w * d_other, j]
         rng = np.random.default_rng(0)
         arrays: dict[str, Any] = {}
         starts: dict[str, int] = {}
@@ -73,18 +78,22 @@ class Sum:
         wanted = arrays["c"].astype(np.float64)
         if self.starts == "c":
             arrays["d"], starts["d"], parts["d"], first = arrays["c"], starts["c"], parts["c"], [(e, c, 0) for e, _, c in self.rows]
+            d_other = c_other
         given = arrays["d"].astype(np.float64)
         pairs = zip(*(parts[name][0] for name in "cabd"), strict=True)
         for c, a, b, d in pairs:
-            left = arrays["a"].astype(np.float64)[starts["a"] + a + parts["a"][1][:, None] + parts["a"][2]]
-            right = arrays["b"].astype(np.float64)[starts["b"] + b + parts["b"][1][:, None] + parts["b"][2]]
-            at = starts["c"] + c + parts["c"][1][:, None] + j
-            wanted[at] = left @ right + (given[starts["d"] + d + parts["d"][1][:, None] + j] if self.starts else 0)
+            left = arrays["a"].astype(np.float64)[starts["a"] + a + parts["a"][1][:, None, None] + parts["a"][2][:, None] + parts["a"][3]]
+            right = arrays["b"].astype(np.float64)[starts["b"] + b + parts["b"][1][:, None, None] + parts["b"][2] + parts["b"][3]]
+            at = starts["c"] + c + parts["c"][1][:, None, None] + parts["c"][2] + j
+            start = given[starts["d"] + d + parts["d"][1][:, None, None] + parts["d"][2] + j] if self.starts else 0
+            along = (left[:, :, None] * right).sum(1) if self.beside else np.tensordot(left[..., 0], right, 1)
+            wanted[at] = along + start
         m, k, products = len(parts["c"][1]), len(parts["a"][2]), len(parts["c"][0])
         words = {
             "c": arrays["c"].ctypes.data, "a": arrays["a"].ctypes.data, "b": arrays["b"].ctypes.data, "d": arrays["d"].ctypes.data,
             "scratch": SCRATCH.ctypes.data,
             "c_at": starts["c"], "a_at": starts["a"], "b_at": starts["b"], "d_at": starts["d"], "m": m, "n": self.n, "k": k, "bn": self.bn,
+            "an": int(bool(self.beside)), "others": others, "b_other": b_other, "c_other": c_other, "d_other": d_other,
             "starts": int(bool(self.starts)),
             "row_chunks": max(self.chunks[0], -(-m // MOST_ROWS)), "column_chunks": self.chunks[1], "row_levels": len(self.rows),
             "sum_levels": len(self.sums), "outer_levels": len(self.outer), "piece": PIECE,
@@ -156,6 +165,15 @@ CASES: dict[str, Sum] = {
     "chunks of columns": matrices(10, 200, 30, chunks=(1, 3)),
     "more chunks than stripes": matrices(10, 40, 30, chunks=(1, 5)),
     "chunks of both, products around": Sum([(40, 8, 100)], [(8, 1, 100)], 100, outer=[(3, 4000, 320, 800)], chunks=(3, 2)),
+    "both along the columns": Sum([(20, 41, 41)], [(30, 900, 50)], 41, beside=(1, 0, 0)),
+    "both along the columns, two others": Sum([(20, 41, 123)], [(30, 900, 50)], 41, beside=(2, 2000, 41)),
+    "both along the columns, five others, slices, from rows": Sum(
+        [(3, 31, 700), (5, 7, 90)], [(7, 900, 90), (60, 17, 3)], 16, starts="rows", beside=(5, 2000, 16)
+    ),
+    "both along the columns, products around, chunks": Sum(
+        [(40, 80, 300)], [(8, 4, 90)], 70, outer=[(3, 40000, 320, 800)], starts="c", chunks=(3, 2), beside=(4, 1000, 70)
+    ),
+    **{f"both along {n} columns": Sum([(29, 40, 40)], [(9, 50, 60)], n, beside=(3, 500, 2000)) for n in (1, 2, 7, 8, 15, 17, 31, 32, 33)},
     **{f"{n} columns": matrices(29, n, 23) for n in range(1, 34)},
     **{f"{m} rows": matrices(m, 20, 9) for m in range(1, 34)},
     **{f"convolution, {name}": case for name, case in convolution(2, 7, 3, 5, 9).items()},
@@ -195,7 +213,12 @@ def drawn(draw: Any) -> Sum:
     sums = [(draw(st.one_of(SMALL, st.integers(1, 60))), draw(STRIDES), draw(STRIDES)) for _ in range(draw(st.integers(1, 3)))]
     outer = [(draw(SMALL), step, draw(STRIDES), draw(STRIDES))] if draw(st.booleans()) else []
     chunks = (draw(SMALL), draw(SMALL))
-    return Sum(rows, sums, n, draw(st.one_of(st.just(1), STRIDES)), draw(st.integers(0, 1)), outer, chunks)
+    starts = draw(st.sampled_from(["", "c"]))
+    if step < 5_000 and draw(st.booleans()):
+        others = draw(SMALL)
+        far = (outer[0][1] * outer[0][0] if outer else step) + n
+        return Sum(rows, sums, n, 1, starts, outer, chunks, (others, draw(STRIDES), far))
+    return Sum(rows, sums, n, draw(st.one_of(st.just(1), STRIDES)), starts, outer, chunks)
 
 
 @settings(deadline=None)

@@ -57,7 +57,7 @@ def launcher(function: Any, launch: Launch, buffers: Sequence[Any], numbers: Seq
     blocks: tuple[int, int] = (1, 1)
     threads: Any = 1
     if launch.product is not None:
-        entries = number(launch.product.m) * number(launch.product.n)
+        entries = number(launch.product.m) * number(launch.product.n) * number(launch.product.others[0])
         units = int(np.prod([number(level[0]) for level in launch.product.outer], dtype=np.int64))
         blocks, threads = (_blocks(entries), max(1, min(units, _ROWS))), _THREADS
         units *= entries

@@ -124,16 +124,22 @@ class _Launched(Printer):
         products = " * ".join(self.number(level[0]) for level in s.outer) or "1"
         places = {name: [self.number(start)] for name, start in (("c", s.c_at), ("a", s.a_at), ("b", s.b_at), ("d", s.d_at))}
         around = self._decoded("o", "p", s.outer, "cabd", places)
+        others, *steps = (self.number(x) for x in s.others)
         rows = self._decoded("r", f"e // {n}", s.rows, "ac", places)
+        for name, step in zip("bcd", steps, strict=True):
+            places[name].append(f"w * {step}")
         places["d"] += [f"r{k} * {self.number(along)}" for k, (_, along, _) in enumerate(s.first)]
         self.emit(depth, f"for p in range(cuda.blockIdx.y, {products}, cuda.gridDim.y):")
         for line in around:
             self.emit(depth + 1, line)
-        self.emit(depth + 1, f"for e in range(cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, {m} * {n}, cuda.gridDim.x * cuda.blockDim.x):")
+        self.emit(
+            depth + 1,
+            f"for e in range(cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, {m} * {n} * {others}, cuda.gridDim.x * cuda.blockDim.x):",
+        )
         inner = depth + 2
-        for line in (*rows, f"q = e % {n}", f"c = {' + '.join([*places['c'], 'q'])}", f"t = {self.constant(0.0, 'float')}"):
+        for line in (*rows, f"q = e % {n}", f"w = e // ({n} * {m})", f"c = {' + '.join([*places['c'], 'q'])}", f"t = {self.constant(0.0, 'float')}"):
             self.emit(inner, line)
-        a, b = places["a"], [*places["b"], f"q * {self.number(s.bn)}"]
+        a, b = [*places["a"], f"q * {self.number(s.an)}"], [*places["b"], f"q * {self.number(s.bn)}"]
         for k, (extent, along_a, along_b) in enumerate(s.sums):
             self.emit(inner + k, f"for k{k} in range({self.number(extent)}):")
             a.append(f"k{k} * {self.number(along_a)}")
