@@ -21,7 +21,7 @@ import graphc as gx
 from graphc.rewrite.passes import PASSES
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-WITHOUT = ((), ("layouts",), ("padding",), ("residues",), ("borders",), ("residues", "padding", "layouts", "borders"))
+WITHOUT = ((), ("lanes",), ("layouts",), ("padding",), ("residues",), ("borders",), ("residues", "padding", "lanes", "layouts", "borders"))
 RNG = np.random.default_rng(0)
 Outputs = tuple[list[gx.Tensor], list[gx.Tensor]]
 

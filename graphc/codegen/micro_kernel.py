@@ -37,7 +37,7 @@ def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int, 
             how far the vectors lie apart in B, C and D, and all of them are masked.
     """
     name = f"{'beside' if beside else 'block'}_{bits}_{rows}x{vectors}_{lanes}"
-    return function(module, name, 15 if beside else 12, lambda code, given: _Block(code, bits, lanes, rows, vectors).emit(*given[:12], given[12:]))
+    return function(module, name, 15 if beside else 12, lambda code, given: _Block(code, bits, lanes, rows, vectors).emit(*given[:12], steps=given[12:]))
 
 
 class _Block:
@@ -51,7 +51,7 @@ class _Block:
 
     def emit(
         self, a: Word, rows_a: Word, terms_a: Word, count: Word, b: Word, terms_b: Word, c: Word, rows_c: Word, d: Word, rows_d: Word,
-        columns: Word, starts: Word, steps: list[Word],
+        columns: Word, starts: Word, *, steps: list[Word],
     ) -> None:  # fmt: skip
         """The block: accumulators from D or 0, a loop over the terms, the stores."""
         self.beside = bool(steps)

@@ -13,7 +13,7 @@ from graphc.lower import ir
 from graphc.lower.chunks import PIECE, Chunks
 from graphc.lower.emit import Emitter, Scratch
 from graphc.lower.loops import collapse
-from graphc.rewrite.products import Contraction, contraction
+from graphc.rewrite.products import Contraction, contraction, nominal
 
 __all__ = ["Contraction", "contraction", "contraction_kernel"]
 
@@ -34,11 +34,12 @@ def contraction_kernel(
     flats += [] if start is None else [emitter.flat(start[1], start[0].shape)]
     places = [ir.Integer(0, p) for p in flats]  # type: ignore[arg-type]
     shared = {v for p in op.reads[found.right].coords for v in p.variables}
-    rows = [x for x in found.outer if x not in shared]
+    # The rows go along A's memory, whatever the result's order is: rows beside each other are read from one line.
+    rows = sorted([*(x for x in found.outer if x not in shared), found.m], key=lambda x: -abs(nominal([flats[1].coefficient(x)])))
     outer = [x for x in found.outer if x in shared]
     columns = [[*found.columns], [found.n]] if found.beside else [[], [*found.columns, found.n]]
     ones = [x for x in range(len(op.extents)) if op.extents[x] == 1]
-    groups = [ones, outer, [*rows, found.m], *columns, [*found.sums, found.k]]
+    groups = [ones, outer, rows, *columns, [*found.sums, found.k]]
     merged, sizes, (_, outer, rows, others, columns, sums) = collapse(places, op.extents, groups)
     # The last of the columns lie side by side in C; those before them are loops around.
     outer = [*outer, *others[:-1], *columns[:-1]]

@@ -13,6 +13,7 @@ from graphc.rewrite.constants import fold_constants
 from graphc.rewrite.factors import take_out_factors
 from graphc.rewrite.fission import split_recurrences
 from graphc.rewrite.kept import keep_values
+from graphc.rewrite.lanes import widen_products
 from graphc.rewrite.layouts import lay_out_products
 from graphc.rewrite.moves import fold_moves
 from graphc.rewrite.padding import pad_windows
@@ -41,6 +42,7 @@ PASSES: dict[str, Pass] = {
     "turned": lambda outputs, _: turn_sources(outputs),
     "residues": lambda outputs, _: split_residues(outputs),
     "padding": lambda outputs, _: pad_windows(outputs),
+    "lanes": lambda outputs, _: widen_products(outputs),
     "layouts": lambda outputs, _: lay_out_products(outputs),
     "stored": lambda outputs, _: read_stored(outputs),
     "partial": lambda outputs, _: reduce_in_parts(outputs),
@@ -61,6 +63,7 @@ PURPOSES: dict[str, str] = {
     "turned": "what is only read with its axes in another order is computed in that order",
     "residues": "a scatter along strides becomes gathers, one for each class of places",
     "padding": "what a window reads around a tensor is written around a copy of it",
+    "lanes": "a sum of products with few columns is turned so that places and samples are its columns",
     "layouts": "a small operand that is used again and again is laid out for the contraction",
     "stored": "what a sum would compute again is read where a stage has stored it",
     "partial": "a long sum to few entries is first carried out for each entry of its outermost index, which threads share",

@@ -90,7 +90,7 @@ def _product(op: Stage) -> bool:
     return len(op.reads) == 2 and op.body == sympy.Mul(read_symbol(0), read_symbol(1))
 
 
-def flat_place(coords: tuple[Affine, ...], shape: tuple[Extent, ...]) -> Affine:
+def flat_place(coords: Sequence[Affine], shape: Sequence[Extent]) -> Affine:
     """The flat position of coordinates in a row-major array."""
     place, step = Affine(), 1
     for coordinate, extent in zip(reversed(coords), reversed(shape), strict=True):

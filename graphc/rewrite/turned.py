@@ -5,54 +5,111 @@ A recurrence takes its items time first, and the projections of a batch come sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
-from graphc.expr.graph import rebuild, topological
+from graphc.expr.graph import rebuild, replace_inputs, topological
 from graphc.expr.operation import Leaf
 from graphc.expr.stage import Stage, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
-from graphc.rewrite.products import contraction
+from graphc.rewrite.products import contraction, flat_place, nominal
 
-__all__ = ["turn_sources"]
+__all__ = ["Order", "turn", "turn_sources"]
 
 Order = tuple[int, ...]  # which of its axes a tensor's first, second, ... axis becomes
 
 
 def turn_sources(outputs: Sequence[Tensor]) -> list[Tensor]:
     """The graph in which stages that one stage reads turned are turned themselves, and what they read so as well."""
-    orders = _orders(outputs)
-    asked = set(outputs)
+    return turn(outputs, _orders(outputs))
+
+
+def turn(outputs: Sequence[Tensor], orders: Mapping[Tensor, Order], copies: Mapping[tuple[Node, int], Order] | None = None) -> list[Tensor]:
+    """The graph in which some tensors have their axes in other orders, and whoever reads them knows.
+
+    Args:
+        outputs: of the graph; one that is turned is turned back at the end.
+        orders: of results of stages: which of its axes a tensor's first, second, ... axis becomes.
+        copies: which inputs of a stage, by their numbers, are first copied in an order of their own.
+    """
+    asked, copies = set(outputs), copies or {}
+    copied: dict[tuple[Tensor, Order], Tensor] = {}
+
+    def back(tensor: Tensor, now: Tensor) -> Tensor:
+        return _turned(now, _inverse(orders[tensor])) if tensor in orders else now
+
+    def copy(tensor: Tensor, now: Tensor, order: Order) -> Tensor:
+        if (tensor, order) not in copied:
+            copied[tensor, order] = _turned(back(tensor, now), order)
+        return copied[tensor, order]
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
-        op, out = node.op, node.outputs[0]
-        if not isinstance(op, Stage) or op.free is None or (out not in orders and not any(t in orders for t in node.inputs)):
+        own = {k: order for k in range(len(inputs)) if (order := copies.get((node, k))) is not None}
+        given = {k: orders[t] for k, t in enumerate(node.inputs) if t in orders} | own
+        order = orders.get(node.outputs[0])
+        if order is None and not given:
             return None
-        order = orders.get(out, tuple(range(out.ndim)))
-        first = [op.free[axis] for axis in order]
-        number = {k: n for n, k in enumerate([*first, *(k for k in range(len(op.extents)) if k not in first)])}
-        moved: list[Access] = []
-        for read in op.reads:
-            axes = orders.get(node.inputs[read.operand], tuple(range(len(read.coords))))
-            coords = tuple(read.coords[axis].renumber(number.__getitem__) for axis in axes)
-            moved.append((inputs[read.operand], coords, read.outside))
-        body = op.body.xreplace(op.dim_values()).xreplace({index_symbol(k): index_symbol(n) for k, n in number.items()})
-        turned = out in orders
-        if _copies(op, node.inputs, moved, orders) and out not in asked:
-            return moved[0][0].node.outputs
-        return stage(
-            [op.extents[k] for k in number], moved, body, outputs=out.ndim, reducer=op.reducer, dtype=out.dtype, guards=node.guards,
-            origin=node.origin, name="" if turned else out.name, call=None if turned else out.call,
-        ).node.outputs  # fmt: skip
+        if not isinstance(node.op, Stage):
+            return replace_inputs(node, [back(*pair) for pair in zip(node.inputs, inputs, strict=True)]).outputs
+        now = [copy(node.inputs[k], t, own[k]) if k in own else t for k, t in enumerate(inputs)]
+        made = _moved(node, now, given, order)
+        if given and node.outputs[0] not in asked and _copies(made):
+            return made.inputs[:1]
+        return made.node.outputs
 
-    return rebuild(outputs, change)
+    made = rebuild(outputs, change)
+    return [back(*pair) for pair in zip(outputs, made, strict=True)]
 
 
-def _copies(op: Stage, inputs: Sequence[Tensor], moved: Sequence[Access], orders: dict[Tensor, Order]) -> bool:
-    """Whether a stage has become a mere copy of a tensor that was turned for it."""
-    if op.body != read_symbol(0) or len(moved) != 1 or inputs[op.reads[0].operand] not in orders:
+def _moved(node: Node, inputs: Sequence[Tensor], given: Mapping[int, Order], order: Order | None) -> Tensor:
+    """A stage that reads some inputs in other orders, and gives its result in another order, if there is one."""
+    op, out = node.op, node.outputs[0]
+    assert isinstance(op, Stage)
+    axes = tuple(range(out.ndim)) if order is None else order
+    number = list(range(len(op.extents)))
+    flats = [flat_place([r.coords[a] for a in given.get(r.operand, range(len(r.coords)))], inputs[r.operand].shape) for r in op.reads]
+    if op.free is not None:  # the indices go with the axes
+        first = [op.free[axis] for axis in axes]
+        rest = [k for k in number if k not in first]
+        if op.reducer in ("sum", "prod"):  # in the order in which memory is read
+            rest.sort(key=lambda k: -max(abs(nominal([p.coefficient(k)])) for p in flats))
+        places = [*first, *rest]
+        number = [places.index(k) for k in number]
+
+    def moved(place: Affine) -> Affine:
+        return place.renumber(lambda v: number[v] if v >= 0 else v)
+
+    reads: list[Access] = []
+    for read in op.reads:
+        turned = given.get(read.operand, tuple(range(len(read.coords))))
+        reads.append((inputs[read.operand], tuple(moved(read.coords[axis]) for axis in turned), read.outside))
+    extents = sorted(range(len(number)), key=number.__getitem__)
+    body = op.body.xreplace(op.dim_values()).xreplace({index_symbol(k): index_symbol(n) for k, n in enumerate(number)})
+    return stage(
+        [op.extents[k] for k in extents], reads, body, write=[moved(op.write[axis]) for axis in axes], shape=[op.shape[axis] for axis in axes],
+        reducer=op.reducer, guarded=op.guarded, dtype=out.dtype, guards=node.guards, origin=node.origin,
+        name=out.name if order is None else "", call=out.call if order is None else None,
+    )  # fmt: skip
+
+
+def _turned(tensor: Tensor, order: Order) -> Tensor:
+    """A copy with the axes in another order."""
+    coords = tuple(Affine.variable(order.index(axis)) for axis in range(tensor.ndim))
+    return stage([tensor.shape[axis] for axis in order], [(tensor, coords)], read_symbol(0), dtype=tensor.dtype, origin=tensor.origin)
+
+
+def _inverse(order: Order) -> Order:
+    return tuple(order.index(axis) for axis in range(len(order)))
+
+
+def _copies(made: Tensor) -> bool:
+    """Whether a stage has become a mere copy of what it reads."""
+    op = made.op
+    if not isinstance(op, Stage) or op.body != read_symbol(0) or len(op.reads) != 1 or op.reducer is not None or op.free is None:
         return False
-    return op.extents == moved[0][0].shape and tuple(p.bare for p in moved[0][1]) == tuple(range(len(op.extents)))
+    same = made.dtype == made.inputs[0].dtype and made.shape == made.inputs[0].shape and op.reads[0].outside is None
+    return same and tuple(p.bare for p in op.reads[0].coords) == op.free
 
 
 def _orders(outputs: Sequence[Tensor]) -> dict[Tensor, Order]:

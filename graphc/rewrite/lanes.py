@@ -1,0 +1,210 @@
+"""Lanes: a sum of products with few columns is turned, so that its columns are the places of an image and the samples of a batch.
+
+The kernel for sums of products takes the result's last axis as its columns, a vector of them at a time. A convolution with six
+filters fills six of sixteen lanes. With its axes turned to filters, places, samples, its rows are the filters and its columns
+all samples of all places of a row of the image, as many as there are. What it reads along these axes is turned likewise, and
+so is what is computed from its result entry by entry or window by window: no entry moves but where such a stretch of the graph
+begins and ends.
+
+A sum over places and samples, as the gradient by the filters is, then goes along the memory of both its operands. It has
+partial results for each sample, whose vectors are products of vectors, and these are summed at the end.
+
+The layout is that of cuda-convnet (Krizhevsky, 2012), channels first and samples last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sympy
+
+from graphc.expr.graph import rebuild, topological
+from graphc.expr.places import written
+from graphc.expr.stage import Read, Stage, read_symbol
+from graphc.expr.tensor import Node, Tensor
+from graphc.rewrite.partial import partial_results
+from graphc.rewrite.products import Contraction, contraction, flat_place, nominal
+from graphc.rewrite.turned import Order, turn
+
+__all__ = ["widen_products"]
+
+_NARROW, _FEW = 8, 16  # columns of a sum of products that is turned, at most: by itself, and where its rows lie so already
+_WIDE = 32  # columns that it must get
+_WORTH = 1 << 20  # products of two numbers in a sum that is worth it
+_EACH = 32  # terms that each partial result must have
+
+
+def widen_products(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The graph in which sums of products with few columns have many."""
+    return rebuild(_turned(outputs), _along)
+
+
+def _turned(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The graph with what such sums of products read and give in the order that they want."""
+    nodes = topological(outputs)
+    users: dict[Tensor, list[Node]] = {}
+    for node in nodes:
+        for tensor in node.inputs:
+            users.setdefault(tensor, []).append(node)
+    orders: dict[Tensor, Order] = {}
+    wanted: dict[tuple[Node, int], Order] = {}  # of what such a product reads
+    asked = set(outputs)
+    for node in nodes:
+        made = _widened(node, orders)
+        if made is not None:
+            order, number, of_read = made
+            orders[node.outputs[0]] = order
+            wanted[node, number] = of_read
+        elif not any(t in asked for t in node.outputs):
+            follows = _follows(node, orders)
+            if follows is not None:
+                orders |= dict.fromkeys(node.outputs, follows)
+    if not wanted:
+        return list(outputs)
+    copies: dict[tuple[Node, int], Order] = {}
+    for (node, number), order in wanted.items():
+        tensor = node.inputs[number]
+        if orders.get(tensor) == order:
+            continue
+        if tensor not in orders and _may_turn(tensor, users[tensor], wanted, order, orders):
+            orders[tensor] = order
+        else:
+            copies[node, number] = order
+    for node in reversed(nodes):
+        order = None if any(t in asked for t in node.outputs) else _led(node, users, orders)
+        if order is not None:
+            orders[node.outputs[0]] = order
+    for tensor in [t for t in orders if _scatter(t) and any(_apart(u, orders) for u in users.get(t, []))]:
+        del orders[tensor]
+    return turn(outputs, orders, copies)
+
+
+def _widened(node: Node, orders: Mapping[Tensor, Order]) -> tuple[Order, int, Order] | None:
+    """For a sum of products with few columns: the order of its axes, which of its inputs has the rows, and the order of that one's."""
+    op, out = node.op, node.outputs[0]
+    found = contraction(out)
+    if found is None or found.beside or not isinstance(op, Stage) or op.free is None:
+        return None
+    left = op.reads[found.left]
+    if not _narrow(op, found, _FEW if node.inputs[left.operand] in orders else _NARROW):
+        return None
+    free, right = set(op.free), {v for p in op.reads[found.right].coords for v in p.variables}
+    alone = [[v for v in p.variables if v in free] for p in left.coords]  # output indices of each axis of the left operand
+    if any(len(found) > 1 for found in alone) or any(p.coefficient(v) != 1 for p, vs in zip(left.coords, alone, strict=True) for v in vs):
+        return None
+    bare = [axis for axis, p in enumerate(left.coords) if alone[axis] and p.bare is not None and alone[axis][0] not in right]
+    windows = [axis for axis in range(len(left.coords)) if alone[axis] and axis not in bare and alone[axis][0] not in right]
+    lanes = [*windows, *bare]
+    last = [alone[axis][0] for axis in lanes]
+    if len(set(last)) < len(last) or nominal([op.extents[k] for k in last[-1 - len(bare) :]]) < _WIDE:
+        return None
+    axis_of = {k: axis for axis, k in enumerate(op.free)}
+    order = (*(axis_of[k] for k in op.free if k not in last), *(axis_of[k] for k in last))
+    return order, left.operand, (*(a for a in range(len(left.coords)) if a not in lanes), *lanes)
+
+
+def _narrow(op: Stage, found: Contraction, most: int) -> bool:
+    sizes = [op.extents[k] for k in (found.n, *found.columns)]
+    return all(isinstance(s, int) for s in sizes) and nominal(sizes) <= most and nominal(op.extents) >= _WORTH
+
+
+def _along(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
+    """A sum of products with few columns along the memory of both operands, as partial results that lie so too."""
+    op, found = node.op, contraction(node.outputs[0])
+    if found is None or found.beside or not isinstance(op, Stage) or op.free is None:
+        return None
+    flats = [flat_place(r.coords, inputs[r.operand].shape) for r in op.reads]
+    if not _narrow(op, found, _NARROW if flats[found.right].coefficient(found.n) == 1 else _FEW):
+        return None
+    both = [k for k in (*found.sums, found.k) if all(p.coefficient(k) == 1 for p in flats)]
+    if len(both) != 1 or nominal([op.extents[both[0]]]) * 2 < _WIDE:
+        return None
+    if nominal([op.extents[k] for k in op.reduced]) < _EACH * nominal([op.extents[both[0]]]):
+        return None
+    return partial_results(node, inputs, both[0], last=True).node.outputs
+
+
+def _follows(node: Node, orders: Mapping[Tensor, Order]) -> Order | None:
+    """The order in which a stage's result is computed because most of what it reads lies so; ``None`` where it stays as it is."""
+    op = node.op
+    if not isinstance(op, Stage) or not any(t in orders for t in node.inputs) or contraction(node.outputs[0]) is not None:
+        return None
+    if written(op) is None or any(v < 0 for r in op.reads for p in r.coords for v in p.variables):
+        return None
+    if _sum(op) and any(_scatter(t) and t not in orders for t in node.inputs):
+        return None
+    weights: dict[Order | None, float] = {}
+    for read in op.reads:
+        tensor = node.inputs[read.operand]
+        order = _carried(op, read, orders[tensor]) if tensor in orders else None
+        weights[order] = weights.get(order, 0.0) + nominal(tensor.shape)
+    best = max(weights, key=lambda o: (weights[o], o is not None))
+    small = nominal(node.outputs[0].shape) < _WIDE * _NARROW
+    return None if best is None or small or best == tuple(range(len(best))) else best
+
+
+def _carried(op: Stage, read: Read, order: Order) -> Order | None:
+    """The order of a result's axes that goes through a turned operand as it lies; ``None`` where axes do not match one by one."""
+    axes: list[int] = []
+    for axis in order:
+        met = [a for a, place in enumerate(op.write) if set(place.variables) & set(read.coords[axis].variables)]
+        if len(met) > 1 or any(a in axes for a in met):
+            return None
+        axes += met
+    return (*(a for a in range(len(op.write)) if a not in axes), *axes)
+
+
+def _may_turn(
+    tensor: Tensor, users: Sequence[Node], wanted: Mapping[tuple[Node, int], Order], order: Order, orders: Mapping[Tensor, Order]
+) -> bool:  # fmt: skip
+    """Whether a tensor may be computed in another order, because nobody who reads it wants it as it is."""
+    return _free_to_turn(tensor) and all(_welcome(user, tensor, wanted, order, orders) for user in users)
+
+
+def _free_to_turn(tensor: Tensor) -> bool:
+    """Whether a tensor is the result of a stage, no sum of products, that may write it in any order."""
+    op = tensor.op
+    if not isinstance(op, Stage) or len(tensor.node.outputs) > 1 or written(op) is None or contraction(tensor) is not None:
+        return False
+    return all(v >= 0 for r in op.reads for p in r.coords for v in p.variables)
+
+
+def _welcome(user: Node, tensor: Tensor, wanted: Mapping[tuple[Node, int], Order], order: Order, orders: Mapping[Tensor, Order]) -> bool:
+    number = user.inputs.index(tensor)
+    if wanted.get((user, number)) == order or any(t in orders for t in user.outputs):
+        return True
+    found = contraction(user.outputs[0])
+    return found is not None and isinstance(user.op, Stage) and user.op.reads[found.left].operand == number
+
+
+def _led(node: Node, users: Mapping[Tensor, Sequence[Node]], orders: Mapping[Tensor, Order]) -> Order | None:
+    """The order of a stage's result that only turned stages read, axis by axis; ``None`` where it stays as it is."""
+    out = node.outputs[0]
+    if out in orders or not _free_to_turn(out) or not users.get(out):
+        return None
+    found: set[Order | None] = set()
+    for user in users[out]:
+        op, order = user.op, orders.get(user.outputs[0])
+        reads = [r for r in op.reads if user.inputs[r.operand] is out] if isinstance(op, Stage) else []
+        if order is None or not reads or op.free is None or contraction(user.outputs[0]) is not None:  # type: ignore[union-attr]
+            return None
+        for read in reads:
+            axis = {place.bare: a for a, place in enumerate(read.coords)}
+            met = [axis[k] for k in (op.free[a] for a in order) if k in axis]  # type: ignore[union-attr, index]
+            found.add(tuple(met) if len(met) == out.ndim else None)
+    order = found.pop() if len(found) == 1 else None
+    return None if order == tuple(range(out.ndim)) else order
+
+
+def _scatter(tensor: Tensor) -> bool:
+    return isinstance(tensor.op, Stage) and tensor.op.free is None
+
+
+def _sum(op: Stage) -> bool:
+    """Whether a stage may be a sum of scatters that is put together."""
+    return op.elementwise and op.body == sympy.Add(*(read_symbol(k) for k in range(len(op.reads))))
+
+
+def _apart(node: Node, orders: Mapping[Tensor, Order]) -> bool:
+    """Whether a stage may be a sum of scatters, and stays in its order."""
+    return isinstance(node.op, Stage) and _sum(node.op) and not any(t in orders for t in node.outputs)
