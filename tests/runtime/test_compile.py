@@ -56,6 +56,12 @@ def table() -> dict[str, Any]:
         "widest": gx.define("z", (i, j), gx.Max(x[i + u - 1, j], u), outside=0, extents={i: n, u: 3}),
         "convolution": gx.define("z", (i, j), gx.Sum(q[u, i, j + v] * w[u, v], u, v), extents={u: 2, v: 3}),
         "channels": gx.define("z", (i, j, k), gx.Sum(gx_image()[i, j + u, v] * w[v, k] * 1, u, v), extents={u: 2}),
+        "by channels": gx.define("z", (i, j, k), gx.Sum(gx_image()[i, j + u, k] * w[u, k], u), extents={j: 4, u: 2, k: 3}),
+        "along the columns": [
+            gx.einsum("ivk,jvk->ijk", q, gx.tanh(q)),
+            gx.einsum("vik,vjk->jik", q, q + 1),
+            gx.einsum("vik,vjk->ijk", x[:, :, None] * w[0], gx.exp(x)[:, :, None] * w[1]),
+        ],
         "diagonal": gx.diagonal(w[:3]),
         "trace": gx.trace(w[:3]),
         "scatter": gx.diag(x[:, 0] * 2),
