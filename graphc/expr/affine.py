@@ -74,10 +74,16 @@ class Affine:
 
     def substitute(self, replacements: Mapping[int, Affine]) -> Affine:
         """This map with variables replaced by maps; those not named stay."""
-        result = Affine((), self.offset)
+        terms: list[tuple[int, Extent]] = []
+        offset = self.offset
         for variable, coefficient in self.terms:
-            result = result + replacements.get(variable, Affine.variable(variable)).scaled(coefficient)
-        return result
+            into = replacements.get(variable)
+            if into is None:
+                terms.append((variable, coefficient))
+                continue
+            terms += [(v, c * coefficient) for v, c in into.terms]
+            offset = offset + into.offset * coefficient
+        return Affine.collect(terms, offset)
 
     def renumber(self, number: Callable[[int], int]) -> Affine:
         """This map with every variable renumbered."""

@@ -20,13 +20,19 @@ def postorder(roots: Iterable[Item], parts: Callable[[Item], Sequence[Item]]) ->
     """
     order: list[Item] = []
     seen: set[Item] = set()
-    stack: list[tuple[Item, bool]] = [(r, False) for r in reversed(list(roots))]
+    stack: list[Item] = list(roots)
+    stack.reverse()
+    ends: list[int] = []  # where in the stack those wait whose parts lie above them
     while stack:
-        item, done = stack.pop()
-        if done:
-            order.append(item)
-        elif item not in seen:
-            seen.add(item)
-            stack.append((item, True))
-            stack.extend((p, False) for p in reversed(parts(item)))
+        if ends and ends[-1] == len(stack):
+            ends.pop()
+            order.append(stack.pop())
+            continue
+        item = stack[-1]
+        if item in seen:
+            stack.pop()
+            continue
+        seen.add(item)
+        ends.append(len(stack))
+        stack.extend(reversed(parts(item)))
     return order

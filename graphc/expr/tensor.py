@@ -259,8 +259,7 @@ class Tensor:
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    def __hash__(self) -> int:
-        return id(self) >> 4
+    __hash__ = object.__hash__  # by identity, and without a call of Python: walks over graphs ask for little else
 
     def __bool__(self) -> bool:
         raise DeclarationError(f"{self.label} has no truth value before it is evaluated: use gx.where(condition, a, b) to choose")
