@@ -71,7 +71,9 @@ def reduction_kernel(emitter: Emitter, members: Sequence[Reduced]) -> ir.Kernel:
     count = len(emitter.statements)
     statements, sizes, (outer, inner) = collapse([*emitter.statements, *running, *stores], op.extents, [free, reduced])
     middle = count + len(running)
-    if not any(m.winner for m in members) and by_rows(statements[:count], sizes, outer, inner):
+    # A running result of truth values is a whole number, which their own memory cannot hold.
+    plain = not any(m.winner or m.tensor.dtype == "bool" for m in members)
+    if plain and by_rows(statements[:count], sizes, outer, inner):
         return finish(emitter, rows_body(emitter, statements[:count], running, statements[middle:], sizes, outer, inner))
     body = [resolve(emitter, s) for s in statements]
     divided = divisible(emitter, outer, sizes)

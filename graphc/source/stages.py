@@ -170,7 +170,8 @@ class StageSource:
         extra = f", dtype={self.kind}" if reducer in ("sum", "prod") and self.dtype != "bool" and not self._certainly_float() else extra
         # Whole numbers have no infinity to start from.
         floats = reducer in ("max", "min") and self.dtype == "float" and not self._certainly_float()
-        results = [f"np.{reducer}({f'np.asarray({boxed}, dtype={self.kind})' if floats else boxed}, {axis}{extra})"]
+        result = f"np.{reducer}({f'np.asarray({boxed}, dtype={self.kind})' if floats else boxed}, {axis}{extra})"
+        results = [f"np.asarray({result}, dtype={self.kind})" if self.dtype == "bool" else result]  # it is a whole number so far
         if wanted == 2:
             results.append(f"_winner(np.arg{reducer}, {boxed}, {count})")
         return results

@@ -96,6 +96,10 @@ EXTREMES = [
     Row("min", "NaN", (Arg((2, 3), values=[[1, math.nan, 2], [1, 2, 3]]),), lambda a: gx.min(a, axis=1), lambda a: np.min(a, axis=1), False),
     Row("max", "infinities", (Arg((3,), values=[-math.inf, -math.inf, -math.inf]),), gx.max, np.max, False),
     Row("max", "integers", (Arg((7,), -9, 9, "int"),), gx.max, np.max, False, dtype="int"),
+    *(
+        Row(name, f"truth values, axis={axis}", (Arg(("n", 20), kind="bool"),), lambda a, n=name, x=axis: getattr(gx, n)(a, axis=x), lambda a, n=name, x=axis: getattr(np, n)(a, axis=x), False, dtype="bool")
+        for name in ("max", "min") for axis in (0, 1)
+    ),
     Row("min", "integers", (Arg((7,), -9, 9, "int"),), gx.min, np.min, False, dtype="int"),
     *(
         Row(name, f"axis={axis} keepdims={keepdims}", (Arg((3, 5), -2, 2, "int"),), lambda a, n=name, x=axis, k=keepdims: getattr(gx, n)(a, axis=x, keepdims=k),
