@@ -1,4 +1,4 @@
-"""Compiled kernels by their source: had already, found on disk, or compiled now, in several processes where that pays."""
+"""Compiled kernels by their source: had already, found on disk, or compiled now, in processes of their own where that pays."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from graphc.codegen.native import SUPPORTED, link, object_code, outside
 __all__ = ["Report", "by_numba", "cache_contents", "cache_directory", "clear_cache", "code_digest", "fetch", "kernel_address", "numbas"]
 
 _INDIFFERENT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")  # settings that no code depends on
-_MANY = 24  # kernels to compile for each process that is begun: it begins with what 8 kernels take
+_FEW = 8  # kernels for which no process is begun: that takes as long as some of them
+_MANY = 24  # kernels to compile for each process that is begun
 _log = logging.getLogger("graphc")
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
@@ -127,18 +128,25 @@ def by_numba(source: str, placeholder: str) -> bool:
     return _kernel(source, placeholder).key in _by_numba
 
 
-def fetch(sources: Sequence[str], placeholder: str, processes: int = 1) -> Report:
-    """Have the machine code of these kernels ready; where many are to be compiled, in some processes at once."""
+def fetch(sources: Sequence[str], placeholder: str, processes: int = 1, later: Sequence[str] = ()) -> Report:
+    """Have the machine code of kernels ready.
+
+    Args:
+        sources: the kernels.
+        placeholder: what stands for a kernel's name in its source.
+        processes: how many may compile at once.
+        later: kernels that may be asked for one by one: other processes that compile leave them on disk.
+    """
     start = time.perf_counter()
     kernels = list({k.key: k for k in (_kernel(s, placeholder) for s in sources)}.values())
     with _lock:
         before = compiled_here
         known = sum(k.key in _loaded for k in kernels)
         missing = [k for k in kernels if k.key not in _loaded and not _found(k)]
-        taken, helpers = _compile_all(missing, processes)
+        taken, helpers = _compile_all(missing, [_kernel(s, placeholder) for s in later], processes)
         made = compiled_here - before + taken
     others = sum(k.key in _by_numba for k in kernels)
-    report = Report(len(kernels), made, len(kernels) - known - len(missing), time.perf_counter() - start, 1 + helpers, others)
+    report = Report(len(kernels), made, len(kernels) - known - len(missing), time.perf_counter() - start, helpers or 1, others)
     if made:
         _prune_once()
         _log.info("%d kernels: %s", len(kernels), report)
@@ -151,17 +159,18 @@ def _prune_once() -> None:
     prune()
 
 
-def _compile_all(missing: list[_Kernel], processes: int) -> tuple[int, int]:
-    """Compile them, with helpers where that pays; how many came from helpers, and how many helpers there were."""
-    # The longest first: helpers begin with the shortest, until they meet.
-    missing.sort(key=lambda k: -len(k.source))
-    helpers = _helpers(missing, processes)
-    taken = 0
+def _compile_all(missing: list[_Kernel], later: list[_Kernel], processes: int) -> tuple[int, int]:
+    """Compile them, in other processes where that pays; how many came from those, and how many of them there were."""
+    missing.sort(key=lambda k: -len(k.source))  # the longest first
+    helpers = _helpers(missing, later, processes)
     try:
+        for helper in helpers:
+            helper.wait()
+        taken = 0
         for kernel in missing:
             if helpers and _found(kernel):
                 taken += 1
-            else:
+            else:  # there are no helpers, they do not know it, or something became of them
                 _loaded[kernel.key] = _compiled(kernel)
     finally:
         for helper in helpers:
@@ -170,21 +179,22 @@ def _compile_all(missing: list[_Kernel], processes: int) -> tuple[int, int]:
     return taken, len(helpers)
 
 
-def _helpers(missing: Sequence[_Kernel], processes: int) -> list[subprocess.Popen[str]]:
-    """Processes that compile some of the kernels into the cache, begun with the last; none where that does not pay."""
-    count = min(processes, len(missing) // _MANY + 1) - 1
+def _helpers(missing: Sequence[_Kernel], later: Sequence[_Kernel], processes: int) -> list[subprocess.Popen[str]]:
+    """Processes that compile the kernels into the cache, each begun with others; none where that does not pay."""
+    count = min(processes, len(missing) // _MANY + 1)
     started: list[subprocess.Popen[str]] = []
-    if count < 1 or not SUPPORTED or not sys.executable:
+    if len(missing) < _FEW or not SUPPORTED or not Path(sys.executable or "").name.startswith("python"):
         return started
     with contextlib.suppress(OSError):
         missing[0].path.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(missing[0].path.parent, os.W_OK):
             return started
-        lines = [json.dumps([str(k.path), k.key, k.name, k.source]) + "\n" for k in reversed(missing)]
+        lines = [json.dumps([str(k.path), k.key, k.name, k.source]) + "\n" for k in [*missing, *later]]
         for number in range(count):
             with tempfile.TemporaryFile("w+", encoding="utf-8") as given:
-                first = number * len(lines) // (count + 1)
-                given.writelines([json.dumps(sys.path) + "\n", *lines[first:], *lines[:first]])
+                # Its own, then those of the others from their end on, until they meet: what is made already is left out.
+                order = lines[number::count] + [line for k in range(1, count) for line in reversed(lines[(number + k) % count :: count])]
+                given.writelines([json.dumps(sys.path) + "\n", *order])
                 given.seek(0)
                 options = ["-B"] if sys.dont_write_bytecode else [f"-Xpycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
                 command = [sys.executable, "-I", "-S", *options, str(Path(__file__).with_name("worker.py"))]

@@ -1,4 +1,4 @@
-"""A process that compiles kernels into the cache beside the one that asked for them.
+"""A process that compiles kernels into the cache for the one that asked for them, which so need not load a compiler.
 
 It reads lines of JSON from its input: where modules are, then one line a kernel (file, key, name, source), and leaves out those
 that are kept meanwhile. Of graphc it loads only this folder: the package around it, with SymPy, is not imported.

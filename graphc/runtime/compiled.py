@@ -140,7 +140,8 @@ class Compiled:
 
     def _build(self) -> None:
         from graphc.codegen.cache import fetch
-        from graphc.codegen.executor import ONCE, PARTS, REPEAT, executor
+        from graphc.codegen.division import HELP, SPLIT
+        from graphc.codegen.executor import ONCE, PARTS, REPEAT, STEPS, executor
         from graphc.codegen.printer import PLACEHOLDER
 
         self.program = self.prepared.program()
@@ -148,7 +149,8 @@ class Compiled:
         self._bodies: dict[int, list[int]] = {}
         try:
             sources = kernel_sources(self.program, self.dtype, self.math)
-            self.compiled: Report = fetch([ONCE, *([PARTS] if REPEAT in sources else []), *sources], PLACEHOLDER, self.threads)
+            now = [ONCE, *([PARTS] if REPEAT in sources else []), *sources]
+            self.compiled: Report = fetch(now, PLACEHOLDER, self.threads, [STEPS, SPLIT, HELP] if self.threads > 1 else [STEPS])
             self.addresses = self._addresses(self.program, iter(sources))
             self._execute: Callable[[int], None] = executor(ONCE)
         except CompileError:

@@ -23,7 +23,7 @@ x = gx.tensor("x", ("n", 3))
 f = compile(gx.softmax(gx.tanh(x @ gx.constant(np.eye(3)))), dtype="float64")
 a = np.arange(6.0).reshape(2, 3)
 assert np.allclose(f(a), gx.evaluate(gx.softmax(gx.tanh(x)), {x: a}))
-print(cache.compiled_here, cache.cache_directory())
+print(f.compiled.compiled, cache.cache_directory())
 """
 
 
@@ -131,16 +131,40 @@ def test_a_program_says_where_its_kernels_came_from(threads: int, tmp_path: Path
     assert f"; 0 compiled and {kernels} loaded from the cache" in lines[-1]
 
 
-def test_helpers_that_cannot_work_are_done_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
+ALONE = """
+import sys
+import numpy as np, graphc as gx
+functions = [gx.tanh, gx.exp, gx.log, gx.sin, gx.cos, gx.erf, gx.softplus, gx.sigmoid, gx.sinh, gx.floor]
+inputs = [gx.tensor(f"x{k}", (f"n{k}",)) for k in range(len(functions))]
+wanted = [function(x) for function, x in zip(functions, inputs)]
+f = gx.compile(wanted)
+assert f.compiled.compiled > len(wanted) and f.compiled.processes == 1, f.compiled
+arrays = [np.ones(k) for k in range(len(wanted))]
+for value, other in zip(f(*arrays), gx.evaluate(wanted, dict(zip(inputs, arrays)))):
+    np.testing.assert_allclose(value, other, rtol=1e-5)
+print("graphc.codegen.translate" in sys.modules)
+"""
+
+
+def test_many_kernels_are_compiled_without_a_compiler_in_the_process(tmp_path: Path) -> None:
+    assert output(ALONE, tmp_path, GRAPHC_NUM_THREADS="1").split() == [str(not cache.SUPPORTED)]
+
+
+@pytest.mark.parametrize("kind", ["missing", "failing", "another program"])
+def test_helpers_that_cannot_work_are_done_without(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another program that Python is embedded in is not begun at all: who knows what it would do."""
+    program = tmp_path / ("editor" if kind == "another program" else "python")
+    if kind != "missing":
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'begun'}\nexit 1\n")
+        program.chmod(0o700)
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "kernels"))
     monkeypatch.setattr(cache, "_loaded", {})
-    monkeypatch.setattr(cache, "_MANY", 1)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-such-program"))
+    monkeypatch.setattr(cache, "_FEW", 1)
+    monkeypatch.setattr(sys, "executable", str(program))
+    before = cache.compiled_here
     np.testing.assert_allclose(value(), np.full(3, 3.125))
-    monkeypatch.setattr(cache, "_loaded", {})
-    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "other"))
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    np.testing.assert_allclose(value(), np.full(3, 3.125))
+    assert cache.compiled_here > before
+    assert (tmp_path / "begun").exists() == (kind == "failing" and cache.SUPPORTED)
 
 
 def test_processes_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
