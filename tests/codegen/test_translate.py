@@ -116,6 +116,20 @@ for i in range(n):
     y[i] = exp(x[i]) + maximum(sin(x[i]), C0) + select(p[i] != 0, x[i], C0)
     q[i] = checked(q, k[i], 5, 2)
 """,
+    "part of a vector": """
+for i in range(n):
+    for j in partial(n):
+        d[j] = d[j] + np.float64(x[i])
+        y[j] = exp(x[j]) + C0
+running = C0
+for j in partial(n):
+    running = total(running, x[n - 1])
+y[0] = running
+""",
+    "exchanged axes": """
+turned(y, 0, 2, x, 0, 3, 0, 3, 0, 2)
+turned(q, 1, 2, k, 1, 2, low - 1, n // 3, 0, 2)
+""",
     "precision": """
 for i in range(n):
     d[i] = np.float64(x[i]) * 2.0 + k[i] * 0.5 + C1 * 0.25
