@@ -11,7 +11,7 @@ from graphc.lower.emit import Emitter
 __all__ = ["shortened"]
 
 _LANES = 16  # of the widest vectors
-_FEW = 8  # vectors of a row, for which the last one counts
+_MOST = 64  # iterations, for which the last vector counts
 # Functions of so many instructions that they pay for what is computed in vain.
 _LONG = (
     "arctan", "cos", "cosh", "erf", "exp", "expm1", "log", "log1p", "power", "sigmoid", "sin", "sinh", "softplus", "tan", "tanh",
@@ -27,9 +27,15 @@ def _marked(emitter: Emitter, loop: ir.Loop) -> ir.Loop:
     if any(isinstance(s, ir.Loop) for s in loop.body):
         return dataclasses.replace(loop, body=shortened(emitter, loop.body))
     extent = emitter.params[loop.extent.number] if isinstance(loop.extent, ir.Param) else loop.extent
-    if loop.parallel or not isinstance(extent, int) or extent % _LANES == 0:
+    if loop.parallel or not isinstance(extent, int) or not _pays(extent):
         return loop
     long = any(isinstance(s, ir.Compute) and s.function in _LONG for s in loop.body)
     # What is combined into memory would wait for what part of a vector has written there; sums gain nothing.
     plain = not any(isinstance(s, ir.Update | ir.Accumulate) for s in loop.body)
-    return dataclasses.replace(loop, short=extent < _LANES * _FEW if long else plain and extent < _LANES)
+    return dataclasses.replace(loop, short=long or (plain and extent < _LANES))
+
+
+def _pays(extent: int) -> bool:
+    """Whether a last vector in part takes less time than what is left over four by four, each at three quarters of it, and one by one."""
+    left = extent % _LANES
+    return extent < _MOST and 3 * (left // 4) + 4 * (left % 4) > 4

@@ -16,9 +16,15 @@ TOLERANCE = {"float32": 3e-5, "float64": 1e-12}
 X, Y = gx.tensor("x", ("n", "m", "k")), gx.tensor("y", ("n", "m", "k"))
 ROW, COLUMN = gx.tensor("row", ("n", "m")), gx.tensor("column", ("k",))
 OF_ROWS = gx.reshape(ROW, ("n", "m", 1))
-LONG = X
-for number in range(14):
-    LONG = LONG * (0.9 + 0.01 * number) + Y * (0.5 - 0.01 * number)
+
+
+def long_formula() -> Any:
+    result = X
+    for number in range(14):
+        result = result * (0.9 + 0.01 * number) + Y * (0.5 - 0.01 * number)
+    return result
+
+
 SUMS = {
     "sum": [gx.sum(X, axis=(0, 1))],
     "of what rows have of their own": [gx.sum((X - OF_ROWS) / (2 + OF_ROWS * OF_ROWS) * Y, axis=(0, 1)), gx.sum(Y, axis=(0, 1))],
@@ -26,7 +32,7 @@ SUMS = {
     "extremes": [gx.max(X * Y, axis=1), gx.min(X - OF_ROWS, axis=(0, 1))],
     "product": [gx.prod(1 + 0.1 * X, axis=(0, 1))],
     "along rows, less what rows have": [gx.sum(-2 * (X - OF_ROWS / 64) * OF_ROWS, axis=2)],
-    "a long formula": [gx.sum(LONG, axis=(0, 1))],
+    "a long formula": [gx.sum(long_formula(), axis=(0, 1))],
     "whole numbers": [gx.sum(X > 0, axis=(0, 1))],
 }
 SIZES = [(1, 1, 1), (1, 2, 3), (3, 1, 6), (2, 2, 10), (1, 5, 16), (7, 1, 17), (1, 8, 30), (3, 3, 33), (4, 5, 64), (2, 17, 70), (33, 1, 5), (0, 3, 4)]
