@@ -37,7 +37,9 @@ def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int, 
             how far the vectors lie apart in B, C and D, and all of them are masked.
     """
     name = f"{'beside' if beside else 'block'}_{bits}_{rows}x{vectors}_{lanes}"
-    return function(module, name, 15 if beside else 12, lambda code, given: _Block(code, bits, lanes, rows, vectors).emit(*given[:12], steps=given[12:]))
+    return function(
+        module, name, 15 if beside else 12, lambda code, given: _Block(code, bits, lanes, rows, vectors).emit(*given[:12], steps=given[12:])
+    )
 
 
 class _Block:

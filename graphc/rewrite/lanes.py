@@ -26,7 +26,7 @@ from graphc.rewrite.partial import partial_results
 from graphc.rewrite.products import Contraction, contraction, flat_place, nominal
 from graphc.rewrite.turned import Order, turn
 
-__all__ = ["widen_products"]
+__all__ = ["follows", "users_of", "widen_products"]
 
 _NARROW, _FEW = 8, 16  # columns of a sum of products that is turned, at most: by itself, and where its rows lie so already
 _WIDE = 32  # columns that it must get
@@ -42,10 +42,7 @@ def widen_products(outputs: Sequence[Tensor]) -> list[Tensor]:
 def _turned(outputs: Sequence[Tensor]) -> list[Tensor]:
     """The graph with what such sums of products read and give in the order that they want."""
     nodes = topological(outputs)
-    users: dict[Tensor, list[Node]] = {}
-    for node in nodes:
-        for tensor in node.inputs:
-            users.setdefault(tensor, []).append(node)
+    users = users_of(nodes)
     orders: dict[Tensor, Order] = {}
     wanted: dict[tuple[Node, int], Order] = {}  # of what such a product reads
     asked = set(outputs)
@@ -56,9 +53,9 @@ def _turned(outputs: Sequence[Tensor]) -> list[Tensor]:
             orders[node.outputs[0]] = order
             wanted[node, number] = of_read
         elif not any(t in asked for t in node.outputs):
-            follows = _follows(node, orders)
-            if follows is not None:
-                orders |= dict.fromkeys(node.outputs, follows)
+            followed = follows(node, orders)
+            if followed is not None:
+                orders |= dict.fromkeys(node.outputs, followed)
     if not wanted:
         return list(outputs)
     copies: dict[tuple[Node, int], Order] = {}
@@ -77,6 +74,15 @@ def _turned(outputs: Sequence[Tensor]) -> list[Tensor]:
     for tensor in [t for t in orders if _scatter(t) and any(_apart(u, orders) for u in users.get(t, []))]:
         del orders[tensor]
     return turn(outputs, orders, copies)
+
+
+def users_of(nodes: Sequence[Node]) -> dict[Tensor, list[Node]]:
+    """Who reads each tensor."""
+    users: dict[Tensor, list[Node]] = {}
+    for node in nodes:
+        for tensor in node.inputs:
+            users.setdefault(tensor, []).append(node)
+    return users
 
 
 def _widened(node: Node, orders: Mapping[Tensor, Order]) -> tuple[Order, int, Order] | None:
@@ -124,7 +130,7 @@ def _along(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
     return partial_results(node, inputs, both[0], last=True).node.outputs
 
 
-def _follows(node: Node, orders: Mapping[Tensor, Order]) -> Order | None:
+def follows(node: Node, orders: Mapping[Tensor, Order]) -> Order | None:
     """The order in which a stage's result is computed because most of what it reads lies so; ``None`` where it stays as it is."""
     op = node.op
     if not isinstance(op, Stage) or not any(t in orders for t in node.inputs) or contraction(node.outputs[0]) is not None:

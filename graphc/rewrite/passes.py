@@ -8,6 +8,7 @@ from graphc.expr.tensor import Node, Tensor
 from graphc.rewrite.bodies import improve_bodies
 from graphc.rewrite.borders import split_borders
 from graphc.rewrite.chains import sum_in_turn
+from graphc.rewrite.columns import gather_columns
 from graphc.rewrite.common import merge_common
 from graphc.rewrite.constants import fold_constants
 from graphc.rewrite.factors import take_out_factors
@@ -40,6 +41,7 @@ PASSES: dict[str, Pass] = {
     "shared": lambda outputs, numbers: share_functions(merge_common(outputs, numbers)),
     "chains": lambda outputs, _: sum_in_turn(outputs),
     "turned": lambda outputs, _: turn_sources(outputs),
+    "columns": lambda outputs, _: gather_columns(outputs),
     "residues": lambda outputs, _: split_residues(outputs),
     "padding": lambda outputs, _: pad_windows(outputs),
     "lanes": lambda outputs, _: widen_products(outputs),
@@ -61,6 +63,7 @@ PURPOSES: dict[str, str] = {
     "shared": "a function that stands in several formulas is computed once, and read",
     "chains": "a sum of many factors is summed one index after the other",
     "turned": "what is only read with its axes in another order is computed in that order",
+    "columns": "columns of a sum of products that lie apart in its result are moved to its end, where they run on as one",
     "residues": "a scatter along strides becomes gathers, one for each class of places",
     "padding": "what a window reads around a tensor is written around a copy of it",
     "lanes": "a sum of products with few columns is turned so that places and samples are its columns",
