@@ -12,7 +12,7 @@ from graphc.expr.dims import Extent
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor
 from graphc.ops.layout import reshape
-from graphc.ops.windows import numbers, sides, windows
+from graphc.ops.windows import not_negative, numbers, sides, windows
 
 __all__ = ["conv1d", "conv2d", "conv2d_transpose"]
 
@@ -77,6 +77,7 @@ def _convolve(value: Any, kernel: Any, count: int, strides: Any, padding: Any, d
     extents = [x.shape[0], *(w.steps for w in slides), *([groups] if shift else []), each, *(w.taps for w in slides), inputs]
     outside = 0.0 if any(w.padded for w in slides) else None
     call = Call(what, (x, k), r"{0} \ast {1}")
+    guards += [g for w in slides for g in w.guards]
     y = stage(extents, [(x, from_x, outside), (k, from_k)], read_symbol(0) * read_symbol(1), outputs=outs, reducer="sum", call=call, guards=guards)
     return reshape(y, (*y.shape[: count + 1], k.shape[-1])).called(what, x, k, latex=call.latex) if shift else y
 
@@ -122,7 +123,7 @@ def conv2d_transpose(x: Any, kernel: Any, strides: Any = 1, padding: Any = "vali
     numbers(groups, 1, "groups")
     each = _each(k, groups, "conv2d_transpose")
     guard = same_extent(x.shape[3], k.shape[3], f"{what}: {x.shape[3]} channels, not {k.shape[3]}")
-    sizes, places, cropped = _spread(x, k, steps, gaps, padding, what)
+    sizes, places, cropped, guards = _spread(x, k, steps, gaps, padding, what)
     # Indices: n, p, q, o, u, v, c, and the group.
     n, p, q, o, u, v, c, g = (Affine.variable(m) for m in range(8))
     grouped = groups > 1
@@ -131,15 +132,18 @@ def conv2d_transpose(x: Any, kernel: Any, strides: Any = 1, padding: Any = "vali
     return stage(
         extents, [(x, (n, p, q, channel)), (k, (u, v, o, channel))], read_symbol(0) * read_symbol(1), write=(n, *places, out),
         shape=(x.shape[0], *sizes, k.shape[2] * groups), reducer="sum", guarded=cropped,
-        call=Call("conv2d_transpose", (x, k), r"{0} \ast^{\top} {1}"), guards=[guard] if guard else [],
+        call=Call("conv2d_transpose", (x, k), r"{0} \ast^{\top} {1}"), guards=[*([guard] if guard else []), *guards],
     )  # fmt: skip
 
 
-def _spread(x: Tensor, k: Tensor, steps: Sequence[int], gaps: Sequence[int], padding: Any, what: str) -> tuple[list[Extent], list[Affine], bool]:
-    """The sizes of the axes that a transposed convolution makes, where it writes on them, and whether something is cropped."""
+def _spread(
+    x: Tensor, k: Tensor, steps: Sequence[int], gaps: Sequence[int], padding: Any, what: str
+) -> tuple[list[Extent], list[Affine], bool, list[Guard]]:  # fmt: skip
+    """The sizes of the axes that a transposed convolution makes, where it writes on them, whether something is cropped, what must hold."""
     named = padding.lower() if isinstance(padding, str) else None
     sizes: list[Extent] = []
     places: list[Affine] = []
+    guards: list[Guard] = []
     cropped = False
     for axis, (stride, gap) in enumerate(zip(steps, gaps, strict=True)):
         taps, size = k.shape[axis], x.shape[axis + 1]
@@ -155,8 +159,7 @@ def _spread(x: Tensor, k: Tensor, steps: Sequence[int], gaps: Sequence[int], pad
             before, after = sides(padding, axis, 2, size, reach, stride, what)
             made = size * stride + (reach - stride - before - after)
             cropped |= before + after > 0
-            if isinstance(made, int) and made < 0:
-                raise ShapeError(f"{what}: padding={padding!r} crops more than there is on axis {axis + 1}; give smaller numbers")
+            guards += not_negative(made, f"{what}: padding={padding!r} crops more than there is on axis {axis + 1}; give smaller numbers")
         sizes.append(made)
         places.append(Affine.variable(1 + axis).scaled(stride) + Affine.variable(4 + axis).scaled(gap) - before)
-    return sizes, places, cropped
+    return sizes, places, cropped, guards

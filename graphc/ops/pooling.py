@@ -13,7 +13,7 @@ from graphc.expr.build import operand, stage
 from graphc.expr.dims import product
 from graphc.expr.scalar import Select
 from graphc.expr.stage import affine_formula, read_symbol
-from graphc.expr.tensor import Call, Tensor
+from graphc.expr.tensor import Call, Guard, Tensor
 from graphc.ops.windows import Window, numbers, windows
 
 __all__ = ["avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"]
@@ -58,6 +58,10 @@ def _slides(x: Tensor, count: int, size: Any, strides: Any, padding: Any, what: 
     return slides
 
 
+def _guards(slides: list[Window]) -> list[Guard]:
+    return [g for w in slides for g in w.guards]
+
+
 def _places(slides: list[Window]) -> tuple[Affine, ...]:
     """Indices: n, the steps, the channel; then the taps."""
     count = len(slides)
@@ -70,7 +74,9 @@ def _largest(value: Any, count: int, size: Any, strides: Any, padding: Any, what
     slides = _slides(x, count, size, strides, padding, what)
     extents = [x.shape[0], *(w.steps for w in slides), x.shape[-1], *(w.taps for w in slides)]
     outside = -math.inf if any(w.padded for w in slides) else None
-    return stage(extents, [(x, _places(slides), outside)], read_symbol(0), outputs=count + 2, reducer="max", call=Call(what, (x,)))
+    return stage(
+        extents, [(x, _places(slides), outside)], read_symbol(0), outputs=count + 2, reducer="max", call=Call(what, (x,)), guards=_guards(slides)
+    )
 
 
 def _mean(value: Any, count: int, size: Any, strides: Any, padding: Any, what: str) -> Tensor:
@@ -78,7 +84,8 @@ def _mean(value: Any, count: int, size: Any, strides: Any, padding: Any, what: s
     slides = _slides(x, count, size, strides, padding, what)
     padded = any(w.padded for w in slides)
     extents = [x.shape[0], *(w.steps for w in slides), x.shape[-1], *(w.taps for w in slides)]
-    total = stage(extents, [(x, _places(slides), 0.0 if padded else None)], read_symbol(0), outputs=count + 2, reducer="sum")
+    access = x, _places(slides), 0.0 if padded else None
+    total = stage(extents, [access], read_symbol(0), outputs=count + 2, reducer="sum", guards=_guards(slides))
     if not padded:
         return (total / product(w.taps for w in slides)).called(what, x)
     return (total / _counts(slides)[..., None]).called(what, x)

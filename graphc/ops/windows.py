@@ -9,10 +9,11 @@ import numpy as np
 
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
-from graphc.expr.dims import Extent
-from graphc.expr.tensor import Tensor
+from graphc.expr.dims import Extent, provably_at_least
+from graphc.expr.origin import caller
+from graphc.expr.tensor import Guard, Tensor
 
-__all__ = ["Window", "numbers", "sides", "windows"]
+__all__ = ["Window", "not_negative", "numbers", "sides", "windows"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Window:
     before: Extent
     after: Extent
     steps: Extent
+    guards: tuple[Guard, ...] = ()
 
     @property
     def padded(self) -> bool:
@@ -65,10 +67,24 @@ def windows(x: Tensor, taps: tuple[Extent, ...], strides: Any, padding: Any, dil
         reach = (tap - 1) * gap + 1
         before, after = sides(padding, axis, count, size, reach, stride, f"{what} of {x.describe()}")
         room = size + before + after - reach
-        if isinstance(room, int) and room < 0:
-            raise ShapeError(f"{what} of {x.describe()}: a window of {reach} does not fit axis {axis + 1} of {size}; use padding='same'")
-        found.append(Window(size, tap, stride, gap, before, after, room // stride + 1))
+        text = f"{what} of {x.describe()}: a window of {reach} does not fit axis {axis + 1} of {size}; use padding='same'"
+        found.append(Window(size, tap, stride, gap, before, after, room // stride + 1, () if _same_as_keras(padding) else not_negative(room, text)))
     return found
+
+
+def not_negative(extent: Extent, text: str) -> tuple[Guard, ...]:
+    """What must hold so that an extent is none below 0.
+
+    Raises:
+        ShapeError: where it certainly is.
+    """
+    if isinstance(extent, int) and extent < 0:
+        raise ShapeError(text)
+    return () if provably_at_least(extent, 0) else (Guard(extent, 0, text, caller(), "inside"),)
+
+
+def _same_as_keras(padding: Any) -> bool:
+    return isinstance(padding, str) and padding.lower() == "same"
 
 
 def sides(padding: Any, axis: int, count: int, size: Extent, reach: Extent, stride: int, what: str) -> tuple[Extent, Extent]:

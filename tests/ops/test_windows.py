@@ -7,6 +7,7 @@ import pytest
 import sympy
 
 import graphc as gx
+from graphc.errors import ShapeError
 
 RNG = np.random.default_rng(0)
 
@@ -44,3 +45,30 @@ def test_a_dimension_that_may_be_negative_is_compared_as_such() -> None:
     y = gx.define("y", (i,), sympy.Piecewise((x[i], i - beyond >= 0), (0, True)))
     for length in (2, 3, 5):
         np.testing.assert_array_equal(gx.evaluate(y, {x: np.ones(length)}), (np.arange(length) - (length - 3) >= 0).astype(float))
+
+
+X = gx.tensor("x", ("n", "h", 6, 2))
+SHORT: dict[str, tuple[gx.Tensor, int, str]] = {  # the least height that will do, and what is said of a smaller one
+    "convolution": (gx.nn.conv2d(X, gx.constant(np.ones((4, 2, 2, 3)))), 4, "a window of 4 does not fit axis 1 of h"),
+    "dilation": (gx.nn.conv2d(X, gx.constant(np.ones((3, 2, 2, 3))), dilation=3), 7, "a window of 7 does not fit"),
+    "numbers": (gx.nn.conv2d(X, gx.constant(np.ones((6, 2, 2, 3))), padding=[(1, 1), (0, 0)], strides=2), 4, "a window of 6 does not fit"),
+    "largest": (gx.nn.max_pool2d(X, 3, strides=1), 3, "max_pool2d of x.*: a window of 3 does not fit"),
+    "mean": (gx.nn.avg_pool2d(X, 3), 3, "avg_pool2d of x.*: a window of 3 does not fit"),
+    "transposed": (gx.nn.conv2d_transpose(X, gx.constant(np.ones((1, 1, 3, 2))), padding=[(2, 2), (0, 0)]), 4, "crops more than there is on axis 1"),
+}
+
+
+@pytest.mark.parametrize("target", ["evaluate", "cpu", "numpy"])
+@pytest.mark.parametrize("name", SHORT)
+def test_an_axis_that_is_too_short_when_arrays_come(name: str, target: str) -> None:
+    y, least, text = SHORT[name]
+    run = (lambda a: gx.evaluate(y, {X: a})) if target == "evaluate" else gx.compile(y, inputs=[X], target=target)
+    assert run(np.ones((1, least, 6, 2))).shape[0] == 1
+    for height in range(least):
+        with pytest.raises(ShapeError, match=text):
+            run(np.ones((1, height, 6, 2)))
+
+
+def test_windows_that_keep_the_size_keep_none_too() -> None:
+    y = gx.nn.conv2d(X, gx.constant(np.ones((3, 3, 2, 3))), padding="same", strides=2)
+    assert gx.compile(y)(np.ones((1, 0, 6, 2))).shape == gx.evaluate(y, {X: np.ones((1, 0, 6, 2))}).shape == (1, 0, 3, 3)
