@@ -64,7 +64,7 @@ def contraction(tensor: Tensor, *, padded: bool = False) -> Contraction | None:
         return None
     n = free[-1]
     sides = [r for r in (0, 1) if n in used[r]]
-    if flat_place(op.write, op.shape).coefficient(n) != 1:
+    if not sides or flat_place(op.write, op.shape).coefficient(n) != 1:
         return None
     flats = [flat_place(r.coords, tensor.inputs[r.operand].shape) for r in op.reads]
     beside = len(sides) == 2

@@ -57,6 +57,7 @@ def table() -> dict[str, Any]:
         "convolution": gx.define("z", (i, j), gx.Sum(q[u, i, j + v] * w[u, v], u, v), extents={u: 2, v: 3}),
         "channels": gx.define("z", (i, j, k), gx.Sum(gx_image()[i, j + u, v] * w[v, k] * 1, u, v), extents={u: 2}),
         "by channels": gx.define("z", (i, j, k), gx.Sum(gx_image()[i, j + u, k] * w[u, k], u), extents={j: 4, u: 2, k: 3}),
+        "columns alike": gx.define("z", (i, j), gx.Sum(x[i, k] * w[k, 0], k), extents={j: 5}),
         "along the columns": [
             gx.einsum("ivk,jvk->ijk", q, gx.tanh(q)),
             gx.einsum("vik,vjk->jik", q, q + 1),
