@@ -21,6 +21,7 @@ from graphc.rewrite.padding import pad_windows
 from graphc.rewrite.partial import reduce_in_parts
 from graphc.rewrite.residues import split_residues
 from graphc.rewrite.shared import share_functions
+from graphc.rewrite.spread import spread_results
 from graphc.rewrite.stored import read_stored
 from graphc.rewrite.turned import turn_sources
 
@@ -45,6 +46,7 @@ PASSES: dict[str, Pass] = {
     "residues": lambda outputs, _: split_residues(outputs),
     "padding": lambda outputs, _: pad_windows(outputs),
     "lanes": lambda outputs, _: widen_products(outputs),
+    "spread": lambda outputs, _: spread_results(outputs),
     "layouts": lambda outputs, _: lay_out_products(outputs),
     "stored": lambda outputs, _: read_stored(outputs),
     "partial": lambda outputs, _: reduce_in_parts(outputs),
@@ -67,6 +69,7 @@ PURPOSES: dict[str, str] = {
     "residues": "a scatter along strides becomes gathers, one for each class of places",
     "padding": "what a window reads around a tensor is written around a copy of it",
     "lanes": "a sum of products with few columns is turned so that places and samples are its columns",
+    "spread": "what is computed entry by entry from a spread tensor is computed where it is spread",
     "layouts": "a small operand that is used again and again is laid out for the contraction",
     "stored": "what a sum would compute again is read where a stage has stored it",
     "partial": "a long sum to few entries is first carried out for each entry of its outermost index, which threads share",
