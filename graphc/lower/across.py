@@ -17,7 +17,7 @@ from graphc.lower.emit import Emitter
 from graphc.lower.loops import divisible, map_places, nest, resolve
 from graphc.rewrite.products import nominal
 
-__all__ = ["by_rows", "rows_body"]
+__all__ = ["by_rows", "copied", "rows_body"]
 
 _ROWS = ((24, 8), (64, 4), (128, 2))  # statements of so many rows at most; how many rows that may be
 _REFERENCES = ("argument", "arguments", "condition", "target", "winner")
@@ -89,7 +89,7 @@ def _combined(
         results = [emitter.fresh() for _ in running]
         body += [ir.Start(result, a.reducer, a.kind) for result, a in zip(results, running, strict=True)]
         for number in range(rows):
-            some, values = _copied(emitter, statements, row, Affine.variable(row).scaled(rows) + number)
+            some, values = copied(emitter, statements, row, Affine.variable(row).scaled(rows) + number)
             body += [resolve(emitter, s) for s in some]
             body += [ir.Accumulate(result, a.reducer, values[a.argument], a.kind) for result, a in zip(results, running, strict=True)]
         arguments = results
@@ -100,13 +100,13 @@ def _combined(
     return body
 
 
-def _copied(emitter: Emitter, statements: Sequence[Any], row: int, place: Affine) -> tuple[list[Any], dict[int, int]]:
-    """The statements for another row, with values of their own, and which these are."""
+def copied(emitter: Emitter, statements: Sequence[Any], index: int, place: Affine) -> tuple[list[Any], dict[int, int]]:
+    """The statements where an index is elsewhere, with values of their own, and which these are."""
     values: dict[int, int] = {}
     found: list[Any] = []
     for s in statements:
         values[s.value] = emitter.fresh()
-        moved = {row: place} | {-(old + 1): Affine.variable(-(new + 1)) for old, new in values.items()}
+        moved = {index: place} | {-(old + 1): Affine.variable(-(new + 1)) for old, new in values.items()}
         changed: dict[str, Any] = {"value": values[s.value]}
         for name in _REFERENCES:
             old = getattr(s, name, None)

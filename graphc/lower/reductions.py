@@ -22,6 +22,7 @@ from graphc.lower.across import by_rows, rows_body
 from graphc.lower.emit import Emitter
 from graphc.lower.kernels import finish
 from graphc.lower.loops import collapse, divisible, nest, resolve
+from graphc.lower.narrow import columns_body, few_columns
 from graphc.rewrite.products import flat_place
 
 __all__ = ["Reduced", "reduction_kernel"]
@@ -74,10 +75,11 @@ def reduction_kernel(emitter: Emitter, members: Sequence[Reduced]) -> ir.Kernel:
     # A running result of truth values is a whole number, which their own memory cannot hold.
     plain = not any(m.winner or m.tensor.dtype == "bool" for m in members)
     if plain and by_rows(statements[:count], sizes, outer, inner):
-        return finish(emitter, rows_body(emitter, statements[:count], running, statements[middle:], sizes, outer, inner))
-    body = [resolve(emitter, s) for s in statements]
+        body = columns_body if few_columns(statements[:count], sizes, outer, inner) and not emitter.checks else rows_body
+        return finish(emitter, body(emitter, statements[:count], running, statements[middle:], sizes, outer, inner))
+    entries = [resolve(emitter, s) for s in statements]
     divided = divisible(emitter, outer, sizes)
-    loops = [*_starts(members, results), *nest(emitter, inner, sizes, body[:middle]), *body[middle:]]
+    loops = [*_starts(members, results), *nest(emitter, inner, sizes, entries[:middle]), *entries[middle:]]
     return finish(emitter, nest(emitter, outer, sizes, loops, divided=divided))
 
 
