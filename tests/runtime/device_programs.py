@@ -124,7 +124,7 @@ def test_states_that_exchange_their_values() -> None:
 
 
 def test_source_has_a_launch_for_each_loop() -> None:
-    x = gx.tensor("x", ("n", 3))
+    x = gx.tensor("x", ("n", 30))
     source = gx.compile([gx.sum(x, axis=0), gx.tanh(x)], target="cuda").source
     assert source.count("@cuda.jit") == 4  # the sum is cleared, then adds rows in groups, then those that are left
     assert "math.tanh" in source
