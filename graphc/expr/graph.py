@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Dim
-from graphc.expr.operation import Alias, Assign, Carry, Current, Leaf, Phase, Random, Scan
+from graphc.expr.operation import Alias, Assign, Carry, Current, Leaf, Phase, Random, Reshape, Scan
 from graphc.expr.postorder import postorder
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Guard, Node, Tensor, make
@@ -16,7 +16,7 @@ from graphc.expr.tensor import Guard, Node, Tensor, make
 __all__ = [
     "assigns",
     "drop_aliases", "free_dimensions", "guards", "inference", "leaves", "random_numbers", "rebuild", "replace_inputs",
-    "resolve_phase", "substitute", "topological", "training", "unalias", "with_body",
+    "resolve_phase", "root_of", "substitute", "topological", "training", "unalias", "with_body",
 ]  # fmt: skip
 
 
@@ -37,6 +37,13 @@ def topological(outputs: Iterable[Tensor], stop: Iterable[Tensor] = (), also: Ma
         return [also[node].node, *found] if also and node in also else found
 
     return postorder((t.node for t in outputs), parts)
+
+
+def root_of(tensor: Tensor) -> Tensor:
+    """The tensor whose memory a tensor uses: reshapes and assignments have none of their own."""
+    while isinstance(tensor.op, Reshape | Alias | Assign):
+        tensor = tensor.inputs[1] if isinstance(tensor.op, Assign) else tensor.inputs[0]
+    return tensor
 
 
 def leaves(outputs: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:

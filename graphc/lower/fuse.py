@@ -8,7 +8,8 @@ from typing import Any
 
 import sympy
 
-from graphc.expr.operation import Alias, Assign, Leaf, Linalg, Reshape, Scan
+from graphc.expr.graph import root_of
+from graphc.expr.operation import Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.places import written
 from graphc.expr.stage import Read, Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
@@ -24,13 +25,6 @@ _LIGHT = 16  # operations that are rather repeated once for each use than stored
 _LONGEST = 160  # operations that one formula may grow to by taking in others
 _MOST_BUFFERS = 12  # memory that one kernel may touch
 _MOST_MEMBERS = 8  # tensors that one kernel may store
-
-
-def root_of(tensor: Tensor) -> Tensor:
-    """The tensor whose memory a tensor uses: reshapes and assignments have none of their own."""
-    while isinstance(tensor.op, Reshape | Alias | Assign):
-        tensor = tensor.inputs[1] if isinstance(tensor.op, Assign) else tensor.inputs[0]
-    return tensor
 
 
 @dataclass
