@@ -64,8 +64,8 @@ def calls(f: Any, feed: dict[gx.Tensor, Any]) -> list[tuple[str, float]]:
     for mirror in bound.mirrors.values():
         mirror.refresh()
     f.set_control(0, 0)
-    lines, found = iter(formulas_of(f.program)), list[tuple[str, float]]()
-    for number, call in enumerate(f.program.calls):
+    lines, found = iter(formulas_of(bound.program)), list[tuple[str, float]]()
+    for number, call in enumerate(bound.program.calls):
         next(lines)
         run(bound.rows.table, number)  # in order, since memory serves again and again
         if call.loop is None:

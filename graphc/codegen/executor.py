@@ -16,7 +16,7 @@ from collections.abc import Callable
 from graphc.codegen.cache import kernel_address
 from graphc.codegen.printer import PLACEHOLDER
 
-__all__ = ["COMPILED", "ONCE", "PARTS", "REPEAT", "STEPS", "executor", "executor_address", "helper"]
+__all__ = ["COMPILED", "ONCE", "PARTS", "PIECE", "PIECES", "REPEAT", "STEPS", "executor", "executor_address", "helper"]
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 COMPILED = """from graphc.codegen.kernel import *
@@ -122,6 +122,47 @@ PARTS = (
 """
 )
 
+# Row: the address of PIECE; for each worker the addresses of two of its rows, for most pieces and for the last one; how many pieces there
+# are, how many in a lane. Pieces are the samples that calls run for at a time; lanes may run beside each other.
+PIECES = (
+    _HEAD
+    + f"""def {PLACEHOLDER}(row, low, high, worker):
+    run = integer(row, 0)
+    rows = integers(row, 1)
+    pieces = integer(row, 2)
+    each = integer(row, 3)
+    for piece in range(low * each, min(high * each, pieces)):
+        call(run, rows[2 * worker + (1 if piece == pieces - 1 else 0)], piece, piece + 1, worker)
+"""
+)
+
+# Row: table of the calls, how many there are; pieces in a lane; words that move with the piece (that of a row; what it is in the first one,
+# and its step) and how many; those that move with the lane, and how many; those that are 0 in the first piece of a lane, else 1,
+# and how many.
+PIECE = (
+    _HEAD
+    + f"""def {PLACEHOLDER}(row, low, high, worker):
+    table = integers(row, 0)
+    count = integer(row, 1)
+    each = integer(row, 2)
+    moves = integers(row, 3)
+    move_count = integer(row, 4)
+    lanes = integers(row, 5)
+    lane_count = integer(row, 6)
+    again = integers(row, 7)
+    again_count = integer(row, 8)
+    lane = low // each
+    for m in range(move_count):
+        put_word(moves[3 * m], moves[3 * m + 1] + low * moves[3 * m + 2])
+    for m in range(lane_count):
+        put_word(lanes[3 * m], lanes[3 * m + 1] + lane * lanes[3 * m + 2])
+    for m in range(again_count):
+        put_word(again[m], 1 if low > lane * each else 0)
+    for j in range(count):
+        call(table[4 * j], table[4 * j + 1], 0, table[4 * j + 2], 0)
+"""
+)
+
 # Row: control (0 where nothing asks for the number of the iteration), table of the body, its kernels, iterations, whether they run
 # backwards; addresses that move (that of the word which holds it; where it starts, its step, what is added in odd iterations,
 # what it is in the first and in the last one) and how many; copies before an iteration (source and target, each an address
@@ -170,7 +211,7 @@ REPEAT = (
 
 
 def executor_address(source: str) -> int:
-    """The address of :data:`ONCE`, :data:`STEPS`, :data:`REPEAT` or :data:`PARTS`, compiled."""
+    """The address of one of the sources above, compiled."""
     return kernel_address(source, PLACEHOLDER)
 
 

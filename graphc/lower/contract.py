@@ -19,13 +19,15 @@ __all__ = ["Contraction", "contraction", "contraction_kernel"]
 
 
 def contraction_kernel(
-    emitter: Emitter, tensor: Tensor, found: Contraction, target: Tensor | None = None, start: tuple[Tensor, tuple[Affine, ...]] | None = None
-) -> ir.Kernel:
+    emitter: Emitter, tensor: Tensor, found: Contraction, target: Tensor | None = None, start: tuple[Tensor, tuple[Affine, ...]] | None = None,
+    starts: Extent = 1,
+) -> ir.Kernel:  # fmt: skip
     """The kernel: its indices by levels, merged where memory runs on.
 
     Args:
         target: whose memory a result, or a part of one, is written to.
         start: what the sums are added to: a tensor, and its places by the stage's indices.
+        starts: whether they are, where there is such a tensor: 0 or 1.
     """
     op = tensor.op
     assert isinstance(op, Stage)
@@ -45,7 +47,7 @@ def contraction_kernel(
     outer = [*outer, *others[:-1], *columns[:-1]]
     memory = [tensor if target is None else target, *(tensor.inputs[op.reads[r].operand] for r in (found.left, found.right))]
     memory += [] if start is None else [start[0]]
-    return _kernel(emitter, memory, [s.place for s in merged], sizes, (rows, columns[-1], sums, outer), others[-1] if others else None)
+    return _kernel(emitter, memory, [s.place for s in merged], sizes, (rows, columns[-1], sums, outer), others[-1] if others else None, starts)
 
 
 def _kernel(
@@ -55,6 +57,7 @@ def _kernel(
     sizes: dict[int, Extent],
     levels: tuple[list[int], int, list[int], list[int]],
     other: int | None,
+    starts: Extent,
 ) -> ir.Kernel:
     """The kernel of levels that are merged: its numbers are parameters of its own, in the order that the kernel wants.
 
@@ -64,18 +67,18 @@ def _kernel(
     """
     own = emitter.own_param
     rows, n, sums, outer = levels
-    starts = len(memory) == 4
-    c, a, b, d = places if starts else (*places, Affine())
+    added = len(memory) == 4
+    c, a, b, d = places if added else (*places, Affine())
     # Each operand has a buffer of its own, even where both are one tensor: all contractions are one kernel.
     roots = [emitter.root(t) for t in memory]
-    emitter.buffers = [*roots, *([] if starts else roots[:1]), Scratch(PIECE, "double")]
+    emitter.buffers = [*roots, *([] if added else roots[:1]), Scratch(PIECE, "double")]
     size = (product(sizes[x] for x in rows), sizes[n], product(sizes[x] for x in sums))
     around = product(sizes[x] for x in outer)
     others = (1, 0, 0, 0) if other is None else (sizes[other], *(p.coefficient(other) for p in (b, c, d)))
     work = (*size[:2], size[2] * others[0], around)
     fields: list[Any] = [0, 0, 1, 2, 3, 4]  # the loop's variable and the buffers
     fields += [own(p.offset) for p in (c, a, b, d)] + [own(e) for e in (*size, b.coefficient(n), a.coefficient(n))]
-    fields += [tuple(own(e) for e in others), own(int(starts))]
+    fields += [tuple(own(e) for e in others), own(starts if added else 0)]
     fields += [own(Chunks(kind, *work)) for kind in ("rows", "columns")]
     for group in (rows, sums, outer):
         own(len(group))

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.expr.affine import Affine
-from graphc.expr.dims import Extent, provably_at_least
+from graphc.expr.dims import Extent, product, provably_at_least
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower import ir
 from graphc.lower.scalars import Made, Scalars
+from graphc.rewrite.samples import Samples
 
 __all__ = ["Emitter", "Scratch", "strides"]
 
@@ -45,14 +46,15 @@ class Emitter:
         stored: whether a tensor is in memory when the kernel runs.
         numbers: of the random nodes.
         check: registers a range check (whose tensor, which axis); returns its code.
+        samples: the part of the graph whose kernels may run for some samples at a time.
     """
 
     def __init__(
         self, extents: Sequence[Extent], root: Callable[[Tensor], Tensor], stored: Callable[[Tensor], bool], numbers: dict[Node, int],
-        check: Callable[[Tensor, int, Extent, Tensor | None], int],
+        check: Callable[[Tensor, int, Extent, Tensor | None], int], samples: Samples | None = None,
     ) -> None:  # fmt: skip
         self.extents: list[Extent] = list(extents)
-        self.root, self.stored, self.numbers, self.check = root, stored, numbers, check
+        self.root, self.stored, self.numbers, self.check, self.samples = root, stored, numbers, check, samples
         self.buffers: list[Tensor | Scratch] = []
         self.written: list[bool] = []
         self.params: list[Any] = []
@@ -111,6 +113,13 @@ class Emitter:
         for coordinate, step in zip(coords, strides(shape), strict=True):
             place = place + coordinate.scaled(step)
         return place
+
+    def position(self, coords: Sequence[Affine], shape: Sequence[Extent]) -> Affine:
+        """The flat position of coordinates among those of all samples."""
+        place = self.flat(coords, shape)
+        if self.samples is None or not shape or shape[0] != self.samples.rows:
+            return place
+        return place + Affine.constant(self.samples.before * product(shape[1:]))
 
     def integer(self, place: Affine) -> Made:
         """The whole number that a place is."""

@@ -82,7 +82,7 @@ def _member(emitter: Emitter, tensor: Tensor, axes: tuple[Affine, ...]) -> tuple
     if isinstance(op, Random):
         value = emitter.fresh()
         number = emitter.param(("number", emitter.numbers[tensor.node]))
-        emitter.statements.append(ir.Uniform(value, emitter.flat(axes, op.shape), number))  # type: ignore[arg-type]
+        emitter.statements.append(ir.Uniform(value, emitter.position(axes, op.shape), number))  # type: ignore[arg-type]
         return value, "float"
     return emitter.value(tensor, axes)
 

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import sympy
+
 from graphc.errors import CompileError
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
-from graphc.expr.dims import Extent, evaluate_extent, product
+from graphc.expr.dims import Dim, Extent, evaluate_extent, product
 from graphc.expr.graph import assigns, topological
 from graphc.expr.operation import Assign, Leaf, Linalg, Random, Reshape, Scan
 from graphc.expr.origin import Origin
-from graphc.expr.stage import Stage, read_symbol
-from graphc.expr.tensor import Node, Tensor
+from graphc.expr.stage import Read, Stage, read_symbol
+from graphc.expr.tensor import Node, Tensor, make
 from graphc.lower import ir
 from graphc.lower.clearing import Cleared, clear_kernel
 from graphc.lower.contract import contraction, contraction_kernel
 from graphc.lower.emit import Emitter
 from graphc.lower.fuse import Fusion, Group, Started, root_of
+from graphc.lower.groups import FEWEST, Grouped, adds, arrange, computed_apart
 from graphc.lower.kernels import elementwise_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
 from graphc.lower.parts import Parts, part_kernel, placed, placing_kernel
 from graphc.lower.reductions import Reduced, reduction_kernel
 from graphc.rewrite.rows import ByRows, by_rows
+from graphc.rewrite.samples import Samples
 
-__all__ = ["Call", "Check", "Program", "Regular", "Repeated", "copy_of", "lower"]
+__all__ = ["Call", "Check", "Grouped", "Program", "Regular", "Repeated", "copy_of", "lower"]
 
 
 # What the executors see of a loop: parts that may run beside each other, as many as its only parameter says.
@@ -57,7 +62,8 @@ class Regular:
 class Call:
     """A kernel and what it works on: memory by its tensor, whole numbers as extents, numbers of random nodes or codes of checks.
 
-    ``clears``: what of its tensor it sets to 0; ``whole``: what its tensor is a part of.
+    ``clears``: what of its tensor it sets to 0; ``whole``: what its tensor is a part of. ``loop``, ``group``: a recurrence, or calls that
+    may be run for some samples at a time.
     """
 
     kernel: ir.Kernel
@@ -68,6 +74,12 @@ class Call:
     loop: Repeated | None = None
     clears: Cleared | None = None
     whole: Tensor | None = None
+    group: Grouped | None = None
+
+    @property
+    def inside(self) -> Program | None:
+        """The calls that this one consists of."""
+        return self.loop.body if self.loop is not None else self.group.body if self.group is not None else None
 
 
 @dataclass
@@ -99,6 +111,8 @@ class Program:
         copies: at the end, from the tensor's memory to the state's.
         in_place: tensors that are written straight into a state's memory.
         checks: what each code of the error word means, from 1 on.
+        samples: the part of the graph in which samples do not meet.
+        order: of the calls, by their ``id``, before those of groups were brought together.
     """
 
     outputs: list[Tensor]
@@ -106,21 +120,39 @@ class Program:
     copies: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     in_place: dict[Tensor, Tensor] = field(default_factory=dict)
     checks: list[Check | Regular] = field(default_factory=list)
+    samples: Samples | None = None
+    order: dict[int, int] = field(default_factory=dict)
 
     @property
     def states(self) -> list[Tensor]:
         """The states and parameters that get a next value."""
         return list(dict.fromkeys([*self.in_place.values(), *(s for _, s in self.copies)]))
 
+    @property
+    def flat(self) -> Program:
+        """The program without groups: the calls in the order in which they came."""
+        calls = [c for call in self.calls for c in ([call] if call.group is None else call.group.body.calls)]
+        return replace(self, calls=sorted(calls, key=self.place))
+
+    def place(self, call: Call) -> int:
+        """Where a call came before others were brought together; what came later stays behind."""
+        return self.order.get(id(call), len(self.order))
+
     def sizes(self, given: Mapping[str, int]) -> dict[str, int]:
-        """Named sizes, and those that loops by rows have of their own: all rows."""
+        """Named sizes, and those that loops by rows and samples have of their own: all rows."""
         rows = [c.loop.rows for c in self.calls if c.loop is not None and c.loop.rows is not None]
-        return {**given, **{r.name: evaluate_extent(r.extent, given) for r in rows}}
+        found = {**given, **{r.name: evaluate_extent(r.extent, given) for r in rows}}
+        if self.samples is not None and set(self.samples.extent.names if isinstance(self.samples.extent, Dim) else ()) <= set(given):
+            named = (self.samples.rows, self.samples.before, self.samples.again)
+            found |= dict(zip(map(str, named), (evaluate_extent(self.samples.extent, given), 0, 0), strict=True))
+        return found
 
 
-def lower(outputs: Sequence[Tensor], numbers: Mapping[Node, int], checks: list[Check | Regular] | None = None) -> Program:
-    """The program of a graph without names and phases; ``checks`` are those of the program around it."""
-    return _Lowering(list(outputs), dict(numbers), [] if checks is None else checks).program
+def lower(
+    outputs: Sequence[Tensor], numbers: Mapping[Node, int], checks: list[Check | Regular] | None = None, samples: Samples | None = None
+) -> Program:  # fmt: skip
+    """The program of a graph without names and phases; ``checks`` are those of the program around it, ``samples`` what it has of them."""
+    return _Lowering(list(outputs), dict(numbers), [] if checks is None else checks, samples).program
 
 
 def copy_of(tensor: Tensor) -> Tensor:
@@ -131,19 +163,63 @@ def copy_of(tensor: Tensor) -> Tensor:
 
 
 class _Lowering:
-    def __init__(self, outputs: list[Tensor], numbers: dict[Node, int], checks: list[Check | Regular]) -> None:
-        self.outputs, self.numbers = outputs, numbers
+    def __init__(self, outputs: list[Tensor], numbers: dict[Node, int], checks: list[Check | Regular], samples: Samples | None) -> None:
+        self.outputs, self.numbers, self.samples = outputs, numbers, samples
         self.nodes = topological(outputs)
         for node in self.nodes:
             if not isinstance(node.op, Stage | Leaf | Reshape | Random | Assign | Scan | Linalg):
                 raise CompileError(f"{node.outputs[0].describe()} is a {type(node.op).__name__.lower()}, which has no kernel: use gx.evaluate for it")
         self.fusion = Fusion(self.nodes, outputs)
-        self.program = Program(list(outputs), checks=checks)
+        self.program = Program(list(outputs), checks=checks, samples=samples)
         self._plan_assigns()
         for group in self.fusion.groups:
             parts = self.fusion.parts.get(group.members[0])
             self.program.calls += [self._call(group)] if parts is None else self._part_calls(group.members[0], parts)
+        if samples is not None:
+            self.program.order = {id(c): k for k, c in enumerate(self.program.calls)}
+            self.program.calls = self._bring_together(samples)
         self._copy_states()
+
+    def _bring_together(self, samples: Samples) -> list[Call]:
+        """The calls, of which those that may be run for some samples at a time are one call."""
+        early = [c for c in self.program.calls if not c.last]
+        late = [c for c in self.program.calls if c.last]
+        apart = {k for k, c in enumerate(early) if computed_apart(c, samples, self.fusion.stored)}
+        runs = arrange(early, apart, {k for k in apart if adds(early[k], samples)})
+        uses = Counter(b for c in self.program.calls for b in dict.fromkeys(c.buffers))
+        kept = {self.memory(t) for t in self.outputs} | {root_of(s) for pair in self.program.copies for s in pair}
+        calls: list[Call] = []
+        for number, run in enumerate(runs):
+            if number % 2 == 0 or len(run) < FEWEST:
+                calls += run
+                continue
+            own = Counter(b for c in run for b in dict.fromkeys(c.buffers) if isinstance(b, Tensor))
+            shared = [b for b in own if isinstance(b.op, Leaf) or b in kept or own[b] < uses[b]]
+            body = Program([], run, checks=self.program.checks)
+            lanes, pieces = (Dim.named(f"{samples.extent} {what} {number}") for what in ("lanes", "pieces"))
+            sums = [t for c in run if adds(c, samples) for t in c.tensors]
+            many = {t: self._several(t, pieces if contraction(t) is None else lanes) for t in sums}
+            gathers = [self._gather(t, many[t]) for t in many]
+            reads = frozenset(b for b in shared if b in samples.apart)
+            group = Grouped(body, samples.rows, samples.before, samples.again, lanes, pieces, reads, many, gathers)
+            calls.append(Call(_PARTS, [many.get(b, b) for b in shared], [], [run[0].tensors[0]], group=group))
+        return [*calls, *late]
+
+    def _several(self, tensor: Tensor, count: Dim) -> Tensor:
+        """Memory for several sums over some samples each."""
+        shape = (count, *tensor.shape)
+        places = tuple(Affine.variable(k) for k in range(len(shape)))
+        return make(Stage(shape, places, shape, (), sympy.Integer(0)), (), shape, tensor.dtype, name=f"{tensor.name} in parts" * bool(tensor.name))
+
+    def _gather(self, tensor: Tensor, several: Tensor) -> Call:
+        """The sum of such sums."""
+        assert isinstance(tensor.op, Stage)
+        places = tuple(Affine.variable(k) for k in range(several.ndim))
+        op = Stage(several.shape, places[1:], tensor.shape, (Read(0, places),), read_symbol(0), reducer=tensor.op.reducer)
+        added = make(op, [several], tensor.shape, tensor.dtype, name=tensor.name)
+        emitter = Emitter(op.extents, self.memory, lambda _: True, {}, self._check)
+        kernel = reduction_kernel(emitter, [Reduced(added, True, False, tensor)])
+        return Call(kernel, list(emitter.buffers), emitter.params, [added])
 
     def _plan_assigns(self) -> None:
         """Which next values may be written straight over the old ones."""
@@ -172,7 +248,7 @@ class _Lowering:
         return self.program.in_place.get(root, root)
 
     def _emitter(self, extents: Sequence[Extent]) -> Emitter:
-        return Emitter(extents, self.memory, self.fusion.stored, self.numbers, self._check)
+        return Emitter(extents, self.memory, self.fusion.stored, self.numbers, self._check, self.samples)
 
     def _check(self, tensor: Tensor, axis: int, size: Extent, ids: Tensor | None) -> int:
         return self._code(Check(tensor, axis, size, ids))
@@ -206,7 +282,9 @@ class _Lowering:
         assert isinstance(op, Stage)
         emitter = self._emitter(op.extents)
         found = contraction(tensor)
-        if found is not None:
+        if found is not None and self.samples is not None and tensor in self.samples.sums:
+            kernel = contraction_kernel(emitter, tensor, found, None, (tensor, op.write), self.samples.again)
+        elif found is not None:
             kernel = contraction_kernel(emitter, tensor, found)
         elif op.free is None:
             kernel = scatter_kernel(emitter, tensor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from graphc.lower.program import Call, Program
 from graphc.runtime.loop import Loop, Part
 from graphc.runtime.memory import place_blocks
 from graphc.runtime.mirror import Mirror, aligned, mirror_of
+from graphc.runtime.pieces import Pieces, counts_of, piece_size, whole
 from graphc.runtime.table import Entry, Table
 
 __all__ = ["Bound", "Rows", "whole"]
@@ -36,7 +38,7 @@ class Rows:
         sizes: Mapping[str, int],
         control: int,
         scratch: Mapping[int, int],
-        loops: Mapping[int, Loop],
+        loops: Mapping[int, Loop | Pieces],
         workers: int = 1,
         double: bool = False,
         times: int = 1,
@@ -46,8 +48,9 @@ class Rows:
         params: list[list[int]] = []
         costs: dict[int, float] = {}  # of loops
         self.uses: dict[Tensor, list[int]] = {}
+        self.numbers: list[tuple[int, Any]] = []  # the words of whole numbers, and what these are
         self.kept: list[Any] = []
-        self.parts: dict[int, list[Part]] = {}  # of loops
+        self.parts: dict[int, list[Part]] = {}  # of loops and groups
         for number, call in enumerate(program.calls):
             starts.append(len(words))
             if number in loops:
@@ -62,22 +65,33 @@ class Rows:
                 if isinstance(buffer, Tensor):
                     self.uses.setdefault(buffer, []).append(len(words))
                 words.append(scratch[number] if isinstance(buffer, Scratch) else memory[buffer])
+            self.numbers += enumerate(call.params, len(words))
             params.append([whole(p, sizes) for p in call.params])
             words += params[-1]
         self.words = np.array(words or [0], np.int64)
         base = self.words.ctypes.data
         numbered = enumerate(zip(addresses, starts, program.calls, params, strict=True))
-        entries = [Entry(a, base + 8 * s, c.kernel, p, costs.get(k)) for k, (a, s, c, p) in numbered]
+        most = {k: len(p.bodies) for k, p in loops.items() if isinstance(p, Pieces)}
+        entries = [Entry(a, base + 8 * s, c.kernel, p, costs.get(k), most.get(k)) for k, (a, s, c, p) in numbered]
         self.division = Table(entries, control, workers, double, times)
         self.table = self.division.words
         self.divided = self.division.divided > 0 or any(r.rows.divided for r in self.kept if isinstance(r, Part))
 
 
-def whole(param: Any, sizes: Mapping[str, int]) -> int:
-    """A run-time number: an extent, a random node's number or the code of a check."""
-    if isinstance(param, tuple):
-        return int(param[1]) & 0xFFFFFFFF if param[0] == "number" else int(param[1])
-    return evaluate_extent(param, sizes)
+def opened(program: Program, addresses: Sequence[int], bodies: Mapping[int, Sequence[int]], sizes: Mapping[int, int]) -> tuple[Program, list[int]]:
+    """A program and its addresses with the calls of those groups that are not run in pieces, whose size is 0, among the others."""
+    pairs: list[tuple[Call, int]] = []
+    for number, (call, address) in enumerate(zip(program.calls, addresses, strict=True)):
+        group = call.group
+        if group is None:
+            pairs.append((call, address))
+        elif sizes[number]:
+            pairs += [(call, address), *zip(group.gathers, bodies[id(group)], strict=True)]
+        else:
+            pairs += zip(group.body.calls, bodies[id(group.body)], strict=True)
+    if not any(sizes.values()):
+        pairs.sort(key=lambda pair: program.place(pair[0]))
+    return replace(program, calls=[c for c, _ in pairs]), [a for _, a in pairs]
 
 
 class Bound:
@@ -89,28 +103,40 @@ class Bound:
         sizes: the named sizes.
         constants: the arrays of constants, which outlive this.
         control: the control words.
-        bodies: the addresses of the calls of each scan's body.
+        bodies: the addresses of the calls inside others, by the ``id`` of their program.
         given: tensors that lie elsewhere, by their address.
         always: tensors that need memory throughout, even where no kernel reads them.
         workers: how many threads may run a call's parts at a time.
+        room: the memory that groups of calls have run in, by the thread: they share it.
     """
 
     def __init__(
         self, program: Program, addresses: Sequence[int], sizes: Mapping[str, int], floats: Any, constants: dict[Tensor, Any], control: Any,
         bodies: Mapping[int, Sequence[int]], given: Mapping[Tensor, int] | None = None, always: Sequence[Tensor] = (),
-        workers: int = 1,
+        workers: int = 1, room: dict[int, Any] | None = None,
     ) -> None:  # fmt: skip
-        self.program, self.addresses, self.sizes, self.floats, self.control = program, addresses, program.sizes(sizes), floats, control
+        self.sizes, self.floats, self.control = program.sizes(sizes), floats, control
+        pieces = {k: piece_size(c, self.sizes, floats) for k, c in enumerate(program.calls) if c.group is not None}
+        self.program, self.addresses = opened(program, addresses, bodies, pieces) if pieces else (program, addresses)
+        self._pieces = [(g, n) for k, n in pieces.items() if n and (g := program.calls[k].group) is not None]
+        self.sizes = self.all_sizes(sizes)
+        self._room = {} if room is None else room
         self.bodies, self.constants, self.given, self.always = bodies, constants, dict(given or {}), always
         self.workers = workers
         self.mirrors: dict[Tensor, Mirror] = {}
         self.memory: dict[Any, int] = {}
         self.arrays: dict[Tensor, Any] = {}
         self._lay_out(constants)
-        self.loops = {k: Loop(self, c, functools.partial(self._body, c)) for k, c in enumerate(program.calls) if c.loop is not None}
+        self.loops: dict[int, Loop | Pieces] = {}
+        chosen = iter(size for size in pieces.values() if size)
+        for number, call in enumerate(self.program.calls):
+            if call.loop is not None:
+                self.loops[number] = Loop(self, call, functools.partial(self._body, call))
+            elif call.group is not None:
+                self.loops[number] = Pieces(self, call, next(chosen), functools.partial(self._piece, call))
         for loop in self.loops.values():
             self.mirrors |= loop.body.mirrors
-        self._looped = {t for c in program.calls if c.loop is not None for t in c.buffers}
+        self._looped = {t for c in self.program.calls if c.inside is not None for t in c.buffers}
         self._rows: dict[tuple[tuple[str, int], ...], Rows] = {}
         self.rows = self.rows_for(sizes)
         self.inputs = {t: self.arrays[t] for t in self.arrays if t.kind == "input"}
@@ -125,10 +151,18 @@ class Bound:
             while len(self._rows) >= _KEPT:
                 del self._rows[next(iter(self._rows))]
             self._rows[key] = Rows(
-                self.program, self.addresses, self.memory, sizes, self.control.ctypes.data, self.scratch, self.loops, self.workers,
+                self.program, self.addresses, self.memory, self.all_sizes(sizes), self.control.ctypes.data, self.scratch, self.loops, self.workers,
                 np.dtype(self.floats).itemsize == 8, times,
             )  # fmt: skip
         return self._rows[key]
+
+    def all_sizes(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """Named sizes, and all that the program has of its own."""
+        found = self.program.sizes(sizes)
+        for group, size in self._pieces:
+            pieces, lanes, _ = counts_of(group, found[str(group.rows)], size)
+            found |= {str(group.pieces): pieces, str(group.lanes): lanes}
+        return found
 
     def size(self, extent: Extent) -> int:
         """The number that an extent is."""
@@ -141,9 +175,17 @@ class Bound:
         """The body of a loop laid out: what is given lies elsewhere."""
         assert call.loop is not None
         return Bound(
-            call.loop.body, self.bodies[id(call.loop)], sizes, self.floats, self.constants, self.control, self.bodies,
+            call.loop.body, self.bodies[id(call.loop.body)], sizes, self.floats, self.constants, self.control, self.bodies,
             given, always, workers,
         )  # fmt: skip
+
+    def _piece(self, call: Call, sizes: Mapping[str, int], given: Mapping[Tensor, int], worker: int) -> Bound:
+        """A group's calls laid out for some samples and a worker, where the groups before them were if they fit."""
+        assert call.group is not None
+        body, room = call.group.body, {0: self._room[worker]} if worker in self._room else {}
+        made = Bound(body, self.bodies[id(body)], sizes, self.floats, self.constants, self.control, self.bodies, given, room=room)
+        self._room[worker] = made.arena
+        return made
 
     def _bytes(self, tensor: Tensor) -> int:
         return self.size(product(tensor.shape)) * numpy_dtype(tensor.dtype, self.floats).itemsize
@@ -180,7 +222,7 @@ class Bound:
                 blocks.append((self._bytes(tensor), -1 if tensor.kind == "input" else first, last if tensor.kind == "input" else end))
                 owners.append(tensor)
         offsets, total = place_blocks(blocks)
-        self.arena = aligned(max(total, 64), np.uint8)
+        self.arena = self._room[0] if 0 in self._room and len(self._room[0]) >= total else aligned(max(total, 64), np.uint8)
         base = self.arena.ctypes.data
         self.scratch: dict[int, int] = {}
         for owner, offset, (size, _, _) in zip(owners, offsets, blocks, strict=True):

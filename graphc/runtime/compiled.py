@@ -141,17 +141,20 @@ class Compiled:
     def _build(self) -> None:
         from graphc.codegen.cache import fetch
         from graphc.codegen.division import HELP, SPLIT
-        from graphc.codegen.executor import ONCE, PARTS, REPEAT, STEPS, executor
-        from graphc.codegen.printer import PLACEHOLDER
+        from graphc.codegen.executor import ONCE, PARTS, PIECE, PIECES, REPEAT, STEPS, executor
+        from graphc.codegen.printer import PLACEHOLDER, kernel_source
 
-        self.program = self.prepared.program()
+        self._grouped = self.prepared.program(apart=True)
+        self.program = self._grouped.flat
         self.flushes = flushes(self.program.states)
         self._bodies: dict[int, list[int]] = {}
         try:
-            sources = kernel_sources(self.program, self.dtype, self.math)
-            now = [ONCE, *([PARTS] if REPEAT in sources else []), *sources]
+            sources = kernel_sources(self._grouped, self.dtype, self.math)
+            groups = [c.group for c in self._grouped.calls if c.group is not None]
+            now = [ONCE, *([PARTS] if REPEAT in sources else []), *([PIECES, PIECE] if groups else []), *sources]
+            now += [kernel_source(g.kernel, self.dtype, self.math) for group in groups for g in group.gathers]
             self.compiled: Report = fetch(now, PLACEHOLDER, self.threads, [STEPS, SPLIT, HELP] if self.threads > 1 else [STEPS])
-            self.addresses = self._addresses(self.program, iter(sources))
+            self.addresses = self._addresses(self._grouped, iter(sources))
             self._execute: Callable[[int], None] = executor(ONCE)
         except CompileError:
             raise
@@ -166,15 +169,21 @@ class Compiled:
         self.plans: list[epoch.Plan] = []  # of the last runs over batches
 
     def _addresses(self, program: Program, sources: Iterator[str]) -> list[int]:
-        """The addresses of a program's kernels; those of scans' bodies are noted beside."""
-        from graphc.codegen.executor import PARTS, executor_address
+        """The addresses of a program's kernels; those inside others are noted beside."""
+        from graphc.codegen.executor import PARTS, PIECES, executor_address
+        from graphc.codegen.printer import kernel_source
 
         found: list[int] = []
         for call in program.calls:
+            if call.group is not None:
+                found.append(executor_address(PIECES))
+                self._bodies[id(call.group.body)] = self._addresses(call.group.body, sources)
+                self._bodies[id(call.group)] = [executor_address(kernel_source(g.kernel, self.dtype, self.math)) for g in call.group.gathers]
+                continue
             source = next(sources)
             found.append(executor_address(source if call.loop is None else PARTS))  # whose parts run the loop itself
             if call.loop is not None:
-                self._bodies[id(call.loop)] = self._addresses(call.loop.body, sources)
+                self._bodies[id(call.loop.body)] = self._addresses(call.loop.body, sources)
         return found
 
     # Calling ---------------------------------------------------------------------------------------------------------
@@ -251,8 +260,8 @@ class Compiled:
         """The program laid out for inputs of these shapes, and the executor's row."""
         if shapes not in self._bound:
             sizes = self.sizes(shapes)
-            bound = Bound(self.program, self.addresses, sizes, self.floats, self._constants, self.control, self._bodies, workers=self.threads)
-            row = np.array([self.control.ctypes.data, bound.rows.table.ctypes.data, bound.early, len(self.program.calls)], np.int64)
+            bound = Bound(self._grouped, self.addresses, sizes, self.floats, self._constants, self.control, self._bodies, workers=self.threads)
+            row = np.array([self.control.ctypes.data, bound.rows.table.ctypes.data, bound.early, len(bound.program.calls)], np.int64)
             self.divided = self.divided or bound.rows.divided
             while len(self._bound) >= _KEPT:
                 del self._bound[next(iter(self._bound))]
@@ -328,7 +337,8 @@ class Compiled:
     @property
     def source(self) -> str:
         """The generated code: each kernel under the formulas that it computes, and what its buffers are for each."""
-        return program_source(self.program, Formulas(self.program), self.dtype, self.math)
+        program = self.program if self._latest is None else self._latest.program
+        return program_source(program, Formulas(program), self.dtype, self.math)
 
     def explain(self, measure: bool = True, rewrites: bool = False) -> str:
         """What became of the graph, for a reader.
@@ -354,10 +364,12 @@ class Compiled:
         with _lock:
             bound = self._latest
             known = None if bound is None or not measure else self._measured(bound)
-        text = explanation(self.program, self.dtype, self.math, bound, known, Formulas(self.program))
+        program = self.program if bound is None else bound.program
+        formulas = Formulas(program)
+        text = explanation(program, self.dtype, self.math, bound, known, formulas)
         head, *rest = text.split("\n")
         parts = ["\n".join([f"{head}; {self.compiled}", *rest])]
-        return "\n\n".join([*parts, rewrites_text(self.prepared, Formulas(self.program))] if rewrites else parts)
+        return "\n\n".join([*parts, rewrites_text(self.prepared, formulas)] if rewrites else parts)
 
     def _measured(self, bound: Bound) -> Measured:
         """The times of the kernels for the sizes of the last call."""

@@ -75,7 +75,7 @@ class Plan:
         self.sums, self.done = np.zeros(max(len(means), 1)), np.zeros(1, np.int64)
         self.row = np.array(
             [
-                program.control.ctypes.data, bound.rows.table.ctypes.data, self.short.table.ctypes.data, bound.early, len(program.program.calls),
+                program.control.ctypes.data, bound.rows.table.ctypes.data, self.short.table.ctypes.data, bound.early, len(bound.program.calls),
                 0, self.count, self.size, 0, 0, 0, self.words[0].ctypes.data, len(gathers), self.words[1].ctypes.data, len(means),
                 self.sums.ctypes.data, self.words[2].ctypes.data, len(results), self.done.ctypes.data, self.length,
             ],

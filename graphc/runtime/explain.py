@@ -36,6 +36,7 @@ class _Facts:
         seconds: how long it takes, where it was measured.
         runs: how often it runs in a run of the program.
         threads: how many share it.
+        piece: for how many samples it runs at a time, where it is the first one of a group; how many those calls are, and the samples.
     """
 
     call: Call
@@ -44,6 +45,7 @@ class _Facts:
     seconds: float | None = None
     runs: int = 1
     threads: int = 1
+    piece: tuple[int, int, int] | None = None
 
 
 def explanation(
@@ -66,7 +68,7 @@ def explanation(
     numbers = {s: k for k, s in enumerate(dict.fromkeys(sources), 1)}
     others = {s for s in numbers if by_numba(s, PLACEHOLDER)}
     kernels = [f"kernel_{numbers[s]}" for s in sources]
-    facts = [_Facts(c, d) for c, d in _depths(program, 0)] if bound is None else list(_known(program, bound, measured))
+    facts = [_Facts(c, d) for c, d in _depths(program, 0)] if bound is None else list(_known(bound, measured))
     shown = [_Shown(f, k, lines, dtype == "float64", s in others) for f, k, lines, s in zip(facts, kernels, formulas.lines, sources, strict=True)]
     total = sum(f.seconds or 0.0 for f in facts if f.depth == 0)
     lines = [f"{len(calls)} kernel calls of {len(numbers)} kernels"]
@@ -80,12 +82,13 @@ def explanation(
 
 def _depths(program: Program, depth: int) -> Iterator[tuple[Call, int]]:
     for call in program.calls:
-        yield call, depth
-        if call.loop is not None:
-            yield from _depths(call.loop.body, depth + 1)
+        if call.group is None:
+            yield call, depth
+        if call.inside is not None:
+            yield from _depths(call.inside, depth + (call.group is None))
 
 
-def _known(program: Program, bound: Any, measured: Measured | None) -> Iterator[_Facts]:
+def _known(bound: Any, measured: Measured | None) -> Iterator[_Facts]:
     """The facts of all calls for known sizes."""
     times = {} if measured is None else measured.calls
 
@@ -93,13 +96,26 @@ def _known(program: Program, bound: Any, measured: Measured | None) -> Iterator[
         for number, call in enumerate(inside.calls):
             extent, grain = (int(x) for x in rows.table[4 * number + 2 : 4 * number + 4])
             threads = min(bound.workers, -(-extent // grain)) if grain else 1
+            if call.group is not None:
+                yield from together(call, rows.parts[number][0], sizes, extent, threads)
+                continue
             yield _Facts(call, depth, work_of(call, sizes, bound.floats), times.get(id(call)), runs, threads)
             if call.loop is not None:
                 part = rows.parts[number][0]
                 length = evaluate_extent(call.loop.scan.length, sizes)
                 yield from walk(call.loop.body, part.rows, call.loop.body.sizes({**sizes, **part.sizes}), depth + 1, runs * length)
 
-    yield from walk(program, bound.rows, bound.sizes, 0, 1)
+    def together(call: Call, part: Any, sizes: Mapping[str, int], pieces: int, threads: int) -> Iterator[_Facts]:
+        """The calls of a group: what they do for all samples, and as long as all pieces take."""
+        assert call.group is not None
+        rows, calls = str(call.group.rows), call.group.body.calls
+        for first, one in zip([True, *[False] * len(calls)], calls, strict=False):
+            spent = times.get(id(one))
+            seconds = None if spent is None else spent * -(-pieces // threads)
+            piece = (part.sizes[rows], len(calls), sizes[rows]) if first else None
+            yield _Facts(one, 0, work_of(one, sizes, bound.floats), seconds, 1, threads, piece)
+
+    yield from walk(bound.program, bound.rows, bound.sizes, 0, 1)
 
 
 def _head(facts: list[_Facts], bound: Any, double: bool, measured: Measured | None, total: float) -> list[str]:
@@ -170,6 +186,10 @@ class _Shown:
         indent = "    " * self.facts.depth
         last = " (after all checks)" if self.facts.call.last else ""
         lines = [f"{indent}{self.kernel}: {self.kind}{last}"]
+        if self.facts.piece is not None:
+            size, calls, samples = self.facts.piece
+            text = f"The next {calls} calls run for {size} of {samples} samples at a time, one after the other, which threads share:"
+            lines = [*_wrapped(text, ""), *lines]
         for formula in self.formulas:
             lines += _wrapped(formula, f"{indent}    ")
         cost = self._cost(total)

@@ -18,11 +18,11 @@ _LARGEST = 12  # operations of a formula that is written where it is used; large
 
 
 def calls_of(program: Program) -> list[Call]:
-    """All calls in order, each scan followed by its body's."""
+    """All calls in order, each scan followed by its body's; those of groups stand for these."""
     found: list[Call] = []
     for call in program.calls:
-        found.append(call)
-        found += calls_of(call.loop.body) if call.loop is not None else []
+        found += [call] if call.group is None else []
+        found += calls_of(call.inside) if call.inside is not None else []
     return found
 
 
@@ -44,7 +44,9 @@ class Names:
         if tensor.kind == "constant" and tensor.ndim == 0:
             return str(tensor.value)
         if tensor not in self._names:
-            if isinstance(tensor.op, Reshape) and not tensor.name:
+            if isinstance(tensor.op, Reshape) and tensor.ndim and tensor.shape[1:] == tensor.inputs[0].shape[1:]:
+                self._names[tensor] = self(tensor.inputs[0])
+            elif isinstance(tensor.op, Reshape) and not tensor.name:
                 self._names[tensor] = f"reshape({self(tensor.inputs[0])})"
             else:
                 self._add(tensor)
@@ -83,6 +85,7 @@ class Formulas:
 
     def __init__(self, program: Program) -> None:
         self.names = Names()
+        self.made = {} if program.samples is None else program.samples.made  # what became of tensors after the passes
         self.lines: list[list[str]] = []
         calls = calls_of(program)
         self._stored = {t for c in calls for t in (c.tensors if c.whole is None else [c.whole])}
@@ -95,9 +98,10 @@ class Formulas:
         for value, state in program.in_place.items():
             self.names.call(value, f"{self.names(state)}'")
         for call in program.calls:
-            self.lines.append(self._of(call, program))
-            if call.loop is not None:
-                self._add(call.loop.body)
+            if call.group is None:
+                self.lines.append(self._of(call, program))
+            if call.inside is not None:
+                self._add(call.inside)
 
     def _of(self, call: Call, program: Program) -> list[str]:
         """The lines of one call."""

@@ -27,7 +27,9 @@ _QUICK = 0.04  # for the machine's peak, and for what its memory carries
 
 @dataclass
 class Measured:
-    """Seconds of a run of the whole program, and of each call by its ``id``: in bodies of recurrences, of one iteration."""
+    """Seconds of a run of the whole program, and of each call by its ``id``: in bodies of recurrences, of one iteration, and in
+    groups, of one piece.
+    """
 
     whole: float = 0.0
     calls: dict[int, float] = field(default_factory=dict)
@@ -80,11 +82,13 @@ class _Entry:
 
 
 def _entries(program: Any, rows: Any) -> list[_Entry]:
-    """The entries of a table. Those of a recurrence's body are of its first part, with the addresses of the iteration that was last."""
+    """The entries of a table. Those inside a recurrence are of its first part, with the addresses of the iteration that was last; those of
+    a group are of the first thread's pieces, with the addresses of the one that was last.
+    """
     found: list[_Entry] = []
     for number, call in enumerate(program.calls):
         parts: list[Part] = rows.parts.get(number, [])
-        body = _entries(call.loop.body, parts[0].rows) if call.loop is not None and parts else []
+        body = _entries(call.inside, parts[0].rows) if call.inside is not None and parts else []
         found.append(_Entry(id(call), rows.table[4 * number : 4 * number + 4], body))
     return found
 

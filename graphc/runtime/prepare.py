@@ -27,6 +27,7 @@ from graphc.expr.tensor import Guard, Node, Tensor, make
 from graphc.lower.fuse import root_of
 from graphc.lower.program import Program, copy_of, lower
 from graphc.rewrite.passes import rewrite
+from graphc.rewrite.samples import by_samples
 from graphc.stable import stabilise
 
 __all__ = ["Prepared", "prepare"]
@@ -56,9 +57,10 @@ class Prepared:
     numbers: dict[Node, int]
     guards: list[Guard]
 
-    def program(self) -> Program:
-        """The kernels of the graph."""
-        return lower(self.outputs, self.numbers)
+    def program(self, apart: bool = False) -> Program:
+        """The kernels of the graph; ``apart``: those in which samples do not meet are brought together."""
+        samples = by_samples(self.outputs, self.numbers) if apart else None
+        return lower(self.outputs, self.numbers) if samples is None else lower(samples.outputs, samples.numbers, samples=samples)
 
     def before(self) -> tuple[list[Tensor], list[Tensor]]:
         """The graph without names, before stable forms and with them: what the passes were given."""

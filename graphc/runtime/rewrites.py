@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphc.expr.graph import topological
 from graphc.expr.operation import Scan
@@ -26,7 +26,7 @@ def rewrites_text(prepared: Prepared, formulas: Formulas) -> str:
     """Every pass that changed something: its name, what it is for, the formulas before and after."""
     plain, stable = prepared.before()
     final, changes = trace(stable, prepared.numbers)
-    names = _Known(formulas.names)
+    names = _Known(formulas.names, formulas.made)
     # The passes give the same graph as when the program was made: its tensors have the names that the kernels' formulas have.
     for mine, theirs in zip(topological(final), topological(prepared.outputs), strict=True):
         names.note(mine, theirs)
@@ -43,16 +43,17 @@ def rewrites_text(prepared: Prepared, formulas: Formulas) -> str:
 class _Known:
     """Names of tensors of several states of a graph: where only an operation's inputs change, its result keeps its name."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, names: Names, made: Mapping[Tensor, Tensor]) -> None:
+        self._names, self._made = names, made
         self._by_operation: dict[int, tuple[Tensor, ...]] = {}
         self._operations: list[object] = []  # which must live as long as they are known by their ids
 
     def note(self, node: Node, known: Node) -> None:
         """Let a node's tensors have the names of another's, where it has any."""
         for tensor, other in zip(node.outputs, known.outputs, strict=True):
-            if self._names.known(other):
-                self._names.share(tensor, other)
+            kernels = self._made.get(other, other)
+            if self._names.known(kernels):
+                self._names.share(tensor, kernels)
         self._by_operation.setdefault(id(node.op), node.outputs)
         self._operations.append(node.op)
 

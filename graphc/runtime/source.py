@@ -10,6 +10,7 @@ from typing import Any
 from graphc.lower import ir
 from graphc.lower.emit import Scratch
 from graphc.lower.program import Call, Program
+from graphc.rewrite.samples import IN_PARTS
 from graphc.runtime.formulas import Formulas, Names, calls_of, product_of
 
 __all__ = ["kernel_sources", "program_source"]
@@ -60,7 +61,7 @@ def _number(param: Any) -> str:
     if isinstance(param, tuple):
         kind, value = param
         return f"{value} (the random node's number)" if kind == "number" else f"{value} (the check's code)"
-    return str(param)
+    return str(param).replace(IN_PARTS, "")
 
 
 def _product(call: Call, names: Names) -> list[str]:

@@ -21,13 +21,16 @@ WORTH = 30_000  # ns of divided calls near each other for which sleeping helpers
 
 @dataclass(frozen=True)
 class Entry:
-    """One call: the kernel's address, its row's, the kernel itself, its parameters, and what it costs where that is known."""
+    """One call: the kernel's address, its row's, the kernel itself, its parameters; what it costs where that is known, and how many
+    threads it has memory for where that is not all.
+    """
 
     address: int
     row: int
     kernel: ir.Kernel
     params: Sequence[int]
     cost: float | None = None
+    workers: int | None = None
 
 
 class Table:
@@ -63,7 +66,8 @@ class Table:
                 words += [entry.address, entry.row, extent, 0]
                 continue
             words += [executor_address(SPLIT), base + 8 * len(rows), extent, division.grain]
-            rows += [control, entry.address, entry.row, extent, division.grain, division.chunks, workers, division.cost, int(wake)]
+            most = workers if entry.workers is None else min(workers, entry.workers)
+            rows += [control, entry.address, entry.row, extent, division.grain, division.chunks, most, division.cost, int(wake)]
         self.rows[: len(rows)] = rows
         self.words: Any = np.array(words or [0], np.int64)
 

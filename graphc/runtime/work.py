@@ -46,7 +46,9 @@ class Work:
 
 
 def work_of(call: Call, sizes: Mapping[str, int], floats: Any) -> Work:
-    """What a call does for known sizes; a recurrence does all of its iterations."""
+    """What a call does for known sizes; a recurrence does all of its iterations, a group all of its calls."""
+    if call.group is not None:
+        return sum((work_of(c, sizes, floats) for c in call.group.body.calls), Work())
     if call.loop is not None:
         within = call.loop.body.sizes(sizes)
         once = sum((work_of(c, within, floats) for c in call.loop.body.calls), Work())
