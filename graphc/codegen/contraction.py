@@ -14,6 +14,7 @@ where many stripes read it and its rows or terms meet in a few sets of the first
 # ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -38,6 +39,7 @@ _FEW_ROWS = 48  # rows of A for which a stripe of B is read where it is
 _LARGE = 1 << 16  # entries of a B that is copied for fewer of them
 _MANY_STRIPES = 8  # stripes that read the same rows of A, from which on these are copied where they lie badly
 _TOGETHER = 4  # stripes of B that are copied at a time, so that a line of it is read on and not in pieces
+_MOST_LEVELS = 64  # of a sum
 _PAGE, _FAR = 4096, 1536  # bytes
 
 
@@ -77,7 +79,7 @@ class _Product:
         """Where the tables and the copies lie in the scratch memory."""
         rows, terms = 8 * (self.most + 32), 8 * (self.slice + 32)
         sizes = {"row_a": rows, "row_c": rows, "row_d": rows, "unused": rows, "term_a": terms, "term_b": terms, "copied_a": terms, "copied_b": terms}
-        sizes |= {"lanes": 256, "columns": 256}
+        sizes |= {"lanes": 256, "columns": 256, "levels": _MOST_LEVELS * LEVEL}
         self.at: dict[str, Word] = {}
         for name, size in sizes.items():
             self.at[name] = base
@@ -93,6 +95,9 @@ class _Product:
         self.slices = code.choose(v["k"].compare(">", self.slice), (v["k"] + (self.slice - 1)) // self.slice, 1)
         self.length = (v["k"] + self.slices - 1) // self.slices
         inner = self.sums_at + (v["sum_levels"] - 1) * LEVEL
+        # One column, and terms that lie beside each other in both operands: vectors of terms are multiplied.
+        lies = b.and_(code.load(inner + 8).compare("==", 1), code.load(inner + 16).compare("==", 1))
+        self.along = b.and_(b.and_(v["n"].compare("==", 1), b.not_(self.beside)), lies)
         # Rows that lie whole pages apart meet in one set of the first cache, and so do terms, of which each is in a line of its own.
         apart = code.load(self.rows_at + (v["row_levels"] - 1) * LEVEL + 8) * self.size
         term = code.load(inner + 8) * self.size
@@ -101,7 +106,7 @@ class _Product:
         meet = b.and_((apart & (_PAGE - 1)).compare("==", 0), apart.compare("!=", 0))
         width = v["n"] // v["column_chunks"]
         used = b.and_(width.compare(">=", _MANY_STRIPES * 2 * self.lanes), v["m"].compare(">", _FEW_ROWS))
-        used = b.and_(used, b.not_(self.beside))
+        used = b.and_(used, b.not_(b.or_(self.beside, self.along)))
         self.copies_left = b.and_(b.and_(b.or_(far, meet), used), v["k"].compare(">=", 2 * self.lanes))
         code.cases(self.copies_left, self._copy_tables)
 
@@ -127,44 +132,94 @@ class _Product:
         code.cases(code.builder.and_(self.rows.compare(">", 0), first.compare("<", self.stop)), lambda: self._rectangle(down, start, first))
 
     def _rectangle(self, down: Word, start: Word, first: Word) -> None:
-        code, v, at = self.code, self.v, self.at
+        code, _v, _at = self.code, self.v, self.at
         code.cases(down.compare("!=", self.last_rows.now), lambda: self._row_tables(down, start))
+        code.cases(self.along, self._sums, lambda: self._slices(first))
+
+    def _slices(self, first: Word) -> None:
+        """The sum, some terms at a time."""
+        code, v, _at = self.code, self.v, self.at
         with code.loop(0, self.slices) as number:
             k0 = number * self.length
             self.count = self.length.least(v["k"] - k0)
             code.cases(number.compare("!=", self.last_slice.now), lambda: self._term_tables(number, k0))
-            # A later slice of the sum goes on from what the one before it wrote.
-            later = number.compare(">", 0)
-            self.starts = v["starts"] + number
-            self.source, self.source_rows = code.choose(later, self.c, self.d), code.choose(later, at["row_c"], at["row_d"])
+            self._go_on(number)
             code.cases(self.copies_left, self._copy_left)
             code.cases(self.beside, lambda: self._vectors(first), lambda: self._stripes(first))
 
-    def _vectors(self, first: Word) -> None:
-        """Vectors of both operands, entry by entry, for two of the other rectangles at a time, and for the last of an odd number."""
-        code, v = self.code, self.v
-        single = v["others"] % 2
-        even = v["others"] - single
-        with code.loop(first, self.stop, self.lanes) as j:
-            with code.loop(0, even, 2) as other:
-                self._blocks_beside(2, j, other)
-            code.cases(single.compare("!=", 0), lambda j=j: self._blocks_beside(1, j, even))
+    def _sums(self) -> None:
+        """Vectors of terms: whole ones first, then what is left of the innermost level of the sum."""
+        code, v, lanes, levels = self.code, self.v, self.lanes, self.at["levels"]
+        with code.loop(0, v["sum_levels"] * (LEVEL // 8)) as k:
+            code.store(code.load(self.sums_at + k * 8), levels + k * 8)
+        inner = levels + (v["sum_levels"] - 1) * LEVEL
+        extent = code.load(inner)
+        around, whole, rest = v["k"] // code.choose(extent.compare(">", 0), extent, 1), extent // lanes, extent % lanes
+        self.passes = Variable(code, 0)  # how often the result has been written
 
-    def _blocks_beside(self, vectors: int, j: Word, other: Word) -> None:
+        def terms(count: Word, shift: Word, last: Word) -> None:
+            code.store(count, inner)
+            for stride in (8, 16):
+                code.store(code.word(lanes), inner + stride)
+            self._sum_slices(around * count, shift * self.size, last)
+
+        code.cases(rest.compare("==", 0), lambda: terms(whole, code.word(0), code.word(lanes)), lambda: self._with_rest(terms, whole, rest))
+
+    def _with_rest(self, terms: Callable[[Word, Word, Word], None], whole: Word, rest: Word) -> None:
+        code, lanes = self.code, self.lanes
+        code.cases(whole.compare(">", 0), lambda: terms(whole, code.word(0), code.word(lanes)))
+        terms(code.word(1), whole * lanes, rest)
+
+    def _sum_slices(self, total: Word, shift: Word, last: Word) -> None:
+        """Some vectors of terms at a time; ``shift``: where the first begins, ``last``: how many lanes of each count."""
+        code, v, at = self.code, self.v, self.at
+        slices = code.choose(total.compare(">", self.slice), (total + (self.slice - 1)) // self.slice, 1)
+        length = (total + slices - 1) // slices
+        with code.loop(0, slices) as number:
+            start = number * length
+            self.count = length.least(total - start)
+            fill = fill_function(self.module, self.size)
+            code.call(fill, [at["term_a"], at["term_b"], at["levels"], v["sum_levels"], start, self.count])
+            self._go_on(self.passes.now)
+            self._others(shift, code.word(0), last, sums=True)
+            self.passes.set(self.passes.now + 1)
+
+    def _go_on(self, passes: Word) -> None:
+        """What the next pass over the result starts from: D, or what earlier passes wrote."""
+        code, at = self.code, self.at
+        later = passes.compare(">", 0)
+        self.starts = self.v["starts"] + passes
+        self.source, self.source_rows = code.choose(later, self.c, self.d), code.choose(later, at["row_c"], at["row_d"])
+        self.source_other = code.choose(later, self.v["c_other"], self.v["d_other"])
+
+    def _vectors(self, first: Word) -> None:
+        """Vectors of both operands along the columns."""
+        with self.code.loop(first, self.stop, self.lanes) as j:
+            self._others(j * self.size, j * self.size, (self.stop - j).least(self.lanes), sums=False)
+
+    def _others(self, operands: Word, result: Word, last: Word, *, sums: bool) -> None:
+        """Two of the other rectangles at a time, and the last of an odd number; ``operands``, ``result``: where in them, in bytes."""
+        code, others = self.code, self.v["others"]
+        single = others % 2
+        with code.loop(0, others - single, 2) as other:
+            self._other(2, other, (operands, result, last), sums=sums)
+        code.cases(single.compare("!=", 0), lambda: self._other(1, others - 1, (operands, result, last), sums=sums))
+
+    def _other(self, vectors: int, other: Word, places: tuple[Word, Word, Word], *, sums: bool) -> None:
         """Blocks of a vector of some rectangles, one below the other."""
-        code, v, at, size = self.code, self.v, self.at, self.size
-        d_other = code.choose(self.starts.compare(">", v["starts"]), v["c_other"], v["d_other"])
-        steps = [v["b_other"] * size, v["c_other"] * size, d_other * size]
-        right, c, d = (start + j * size + other * step for start, step in zip((self.b, self.c, self.source), steps, strict=True))
-        row, last = Variable(code, 0), (self.stop - j).least(self.lanes)
+        code, v, at, (operands, result, last) = self.code, self.v, self.at, places
+        steps = [step * self.size for step in (v["b_other"], v["c_other"], self.source_other)]
+        moved = zip((self.b, self.c, self.source), (operands, result, result), steps, strict=True)
+        right, c, d = (start + shift + other * step for start, shift, step in moved)
+        row = Variable(code, 0)
         with code.during(lambda: row.now.compare("<", self.rows)):
             here = row.now * 8
-            a, rows_d = self.a + j * size, self.source_rows + here
-            arguments = [a, at["row_a"] + here, at["term_a"], self.count, right, at["term_b"], c, at["row_c"] + here, d, rows_d, last, self.starts]
+            left = [self.a + operands, at["row_a"] + here, at["term_a"], self.count]
+            arguments = [*left, right, at["term_b"], c, at["row_c"] + here, d, self.source_rows + here, last, self.starts, *steps]
             rows = self._choice(vectors, self.rows - row.now)
             for number in self.shapes.rows[vectors]:
-                made = block_function(self.module, self.bits, self.lanes, number, vectors, beside=True)
-                code.cases(rows.compare("==", number), lambda made=made: code.call(made, [*arguments, *steps]))
+                made = block_function(self.module, self.bits, self.lanes, number, vectors, beside=True, sums=sums)
+                code.cases(rows.compare("==", number), lambda made=made: code.call(made, arguments))
             row.set(row.now + rows)
 
     def _row_tables(self, down: Word, start: Word) -> None:

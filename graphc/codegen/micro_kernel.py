@@ -25,7 +25,7 @@ __all__ = ["block_function"]
 _I32 = ir.IntType(32)
 
 
-def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int, *, beside: bool = False) -> Any:
+def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int, *, beside: bool = False, sums: bool = False) -> Any:
     """The function of one block, made once in a module.
 
     Its arguments, all of them whole numbers: the addresses of A, of the table of its rows, of the table of its terms, how many terms;
@@ -35,15 +35,20 @@ def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int, 
     Args:
         beside: whether A is read vector by vector, ``C[r, v] = sum_k A[r, k] * B[k, v]`` for each lane. Three more arguments then say
             how far the vectors lie apart in B, C and D, and all of them are masked.
+        sums: whether, besides, the lanes of each of these vectors are summed at the end, and C and D have single numbers.
     """
-    name = f"{'beside' if beside else 'block'}_{bits}_{rows}x{vectors}_{lanes}"
-    return function(
-        module, name, 15 if beside else 12, lambda code, given: _Block(code, bits, lanes, rows, vectors).emit(*given[:12], steps=given[12:])
-    )
+    beside = beside or sums
+    name = f"{'sums' if sums else 'beside' if beside else 'block'}_{bits}_{rows}x{vectors}_{lanes}"
+
+    def emit(code: Code, given: list[Word]) -> None:
+        _Block(code, bits, lanes, rows, vectors, sums).emit(*given[:12], steps=given[12:])
+
+    return function(module, name, 15 if beside else 12, emit)
 
 
 class _Block:
-    def __init__(self, code: Code, bits: int, lanes: int, rows: int, vectors: int) -> None:
+    def __init__(self, code: Code, bits: int, lanes: int, rows: int, vectors: int, sums: bool) -> None:
+        self.sums = sums
         self.code, self.b, self.lanes, self.rows, self.vectors = code, code.builder, lanes, rows, vectors
         self.float = ir.FloatType() if bits == 32 else ir.DoubleType()
         self.size = bits // 8
@@ -60,6 +65,10 @@ class _Block:
         self.b_step, self.c_step, self.d_step = steps or [self.code.word(self.size * self.lanes)] * 3
         self.mask = last_mask(self.code, columns, self.lanes)
         rows = [a + self.code.load(rows_a + 8 * r) for r in range(self.rows)]
+        if self.sums:
+            sums = self._loop(rows, (terms_a, terms_b), count, b, [[self.zero] * self.vectors for _ in rows])
+            self._total(sums, (c, rows_c, self.c_step), (d, rows_d, self.d_step), starts)
+            return
         sums = self._loop(rows, (terms_a, terms_b), count, b, self._start(d, rows_d, starts))
         targets = [c + self.code.load(rows_c + 8 * r) for r in range(self.rows)]
         for target, row in zip(targets, sums, strict=True):
@@ -79,6 +88,23 @@ class _Block:
             self.b.store(value, at, align=self.size)
             return
         masked_store(self.b, value, at, self.mask, self.suffix, self.size)
+
+    def _total(self, sums: list[list[Any]], c: tuple[Word, Word, Word], d: tuple[Word, Word, Word], starts: Word) -> None:
+        """The numbers that the lanes of each vector add up to, with those of D."""
+        b, code = self.b, self.code
+        given, zero = starts.compare("!=", 0), ir.Constant(self.float, 0.0)
+        kind = ir.FunctionType(self.float, [self.float, self.vector])
+        reduce = b.module.declare_intrinsic(f"llvm.vector.reduce.fadd.{self.suffix}", (), kind)
+        # Where there is no D, its place is one that can be read.
+        source, rows_d, d_step = (code.choose(given, one, other) for one, other in zip(d, c, strict=True))
+        begins = [source + code.load(rows_d + 8 * r) for r in range(self.rows)]
+        # All is read before anything is written: the last row may stand in the tables several times.
+        before = [[b.select(given, code.load(at + d_step * v, self.float), zero) for v in range(self.vectors)] for at in begins]
+        for r, row in enumerate(sums):
+            target = c[0] + code.load(c[1] + 8 * r)
+            for v, value in enumerate(row):
+                total = b.fadd(before[r][v], b.call(reduce, [zero, value], fastmath=("reassoc",)))
+                code.store(total, target + c[2] * v, self.size)
 
     def _start(self, d: Word, rows_d: Word, starts: Word) -> list[list[Any]]:
         """What the accumulators begin with."""

@@ -13,7 +13,7 @@ from graphc.lower import ir
 from graphc.lower.chunks import PIECE, Chunks
 from graphc.lower.emit import Emitter, Scratch
 from graphc.lower.loops import collapse
-from graphc.rewrite.products import Contraction, contraction, nominal
+from graphc.rewrite.products import Contraction, along_sum, contraction, nominal
 
 __all__ = ["Contraction", "contraction", "contraction_kernel"]
 
@@ -40,6 +40,8 @@ def contraction_kernel(
     rows = sorted([*(x for x in found.outer if x not in shared), found.m], key=lambda x: -abs(nominal([flats[1].coefficient(x)])))
     outer = [x for x in found.outer if x in shared]
     columns = [[*found.columns], [found.n]] if found.beside else [[], [*found.columns, found.n]]
+    if along_sum(tensor, found):  # the kernel sees one column, and the others as further rectangles
+        columns = [[*found.columns, found.n], []]
     ones = [x for x in range(len(op.extents)) if op.extents[x] == 1]
     groups = [ones, outer, rows, *columns, [*found.sums, found.k]]
     merged, sizes, (_, outer, rows, others, columns, sums) = collapse(places, op.extents, groups)
@@ -47,7 +49,8 @@ def contraction_kernel(
     outer = [*outer, *others[:-1], *columns[:-1]]
     memory = [tensor if target is None else target, *(tensor.inputs[op.reads[r].operand] for r in (found.left, found.right))]
     memory += [] if start is None else [start[0]]
-    return _kernel(emitter, memory, [s.place for s in merged], sizes, (rows, columns[-1], sums, outer), others[-1] if others else None, starts)
+    levels = rows, columns[-1] if columns else None, sums, outer
+    return _kernel(emitter, memory, [s.place for s in merged], sizes, levels, others[-1] if others else None, starts)
 
 
 def _kernel(
@@ -55,7 +58,7 @@ def _kernel(
     memory: Sequence[Tensor],
     places: Sequence[Affine],
     sizes: dict[int, Extent],
-    levels: tuple[list[int], int, list[int], list[int]],
+    levels: tuple[list[int], int | None, list[int], list[int]],
     other: int | None,
     starts: Extent,
 ) -> ir.Kernel:
@@ -72,12 +75,13 @@ def _kernel(
     # Each operand has a buffer of its own, even where both are one tensor: all contractions are one kernel.
     roots = [emitter.root(t) for t in memory]
     emitter.buffers = [*roots, *([] if added else roots[:1]), Scratch(PIECE, "double")]
-    size = (product(sizes[x] for x in rows), sizes[n], product(sizes[x] for x in sums))
+    size = (product(sizes[x] for x in rows), 1 if n is None else sizes[n], product(sizes[x] for x in sums))
     around = product(sizes[x] for x in outer)
     others = (1, 0, 0, 0) if other is None else (sizes[other], *(p.coefficient(other) for p in (b, c, d)))
     work = (*size[:2], size[2] * others[0], around)
     fields: list[Any] = [0, 0, 1, 2, 3, 4]  # the loop's variable and the buffers
-    fields += [own(p.offset) for p in (c, a, b, d)] + [own(e) for e in (*size, b.coefficient(n), a.coefficient(n))]
+    along = (1, 0) if n is None else (b.coefficient(n), a.coefficient(n))
+    fields += [own(p.offset) for p in (c, a, b, d)] + [own(e) for e in (*size, *along)]
     fields += [tuple(own(e) for e in others), own(starts if added else 0)]
     fields += [own(Chunks(kind, *work)) for kind in ("rows", "columns")]
     for group in (rows, sums, outer):

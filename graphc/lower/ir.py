@@ -169,7 +169,8 @@ class Contract:
         m, n, k: how many rows, columns and terms there are.
         bn: B's stride along the columns; C's and D's are 1.
         an: A's: 0, or 1 where both operands lie along the columns, side by side; then ``bn`` is 1.
-        others: how many such rectangles there are where ``an`` is 1, and the strides in B, C and D from one to the next.
+        others: how many rectangles of the result there are for the same rows of A, and the strides in B, C and D from one to the next;
+            more than one where ``an`` is 1, or where there is one column and the last of the sums lies along both operands.
         starts: where it is 0, there is no D: the sums start from 0.
         row_chunks, column_chunks: see ``chunk``.
         rows: levels of extent, stride in A, stride in C.

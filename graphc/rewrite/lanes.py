@@ -6,8 +6,8 @@ all samples of all places of a row of the image, as many as there are. What it r
 so is what is computed from its result entry by entry or window by window: no entry moves but where such a stretch of the graph
 begins and ends.
 
-A sum over places and samples, as the gradient by the filters is, then goes along the memory of both its operands. It has
-partial results for each sample, whose vectors are products of vectors, and these are summed at the end.
+A sum over places and samples, as the gradient by the filters is, then goes along the memory of both its operands, and the
+kernel multiplies vectors of its terms.
 
 The layout is that of cuda-convnet (Krizhevsky, 2012), channels first and samples last.
 """
@@ -18,12 +18,11 @@ from collections.abc import Mapping, Sequence
 
 import sympy
 
-from graphc.expr.graph import rebuild, topological
+from graphc.expr.graph import topological
 from graphc.expr.places import written
 from graphc.expr.stage import Read, Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
-from graphc.rewrite.partial import partial_results
-from graphc.rewrite.products import Contraction, contraction, flat_place, nominal
+from graphc.rewrite.products import Contraction, contraction, nominal
 from graphc.rewrite.turned import Order, turn
 
 __all__ = ["follows", "users_of", "widen_products"]
@@ -31,16 +30,10 @@ __all__ = ["follows", "users_of", "widen_products"]
 _NARROW, _FEW = 8, 16  # columns of a sum of products that is turned, at most: by itself, and where its rows lie so already
 _WIDE = 32  # columns that it must get
 _WORTH = 1 << 20  # products of two numbers in a sum that is worth it
-_EACH = 32  # terms that each partial result must have
 
 
 def widen_products(outputs: Sequence[Tensor]) -> list[Tensor]:
     """The graph in which sums of products with few columns have many."""
-    return rebuild(_turned(outputs), _along)
-
-
-def _turned(outputs: Sequence[Tensor]) -> list[Tensor]:
-    """The graph with what such sums of products read and give in the order that they want."""
     nodes = topological(outputs)
     users = users_of(nodes)
     orders: dict[Tensor, Order] = {}
@@ -112,22 +105,6 @@ def _widened(node: Node, orders: Mapping[Tensor, Order]) -> tuple[Order, int, Or
 def _narrow(op: Stage, found: Contraction, most: int) -> bool:
     sizes = [op.extents[k] for k in (found.n, *found.columns)]
     return all(isinstance(s, int) for s in sizes) and nominal(sizes) <= most and nominal(op.extents) >= _WORTH
-
-
-def _along(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
-    """A sum of products with few columns along the memory of both operands, as partial results that lie so too."""
-    op, found = node.op, contraction(node.outputs[0])
-    if found is None or found.beside or not isinstance(op, Stage) or op.free is None:
-        return None
-    flats = [flat_place(r.coords, inputs[r.operand].shape) for r in op.reads]
-    if not _narrow(op, found, _NARROW if flats[found.right].coefficient(found.n) == 1 else _FEW):
-        return None
-    both = [k for k in (*found.sums, found.k) if all(p.coefficient(k) == 1 for p in flats)]
-    if len(both) != 1 or nominal([op.extents[both[0]]]) * 2 < _WIDE:
-        return None
-    if nominal([op.extents[k] for k in op.reduced]) < _EACH * nominal([op.extents[both[0]]]):
-        return None
-    return partial_results(node, inputs, both[0], last=True).node.outputs
 
 
 def follows(node: Node, orders: Mapping[Tensor, Order]) -> Order | None:

@@ -15,7 +15,7 @@ from graphc.expr.dims import Extent
 from graphc.expr.graph import rebuild
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
-from graphc.rewrite.products import Contraction, contraction, flat_place, nominal
+from graphc.rewrite.products import Contraction, along_sum, contraction, flat_place, nominal
 
 __all__ = ["lay_out_products"]
 
@@ -38,7 +38,7 @@ def lay_out_products(outputs: Sequence[Tensor], still: Collection[Tensor] = (), 
         left, right = (inputs[op.reads[r].operand] for r in (found.left, found.right))
         flats = [flat_place(op.reads[r].coords, t.shape) for r, t in ((found.left, left), (found.right, right))]
         backwards = [k for k in (*found.sums, found.k) if _negative(flats[0].coefficient(k)) and isinstance(op.extents[k], int)]
-        if flats[1].coefficient(found.n) == 1 and not backwards:
+        if (flats[1].coefficient(found.n) == 1 and not backwards) or along_sum(out, found):
             return None
         order = _order(op, found)
         extents = [op.extents[k] for k in order]

@@ -17,7 +17,7 @@ from graphc.expr.stage import Stage, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.rewrite.products import contraction, flat_place, nominal
 
-__all__ = ["partial_results", "reduce_in_parts"]
+__all__ = ["reduce_in_parts"]
 
 _LONG = 1 << 16  # index tuples of a reduction that is worth it
 _FEW = 512  # entries of its result, at most
@@ -39,7 +39,7 @@ def reduce_in_parts(outputs: Sequence[Tensor]) -> list[Tensor]:
         outermost = _outermost(op, inputs)
         if outermost is None or not _worth(op, out, outermost):
             return None
-        return partial_results(node, inputs, outermost).node.outputs
+        return _parted(op, out, node, inputs, outermost).node.outputs
 
     return rebuild(outputs, change)
 
@@ -65,27 +65,18 @@ def _worth(op: Stage, out: Tensor, outermost: int) -> bool:
     return size <= _FEW and nominal(op.extents) >= _LONG
 
 
-def partial_results(node: Node, inputs: Sequence[Tensor], index: int, *, last: bool = False) -> Tensor:
-    """A reduction for each value of one of its indices, and the reduction of these results.
-
-    Args:
-        node: the reduction.
-        inputs: what it reads.
-        index: the reduced index; along the first axis of the partial results, or along the ``last``.
-    """
-    op, out = node.op, node.outputs[0]
-    assert isinstance(op, Stage)
+def _parted(op: Stage, out: Tensor, node: Node, inputs: Sequence[Tensor], outermost: int) -> Tensor:
+    """The partial results, and the reduction of these."""
     assert op.free is not None
-    axes = [*op.free, index] if last else [index, *op.free]
-    order = [*axes, *(k for k in op.reduced if k != index)]
+    order = [outermost, *op.free, *(k for k in op.reduced if k != outermost)]
     number = {k: n for n, k in enumerate(order)}
     extents: list[Extent] = [op.extents[k] for k in order]
     reads: list[Access] = [(inputs[r.operand], tuple(p.renumber(number.__getitem__) for p in r.coords), r.outside) for r in op.reads]
     body = op.body.xreplace(op.dim_values()).xreplace({index_symbol(k): index_symbol(n) for k, n in number.items()})
     parts = stage(extents, reads, body, outputs=1 + len(op.free), reducer=op.reducer, dtype="float", origin=node.origin)
     count = len(op.free)
-    places = tuple(Affine.variable(count if k == index else op.free.index(k)) for k in axes)
+    places = (Affine.variable(count), *(Affine.variable(k) for k in range(count)))
     return stage(
-        [*out.shape, op.extents[index]], [(parts, places)], read_symbol(0), outputs=count, reducer=op.reducer, dtype="float",
+        [*out.shape, op.extents[outermost]], [(parts, places)], read_symbol(0), outputs=count, reducer=op.reducer, dtype="float",
         name=out.name, call=out.call, guards=node.guards, origin=node.origin,
     )  # fmt: skip

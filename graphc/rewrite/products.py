@@ -14,7 +14,10 @@ from graphc.expr.places import written
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
 
-__all__ = ["Contraction", "contraction", "flat_place", "nominal"]
+__all__ = ["Contraction", "along_sum", "contraction", "flat_place", "nominal"]
+
+_FEW, _NARROW = 16, 8  # columns of a sum that may go along its operands' memory: where the right one lies across, and in any case
+_LONG = 16  # terms beside each other that are worth it
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,18 @@ def contraction(tensor: Tensor, *, padded: bool = False) -> Contraction | None:
     columns = tuple(f for f in free if f != n and f not in used[left] and f in used[right])
     outer = tuple(f for f in free if f not in (m, n) and f not in columns)
     return Contraction(left, right, m, n, k, outer, columns, tuple(s for s in shared if s != k), beside)
+
+
+def along_sum(tensor: Tensor, found: Contraction) -> bool:
+    """Whether a sum of products with few columns goes along the memory of both operands, so that vectors of terms are multiplied."""
+    op = tensor.op
+    assert isinstance(op, Stage)
+    columns = [op.extents[k] for k in (found.n, *found.columns)]
+    flats = [flat_place(r.coords, tensor.inputs[r.operand].shape) for r in op.reads]
+    most = _NARROW if flats[found.right].coefficient(found.n) == 1 else _FEW
+    if found.beside or not all(isinstance(e, int) for e in columns) or nominal(columns) > most:
+        return False
+    return all(p.coefficient(found.k) == 1 for p in flats) and nominal([op.extents[found.k]]) >= _LONG
 
 
 def _product(op: Stage) -> bool:

@@ -43,6 +43,11 @@ class Sum:
     chunks: tuple[int, int] = (1, 1)
     beside: tuple[int, ...] = ()  # both operands lie along the columns: how many B there are, how far they and their C lie apart
 
+    @property
+    def along(self) -> bool:
+        """Whether there is one column, and the last of the sums lies along both operands."""
+        return self.n == 1 and self.sums[-1][1:] == (1, 1)
+
     def places(self, levels: list[Level], which: int) -> Any:
         """Where each index tuple lies along one of the strides."""
         found = np.zeros(1, np.int64)
@@ -93,7 +98,7 @@ class Sum:
             "c": arrays["c"].ctypes.data, "a": arrays["a"].ctypes.data, "b": arrays["b"].ctypes.data, "d": arrays["d"].ctypes.data,
             "scratch": SCRATCH.ctypes.data,
             "c_at": starts["c"], "a_at": starts["a"], "b_at": starts["b"], "d_at": starts["d"], "m": m, "n": self.n, "k": k, "bn": self.bn,
-            "an": int(bool(self.beside)), "others": others, "b_other": b_other, "c_other": c_other, "d_other": d_other,
+            "an": int(bool(self.beside) and not self.along), "others": others, "b_other": b_other, "c_other": c_other, "d_other": d_other,
             "starts": int(bool(self.starts)),
             "row_chunks": max(self.chunks[0], -(-m // MOST_ROWS)), "column_chunks": self.chunks[1], "row_levels": len(self.rows),
             "sum_levels": len(self.sums), "outer_levels": len(self.outer), "piece": PIECE,
@@ -173,6 +178,15 @@ CASES: dict[str, Sum] = {
     "both along the columns, products around, chunks": Sum(
         [(40, 80, 300)], [(8, 4, 90)], 70, outer=[(3, 40000, 320, 800)], starts="c", chunks=(3, 2), beside=(4, 1000, 70)
     ),
+    "along the sum": Sum([(20, 41, 5)], [(7, 900, 50), (41, 1, 1)], 1, beside=(5, 2000, 1)),
+    "along the sum, fewer than a vector, from rows": Sum(
+        [(3, 31, 700), (5, 7, 90)], [(60, 900, 50), (3, 1, 1)], 1, starts="rows", beside=(2, 4000, 3)
+    ),
+    "along the sum, slices, products around": Sum(
+        [(31, 80, 300)], [(50, 1000, 900), (70, 1, 1)], 1, outer=[(3, 40000, 320, 800)], starts="c", chunks=(3, 1), beside=(4, 1000, 70)
+    ),
+    "along the sum of nothing": Sum([(5, 41, 5)], [(3, 7, 7), (0, 1, 1)], 1, beside=(3, 20, 1)),
+    **{f"along a sum of {k}": Sum([(15, 90, 7)], [(k, 1, 1)], 1, beside=(3, 100, 2)) for k in (1, 7, 8, 9, 15, 16, 17, 31, 32, 33)},
     **{f"both along {n} columns": Sum([(29, 40, 40)], [(9, 50, 60)], n, beside=(3, 500, 2000)) for n in (1, 2, 7, 8, 15, 17, 31, 32, 33)},
     **{f"{n} columns": matrices(29, n, 23) for n in range(1, 34)},
     **{f"{m} rows": matrices(m, 20, 9) for m in range(1, 34)},
@@ -217,6 +231,8 @@ def drawn(draw: Any) -> Sum:
     if step < 5_000 and draw(st.booleans()):
         others = draw(SMALL)
         far = (outer[0][1] * outer[0][0] if outer else step) + n
+        if draw(st.booleans()):  # along the sum
+            n, sums[-1] = 1, (sums[-1][0], 1, 1)
         return Sum(rows, sums, n, 1, starts, outer, chunks, (others, draw(STRIDES), far))
     return Sum(rows, sums, n, draw(st.one_of(st.just(1), STRIDES)), starts, outer, chunks)
 

@@ -12,10 +12,9 @@ import graphc as gx
 from graphc.expr.dims import Dim
 from graphc.expr.graph import topological
 from graphc.expr.stage import Stage
-from graphc.rewrite import lanes
+from graphc.rewrite import lanes, products
 from graphc.rewrite.padding import pad_windows
 from graphc.rewrite.passes import rewrite
-from graphc.rewrite.products import contraction
 from graphc.rewrite.residues import split_residues
 
 X, S = gx.tensor("x", ("n", 9, 8, 2)), gx.tensor("s", ("n", 20, 3))
@@ -76,8 +75,8 @@ def program(case: str) -> tuple[list[Any], list[Any]]:
 @pytest.fixture(autouse=True)
 def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small sums of products are turned too."""
-    for name, value in {"_WORTH": 1, "_WIDE": 2, "_EACH": 1}.items():
-        monkeypatch.setattr(lanes, name, value)
+    for module, name, value in ((lanes, "_WORTH", 1), (lanes, "_WIDE", 2), (products, "_LONG", 1)):
+        monkeypatch.setattr(module, name, value)
 
 
 def arrays(given: list[Any], batch: int) -> list[Any]:
@@ -110,8 +109,8 @@ def test_the_kernels_compute_the_same(case: str, batch: int, monkeypatch: pytest
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
-def products(outputs: list[Any]) -> list[Any]:
-    found = [(t, contraction(t)) for n in topological(outputs) for t in n.outputs]
+def contractions(outputs: list[Any]) -> list[Any]:
+    found = [(t, products.contraction(t)) for n in topological(outputs) for t in n.outputs]
     return [(t, c) for t, c in found if c is not None]
 
 
@@ -121,9 +120,10 @@ def test_the_columns_of_a_small_network_are_places_and_samples(monkeypatch: pyte
     h = gx.nn.avg_pool2d(gx.tanh(gx.nn.conv2d(x, weights(5, 5, 1, 6), padding="same")), 2)
     loss = gx.sum(gx.tanh(gx.nn.conv2d(h, weights(5, 5, 6, 16))))
     outputs = rewrite([loss, *gx.grad(loss, [t for t in gx.leaves(loss).values() if t.kind == "parameter"])], {})
-    lead = [t.op.extents[c.n] for t, c in products(outputs) if isinstance(t.op, Stage)]
-    assert len(lead) == 5
-    assert all(isinstance(e, Dim) for e in lead)  # of two layers, of a gradient by an input, of two by filters
+    found = [(t.op.extents[c.n], products.along_sum(t, c)) for t, c in contractions(outputs) if isinstance(t.op, Stage)]
+    assert sum(isinstance(columns, Dim) for columns, _ in found) == 3  # of two layers, of a gradient by an input
+    assert sum(along for _, along in found) == 2  # of gradients by filters
+    assert len(found) == 5
 
 
 def test_what_has_many_columns_stays(monkeypatch: pytest.MonkeyPatch) -> None:
