@@ -15,6 +15,7 @@ _ROWS, _MANY = 160, 768  # of a chunk, but where there are many: then more rows 
 _COLUMNS = 32  # least width of a chunk
 _STEPS = 1 << 20  # products of two numbers that are worth a chunk of columns of their own
 _ENOUGH = 16  # chunks in all for which columns are divided
+_HALF = 28  # rows of each half, at least, of a product that would be a single chunk
 
 
 @dataclass(frozen=True)
@@ -41,4 +42,6 @@ class Chunks:
         parts = max(1, down * products)
         # Dividing columns costs a few hundredths of the time, dividing rows further up to a third.
         across = max(1, min(n // _COLUMNS, m * n * k * products // _STEPS // parts, _ENOUGH // parts))
+        if down * across * products == 1 and m >= 2 * _HALF and m * n * k >= 4 * _STEPS:
+            down = 2
         return {"rows": down, "columns": across, "all": down * across * products if m > 0 and n > 0 else 0}[self.kind]
