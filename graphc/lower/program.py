@@ -203,7 +203,7 @@ class _Lowering:
             reads = frozenset(b for b in shared if b in samples.apart)
             group = Grouped(body, samples.rows, samples.before, samples.again, lanes, pieces, reads, many, gathers)
             calls.append(Call(_PARTS, [many.get(b, b) for b in shared], [], [run[0].tensors[0]], group=group))
-        return [*calls, *late]
+        return [*(calls if any(c.group is not None for c in calls) else early), *late]
 
     def _several(self, tensor: Tensor, count: Dim) -> Tensor:
         """Memory for several sums over some samples each."""

@@ -40,14 +40,17 @@ def described(launch: Launch) -> str:
 
 def shared_cases() -> dict[str, tuple[Any, list[str]]]:
     x, y, q = gx.tensor("x", ("n", 4)), gx.tensor("y", ("n", 4)), gx.tensor("q", (2, "n", 5))
+    wide, stack = gx.tensor("wide", ("n", 30)), gx.tensor("stack", (2, "n", 30))
     ids = gx.tensor("ids", ("n",), dtype="int")
     w = gx.tensor("w", (6, 4))
     return {
         "entry by entry": (gx.tanh(x) + y, ["1"]),
         "with a broadcast": (x + y[0], ["2"]),
         "a row for each thread, or block": (gx.max(x, axis=1), ["1 lanes"]),
-        "a column for each thread, cleared before": (gx.sum(x, axis=0), ["1", "1"]),
-        "columns of a stack": (gx.sum(q, axis=1), ["1"]),
+        "a column for each thread, cleared before": (gx.sum(wide, axis=0), ["1", "1"]),
+        "columns of a stack": (gx.sum(stack, axis=1), ["1"]),
+        "few columns in one block": (gx.sum(x, axis=0), ["0 lanes"]),
+        "few columns of a stack, a block each": (gx.sum(q, axis=1), ["1 lanes"]),
         "everything in one block": (gx.sum(x * x), ["0 lanes"]),
         "with winners": (gx.argmax(x, axis=0), ["1"]),
         "a product of matrices": (x.T @ y, ["0 product"]),
@@ -76,7 +79,7 @@ def places(body: Any, given: dict[int, int], number: Any) -> Iterator[tuple[Any,
             for value in range(number(s.extent)):
                 yield from places(s.body, {**given, s.variable: value}, number)
         elif isinstance(s, ir.Contract):
-            levels = [*((x[0], x[1]) for x in s.outer), *((x[0], x[2]) for x in s.rows), (s.n, 1)]
+            levels = [*((x[0], x[1]) for x in s.outer), *((x[0], x[2]) for x in s.rows), (s.others[0], s.others[2]), (s.n, 1)]
             for index in itertools.product(*(range(number(extent)) for extent, _ in levels)):
                 yield s, s.c, number(s.c_at) + sum(i * number(stride) for i, (_, stride) in zip(index, levels, strict=True))
         elif isinstance(s, ir.Store | ir.Update) and all(v >= 0 for v, _ in s.place.terms):
