@@ -12,7 +12,8 @@ __all__ = ["MOST_ROWS", "PIECE", "Chunks"]
 MOST_ROWS = 256  # of a chunk
 PIECE = 122880  # words of scratch memory for each thread: tables of places, copies of pieces of both operands
 _ROWS, _MANY = 160, 768  # of a chunk, but where there are many: then more rows share what is read of the right operand
-_COLUMNS = 32  # least width of a chunk
+_COLUMNS, _WIDE = 32, 64  # least width of a chunk, and of one that reads more than the second cache holds
+_CACHE = 500_000  # numbers that it holds
 _STEPS = 1 << 20  # products of two numbers that are worth a chunk of columns of their own
 _ENOUGH = 16  # chunks in all for which columns are divided
 _HALF = 28  # rows of each half, at least, of a product that would be a single chunk
@@ -41,7 +42,8 @@ class Chunks:
         down = 2 * -(-m // pair) if m > _ROWS else 1  # an even number, which two threads share evenly
         parts = max(1, down * products)
         # Dividing columns costs a few hundredths of the time, dividing rows further up to a third.
-        across = max(1, min(n // _COLUMNS, m * n * k * products // _STEPS // parts, _ENOUGH // parts))
+        least = _WIDE if (m // down + n) * k > _CACHE else _COLUMNS
+        across = max(1, min(n // least, m * n * k * products // _STEPS // parts, _ENOUGH // parts))
         if down * across * products == 1 and m >= 2 * _HALF and m * n * k >= 4 * _STEPS:
             down = 2
         return {"rows": down, "columns": across, "all": down * across * products if m > 0 and n > 0 else 0}[self.kind]
