@@ -105,13 +105,15 @@ def _known(bound: Any, measured: Measured | None) -> Iterator[_Facts]:
                 length = evaluate_extent(call.loop.scan.length, sizes)
                 yield from walk(call.loop.body, part.rows, call.loop.body.sizes({**sizes, **part.sizes}), depth + 1, runs * length)
 
-    def together(call: Call, part: Any, sizes: Mapping[str, int], pieces: int, threads: int) -> Iterator[_Facts]:
-        """The calls of a group: what they do for all samples, and as long as all pieces take."""
+    def together(call: Call, part: Any, sizes: Mapping[str, int], lanes: int, threads: int) -> Iterator[_Facts]:
+        """The calls of a group: what they do for all samples, and as long as all pieces take, some of which are a lane."""
         assert call.group is not None
         rows, calls = str(call.group.rows), call.group.body.calls
+        pieces = -(-sizes[rows] // part.sizes[rows])
+        turns = min(-(-lanes // threads) * -(-pieces // lanes), pieces)
         for first, one in zip([True, *[False] * len(calls)], calls, strict=False):
             spent = times.get(id(one))
-            seconds = None if spent is None else spent * -(-pieces // threads)
+            seconds = None if spent is None else spent * turns
             piece = (part.sizes[rows], len(calls), sizes[rows]) if first else None
             yield _Facts(one, 0, work_of(one, sizes, bound.floats), seconds, 1, threads, piece)
 

@@ -10,8 +10,9 @@ import pytest
 
 import graphc as gx
 from graphc.lower import cost
-from graphc.runtime import bound, table
-from graphc.runtime.pieces import Pieces, piece_size
+from graphc.runtime import bound, explain, table
+from graphc.runtime.measure import Measured
+from graphc.runtime.pieces import Pieces, counts_of, piece_size
 
 D, T = 6, 5
 x, y = gx.tensor("x", ("n", T, D)), gx.tensor("y", ("n", 3))
@@ -210,3 +211,15 @@ def test_what_does_not_fit_the_cache_is_run_in_pieces() -> None:
     sizes = {n: piece_size(group, f.program.sizes({"n": n}), np.float32) for n in (1, 3, 8, 64)}
     assert sizes[1] == sizes[3] == 0
     assert 0 < sizes[64] <= 16
+
+
+@pytest.mark.parametrize(("count", "threads"), [(23, 1), (23, 2), (40, 2), (5, 3)])
+def test_a_call_takes_as_long_as_its_pieces_together(count: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    f = compiled(CASES["gradients"](), 2, threads, monkeypatch)
+    f(**arrays(f, count))
+    [group] = pieces_of(f)
+    calls = {id(c): 1.0 for c in group.group.body.calls}
+    facts = [one for one in explain._known(f._latest, Measured(0.0, calls)) if id(one.call) in calls]
+    pieces, lanes, each = counts_of(group.group, count, 2)
+    assert pieces == -(-count // 2)
+    assert {one.seconds for one in facts} == {float(min(-(-lanes // threads) * each, pieces))}
