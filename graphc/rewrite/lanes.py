@@ -40,7 +40,7 @@ def widen_products(outputs: Sequence[Tensor]) -> list[Tensor]:
     wanted: dict[tuple[Node, int], Order] = {}  # of what such a product reads
     asked = set(outputs)
     for node in nodes:
-        made = _widened(node, orders)
+        made = None if node.outputs[0] in asked else _widened(node, orders)
         if made is not None:
             order, number, of_read = made
             orders[node.outputs[0]] = order
