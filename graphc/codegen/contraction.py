@@ -132,13 +132,13 @@ class _Product:
         code.cases(code.builder.and_(self.rows.compare(">", 0), first.compare("<", self.stop)), lambda: self._rectangle(down, start, first))
 
     def _rectangle(self, down: Word, start: Word, first: Word) -> None:
-        code, _v, _at = self.code, self.v, self.at
+        code = self.code
         code.cases(down.compare("!=", self.last_rows.now), lambda: self._row_tables(down, start))
         code.cases(self.along, self._sums, lambda: self._slices(first))
 
     def _slices(self, first: Word) -> None:
         """The sum, some terms at a time."""
-        code, v, _at = self.code, self.v, self.at
+        code, v = self.code, self.v
         with code.loop(0, self.slices) as number:
             k0 = number * self.length
             self.count = self.length.least(v["k"] - k0)
