@@ -15,7 +15,7 @@ from graphc.expr.tensor import Guard, Node, Tensor, make
 
 __all__ = [
     "assigns",
-    "drop_aliases", "free_dimensions", "guards", "inference", "leaves", "random_numbers", "rebuild", "replace_inputs",
+    "drop_aliases", "free_dimensions", "guards", "inference", "leaves", "random_numbers", "readers", "rebuild", "replace_inputs",
     "resolve_phase", "root_of", "substitute", "topological", "training", "unalias", "with_body",
 ]  # fmt: skip
 
@@ -37,6 +37,15 @@ def topological(outputs: Iterable[Tensor], stop: Iterable[Tensor] = (), also: Ma
         return [also[node].node, *found] if also and node in also else found
 
     return postorder((t.node for t in outputs), parts)
+
+
+def readers(nodes: Iterable[Node]) -> dict[Tensor, list[Node]]:
+    """The nodes that read each tensor, in their order."""
+    found: dict[Tensor, list[Node]] = {}
+    for node in nodes:
+        for tensor in node.inputs:
+            found.setdefault(tensor, []).append(node)
+    return found
 
 
 def root_of(tensor: Tensor) -> Tensor:

@@ -99,6 +99,11 @@ class Stage:
         free = self.free
         return self.reducer is None and free is not None and len(free) == len(self.extents)
 
+    @property
+    def adds(self) -> bool:
+        """Whether each output entry is the sum of what is read for it, and nothing else."""
+        return self.elementwise and self.body == sympy.Add(*(read_symbol(k) for k in range(len(self.reads))))
+
     def with_body(self, body: Any) -> Stage:
         """This stage with another body over the same reads."""
         return Stage(self.extents, self.write, self.shape, self.reads, body, self.dims, self.reducer, self.guarded)

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from graphc.lower import ir
 
-__all__ = ["CHUNK", "LEAST", "Division", "divide", "nanoseconds"]
+__all__ = ["CHUNK", "LEAST", "LONG", "Division", "divide", "nanoseconds"]
 
 _ARITHMETIC = 0.02
 _FUNCTIONS = {
     "exp": 0.25, "expm1": 0.3, "log": 0.55, "log1p": 0.7, "tanh": 0.4, "sigmoid": 0.4, "softplus": 0.55, "sin": 1.8, "cos": 1.8, "tan": 2.0,
     "arctan": 0.35, "sinh": 0.5, "cosh": 0.4, "erf": 0.9, "sqrt": 0.2, "power": 4.9, "divide": 0.1,
 }  # fmt: skip
+LONG = frozenset(name for name, least in _FUNCTIONS.items() if least >= 0.25)  # functions of many instructions
 _ALONG, _ACROSS, _CHOSEN = 0.04, 0.4, 1.0  # a load or a store: side by side, with a stride, through an index
 _RANDOM = 2.0
 _PRODUCTS = 65.0  # products and sums of a contraction in a nanosecond

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import sympy
-
 from graphc.expr.graph import root_of
 from graphc.expr.operation import Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.places import written
-from graphc.expr.stage import Read, Stage, read_symbol
+from graphc.expr.stage import Read, Stage
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
 from graphc.lower.parts import Parts, parts_of
@@ -311,9 +309,9 @@ class Fusion:
 def _started(tensor: Tensor, alone: Sequence[Tensor]) -> Started | None:
     """A tensor as a sum of products that starts from another tensor; ``alone``: what nothing else reads."""
     op = tensor.op
-    if not isinstance(op, Stage) or not op.elementwise or tensor.dtype != "float" or len(op.reads) != 2:
+    if not isinstance(op, Stage) or tensor.dtype != "float" or len(op.reads) != 2:
         return None
-    if op.body != sympy.Add(read_symbol(0), read_symbol(1)) or any(r.outside is not None for r in op.reads) or _checked(op):
+    if not op.adds or any(r.outside is not None for r in op.reads) or _checked(op):
         return None
     for number in (1, 0):
         read, other = op.reads[number], op.reads[1 - number]

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import sympy
-
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent
 from graphc.expr.places import cover, disjoint, written
-from graphc.expr.stage import Stage, read_symbol
+from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.contract import contraction, contraction_kernel
@@ -54,8 +52,7 @@ def parts_of(tensor: Tensor, alone: Callable[[Tensor], bool]) -> Parts | None:
 
 def _terms(tensor: Tensor, op: Stage) -> tuple[Tensor, ...]:
     """The tensors whose sum, entry by entry, a tensor is; none where it is something else."""
-    symbols = [read_symbol(k) for k in range(len(op.reads))]
-    if len(symbols) < 2 or len(tensor.inputs) != len(symbols) or op.body != sympy.Add(*symbols) or not op.elementwise:
+    if len(op.reads) < 2 or len(tensor.inputs) != len(op.reads) or not op.adds:
         return ()
     if any(r.outside is not None or tuple(p.bare for p in r.coords) != op.free for r in op.reads):
         return ()

@@ -6,16 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 
 from graphc.lower import ir
+from graphc.lower.cost import LONG
 from graphc.lower.emit import Emitter
 
 __all__ = ["shortened"]
 
 _LANES = 16  # of the widest vectors
 _MOST = 64  # iterations, for which the last vector counts
-# Functions of so many instructions that they pay for what is computed in vain.
-_LONG = (
-    "arctan", "cos", "cosh", "erf", "exp", "expm1", "log", "log1p", "power", "sigmoid", "sin", "sinh", "softplus", "tan", "tanh",
-)  # fmt: skip
 
 
 def shortened(emitter: Emitter, body: Sequence[ir.Statement]) -> tuple[ir.Statement, ...]:
@@ -29,7 +26,8 @@ def _marked(emitter: Emitter, loop: ir.Loop) -> ir.Loop:
     extent = emitter.params[loop.extent.number] if isinstance(loop.extent, ir.Param) else loop.extent
     if loop.parallel or not isinstance(extent, int) or not _pays(extent):
         return loop
-    long = any(isinstance(s, ir.Compute) and s.function in _LONG for s in loop.body)
+    # Functions of so many instructions that they pay for what is computed in vain.
+    long = any(isinstance(s, ir.Compute) and s.function in LONG for s in loop.body)
     # What is combined into memory would wait for what part of a vector has written there; sums gain nothing.
     plain = not any(isinstance(s, ir.Update | ir.Accumulate) for s in loop.body)
     return dataclasses.replace(loop, short=long or (plain and extent < _LANES))

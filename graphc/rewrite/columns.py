@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.expr.affine import Affine
-from graphc.expr.graph import topological
+from graphc.expr.graph import readers, topological
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Node, Tensor
-from graphc.rewrite.lanes import follows, users_of
+from graphc.rewrite.lanes import follows, keep_sums
 from graphc.rewrite.products import Contraction, contraction, flat_place, nominal
-from graphc.rewrite.turned import Order, turn
+from graphc.rewrite.turned import Order, may_turn, turn
 
 __all__ = ["gather_columns"]
 
@@ -26,7 +26,7 @@ _WORTH = 1 << 20  # products of two numbers in a sum that is worth it
 def gather_columns(outputs: Sequence[Tensor]) -> list[Tensor]:
     """The graph in which columns that the right operand of a sum of products has beside each other lie so in its result too."""
     nodes, asked = topological(outputs), set(outputs)
-    users = users_of(nodes)
+    users = readers(nodes)
     wanted = {node: found for node in nodes if (found := _several(node)) is not None}
     orders: dict[Tensor, Order] = {}
     for node in nodes:
@@ -41,7 +41,7 @@ def gather_columns(outputs: Sequence[Tensor]) -> list[Tensor]:
             order = follows(node, orders)
             if order is not None:
                 orders |= dict.fromkeys(node.outputs, order)
-    return turn(outputs, orders)
+    return turn(outputs, keep_sums(orders, users))
 
 
 def _several(node: Node) -> Contraction | None:
@@ -69,7 +69,7 @@ def _asks(node: Node, found: Contraction | None) -> Sequence[tuple[Tensor, Order
         asked = [axes[k] for k in columns]
         made = contraction(right)
         last = None if made is None or not isinstance(right.op, Stage) or right.op.free is None else right.op.free.index(made.n)
-        turns = _turns(right.node) and (last is None or last == asked[-1])
+        turns = may_turn(right.node) and (last is None or last == asked[-1])
         return [(right, (*(a for a in range(right.ndim) if a not in asked), *asked))] if turns else ()
     if _run_on(there, columns, op) and not _run_on(here, columns, op):
         return [(out, (*(a for a, k in enumerate(op.free) if k not in columns), *(op.free.index(k) for k in columns)))]
@@ -84,14 +84,3 @@ def _run_on(place: Affine, columns: Sequence[int], op: Stage) -> bool:
             return False
         step = step * int(op.extents[k])  # type: ignore[call-overload]
     return True
-
-
-def _turns(node: Node) -> bool:
-    """Whether a stage may write its result in another order."""
-    op = node.op
-    return (
-        isinstance(op, Stage)
-        and op.free is not None
-        and len(node.outputs) == 1
-        and all(v >= 0 for r in op.reads for p in r.coords for v in p.variables)
-    )

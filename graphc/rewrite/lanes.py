@@ -16,16 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import sympy
-
-from graphc.expr.graph import topological
+from graphc.expr.graph import readers, topological
 from graphc.expr.places import written
-from graphc.expr.stage import Read, Stage, read_symbol
+from graphc.expr.stage import Read, Stage
 from graphc.expr.tensor import Node, Tensor
 from graphc.rewrite.products import Contraction, contraction, nominal
 from graphc.rewrite.turned import Order, turn
 
-__all__ = ["follows", "users_of", "widen_products"]
+__all__ = ["follows", "keep_sums", "widen_products"]
 
 _NARROW, _FEW = 8, 16  # columns of a sum of products that is turned, at most: by itself, and where its rows lie so already
 _WIDE = 32  # columns that it must get
@@ -35,7 +33,7 @@ _WORTH = 1 << 20  # products of two numbers in a sum that is worth it
 def widen_products(outputs: Sequence[Tensor]) -> list[Tensor]:
     """The graph in which sums of products with few columns have many."""
     nodes = topological(outputs)
-    users = users_of(nodes)
+    users = readers(nodes)
     orders: dict[Tensor, Order] = {}
     wanted: dict[tuple[Node, int], Order] = {}  # of what such a product reads
     asked = set(outputs)
@@ -64,18 +62,7 @@ def widen_products(outputs: Sequence[Tensor]) -> list[Tensor]:
         order = None if any(t in asked for t in node.outputs) else _led(node, users, orders)
         if order is not None:
             orders[node.outputs[0]] = order
-    for tensor in [t for t in orders if _scatter(t) and any(_apart(u, orders) for u in users.get(t, []))]:
-        del orders[tensor]
-    return turn(outputs, orders, copies)
-
-
-def users_of(nodes: Sequence[Node]) -> dict[Tensor, list[Node]]:
-    """Who reads each tensor."""
-    users: dict[Tensor, list[Node]] = {}
-    for node in nodes:
-        for tensor in node.inputs:
-            users.setdefault(tensor, []).append(node)
-    return users
+    return turn(outputs, keep_sums(orders, users), copies)
 
 
 def _widened(node: Node, orders: Mapping[Tensor, Order]) -> tuple[Order, int, Order] | None:
@@ -114,7 +101,7 @@ def follows(node: Node, orders: Mapping[Tensor, Order]) -> Order | None:
         return None
     if written(op) is None or any(v < 0 for r in op.reads for p in r.coords for v in p.variables):
         return None
-    if _sum(op) and any(_scatter(t) and t not in orders for t in node.inputs):
+    if op.adds and any(_scatter(t) and t not in orders for t in node.inputs):
         return None
     weights: dict[Order | None, float] = {}
     for read in op.reads:
@@ -179,15 +166,15 @@ def _led(node: Node, users: Mapping[Tensor, Sequence[Node]], orders: Mapping[Ten
     return None if order == tuple(range(out.ndim)) else order
 
 
+def keep_sums(orders: Mapping[Tensor, Order], users: Mapping[Tensor, Sequence[Node]]) -> dict[Tensor, Order]:
+    """The orders without those of scatters whose sum stays as it is: it is put together from them, in one order."""
+
+    def torn(tensor: Tensor) -> bool:
+        sums = (u for u in users.get(tensor, []) if isinstance(u.op, Stage) and u.op.adds)
+        return _scatter(tensor) and any(t not in orders for u in sums for t in u.outputs)
+
+    return {t: order for t, order in orders.items() if not torn(t)}
+
+
 def _scatter(tensor: Tensor) -> bool:
     return isinstance(tensor.op, Stage) and tensor.op.free is None
-
-
-def _sum(op: Stage) -> bool:
-    """Whether a stage may be a sum of scatters that is put together."""
-    return op.elementwise and op.body == sympy.Add(*(read_symbol(k) for k in range(len(op.reads))))
-
-
-def _apart(node: Node, orders: Mapping[Tensor, Order]) -> bool:
-    """Whether a stage may be a sum of scatters, and stays in its order."""
-    return isinstance(node.op, Stage) and _sum(node.op) and not any(t in orders for t in node.outputs)

@@ -6,7 +6,7 @@ every one of them. Both are done in one pass over the result, which is written o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
@@ -65,16 +65,16 @@ def _joined(node: Node, inputs: Sequence[Tensor], number: int) -> Tensor:
     spread = inputs[op.reads[number].operand]
     source = spread.op
     assert isinstance(source, Stage)
-    place: Mapping[int, Affine] = {int(p.bare): w for p, w in zip(op.reads[number].coords, source.write, strict=True) if p.bare is not None}
+    place: dict[int, Affine] = {int(p.bare): w for p, w in zip(op.reads[number].coords, source.write, strict=True) if p.bare is not None}
     reads: list[Access] = [(spread.inputs[r.operand], r.coords, r.outside) for r in source.reads]
     symbols = {}
     for k, read in enumerate(op.reads):
         if k != number:
             symbols[read_symbol(k)] = read_symbol(len(reads))
-            reads.append((inputs[read.operand], tuple(p.substitute(dict(place)) for p in read.coords), read.outside))
+            reads.append((inputs[read.operand], tuple(p.substitute(place) for p in read.coords), read.outside))
     symbols[read_symbol(number)] = source.body.xreplace(source.dim_values())
-    body = substitute_indices(op.body.xreplace(op.dim_values()), dict(place)).xreplace(symbols)
+    body = substitute_indices(op.body.xreplace(op.dim_values()), place).xreplace(symbols)
     return stage(
-        source.extents, reads, body, write=[w.substitute(dict(place)) for w in op.write], shape=op.shape, reducer="sum", dtype="float",
+        source.extents, reads, body, write=[w.substitute(place) for w in op.write], shape=op.shape, reducer="sum", dtype="float",
         name=out.name, call=out.call, guards=node.guards, origin=node.origin,
     )  # fmt: skip

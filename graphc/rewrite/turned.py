@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
-from graphc.expr.graph import rebuild, replace_inputs, topological
+from graphc.expr.graph import readers, rebuild, replace_inputs, topological
 from graphc.expr.operation import Leaf
 from graphc.expr.stage import Stage, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.rewrite.products import contraction, flat_place, nominal
 
-__all__ = ["Order", "turn", "turn_sources"]
+__all__ = ["Order", "may_turn", "turn", "turn_sources"]
 
 Order = tuple[int, ...]  # which of its axes a tensor's first, second, ... axis becomes
 
@@ -114,24 +114,21 @@ def _copies(made: Tensor) -> bool:
 
 def _orders(outputs: Sequence[Tensor]) -> dict[Tensor, Order]:
     """The order of axes of each tensor that is to be turned: its only reader's."""
-    readers: dict[Tensor, list[Node]] = {}
     nodes = topological(outputs)
-    for node in nodes:
-        for tensor in node.inputs:
-            readers.setdefault(tensor, []).append(node)
+    users = readers(nodes)
     asked = set(outputs)
     orders: dict[Tensor, Order] = {}
     for node in reversed(nodes):
         tensor = node.outputs[0]
-        if tensor in asked or len(readers.get(tensor, [])) != 1 or not _turns(node):
+        if tensor in asked or len(users.get(tensor, [])) != 1 or not may_turn(node):
             continue
-        order = _read(readers[tensor][0], tensor, orders)
+        order = _read(users[tensor][0], tensor, orders)
         if order is not None and order != tuple(range(tensor.ndim)) and not (_product(tensor) and order[-1] != tensor.ndim - 1):
             orders[tensor] = order
     return orders
 
 
-def _turns(node: Node) -> bool:
+def may_turn(node: Node) -> bool:
     """Whether a stage may write its result in another order: one result, nowhere but at its own place, and no id that is checked."""
     op = node.op
     plain = isinstance(op, Stage) and op.free is not None and len(node.outputs) == 1

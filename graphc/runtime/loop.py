@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphc.codegen.executor import REPEAT, executor_address
-from graphc.expr.dims import evaluate_extent, product
-from graphc.expr.feed import numpy_dtype
+from graphc.expr.dims import evaluate_extent
 from graphc.expr.tensor import Tensor
 from graphc.lower.fuse import root_of
 from graphc.lower.program import Call
+from graphc.runtime.memory import bytes_of
 
 __all__ = ["Loop", "Part"]
 
@@ -148,7 +148,7 @@ class Loop:
 
     def bytes(self, tensor: Tensor, sizes: Mapping[str, int]) -> int:
         """How many bytes a tensor has; for the sizes of one row, how many that has."""
-        return evaluate_extent(product(tensor.shape), sizes) * numpy_dtype(tensor.dtype, self.outer.floats).itemsize
+        return bytes_of(tensor, sizes, self.outer.floats)
 
 
 class _Size(NamedTuple):

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["place_blocks"]
+from graphc.expr.dims import evaluate_extent, product
+from graphc.expr.feed import numpy_dtype
+from graphc.expr.tensor import Tensor
+
+__all__ = ["bytes_of", "place_blocks"]
 
 _ALIGN = 64
+
+
+def bytes_of(tensor: Tensor, sizes: Mapping[str, int], floats: Any) -> int:
+    """The bytes of a tensor where named sizes are known; ``floats``: the type of floating-point numbers."""
+    return evaluate_extent(product(tensor.shape), sizes) * numpy_dtype(tensor.dtype, floats).itemsize
 
 
 def place_blocks(blocks: Sequence[tuple[int, int, int]]) -> tuple[list[int], int]:

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from graphc.codegen.executor import PIECE, executor_address
-from graphc.expr.dims import Dim, evaluate_extent, product
-from graphc.expr.feed import numpy_dtype
+from graphc.expr.dims import Dim, evaluate_extent
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.cost import nanoseconds
 from graphc.lower.groups import Grouped
 from graphc.lower.program import Call
 from graphc.runtime.loop import Part
+from graphc.runtime.memory import bytes_of
 
 __all__ = ["Pieces", "counts_of", "piece_size", "whole"]
 
@@ -100,13 +100,13 @@ class _Estimate:
                 if buffer in self.shared and buffer not in self.group.apart:
                     continue
                 if buffer not in self.shared or buffer in first:  # what others have, or need, is moved once in any case
-                    moved += self.bytes(buffer)
+                    moved += bytes_of(buffer, self.sizes, self.floats)
                 first.setdefault(buffer, number)
                 last[buffer] = number
         changes = [0] * (len(self.calls) + 1)
         for buffer, number in first.items():
-            changes[number] += self.bytes(buffer)
-            changes[last[buffer] + 1] -= self.bytes(buffer)
+            changes[number] += bytes_of(buffer, self.sizes, self.floats)
+            changes[last[buffer] + 1] -= bytes_of(buffer, self.sizes, self.floats)
         return max(itertools.accumulate(changes)), moved
 
     def rows(self, call: Call) -> int:
@@ -118,10 +118,6 @@ class _Estimate:
                     rows = whole(param, self.sizes)
                     return rows if rows > whole(param, {**self.sizes, str(self.group.rows): 1}) else 0
         return 0
-
-    def bytes(self, tensor: Tensor) -> int:
-        """The bytes of a tensor."""
-        return evaluate_extent(product(tensor.shape), self.sizes) * numpy_dtype(tensor.dtype, self.floats).itemsize
 
 
 class Pieces:
@@ -173,11 +169,11 @@ class Pieces:
         for tensor, start in self.given.items():
             words = [base + 8 * word for word in found.uses.get(tensor, [])]
             if tensor in self.group.apart:
-                step = self.size * (self._bytes(tensor, sizes) // max(count, 1))
+                step = self.size * (bytes_of(tensor, sizes, self.outer.floats) // max(count, 1))
                 by_piece += [x for word in words for x in (word, start, step)]
             elif tensor in self.group.sums:
                 moved = by_lane if self.group.sums[tensor].shape[0] == self.group.lanes else by_piece
-                moved += [x for word in words for x in (word, start, self._bytes(tensor, sizes))]
+                moved += [x for word in words for x in (word, start, bytes_of(tensor, sizes, self.outer.floats))]
         before = str(self.group.before)
         for word, param in found.numbers:
             if not isinstance(param, Dim):
@@ -192,7 +188,3 @@ class Pieces:
         pairs = [x for w, n in zip(words, counts, strict=True) for x in (w.ctypes.data, n)]
         row = np.array([found.table.ctypes.data, len(body.program.calls), each, *pairs], np.int64)
         return Part(row, found.division.cost, found, words, own)
-
-    def _bytes(self, tensor: Tensor, sizes: Mapping[str, int]) -> int:
-        """The bytes of a tensor."""
-        return evaluate_extent(product(tensor.shape), sizes) * numpy_dtype(tensor.dtype, self.outer.floats).itemsize
