@@ -41,12 +41,13 @@ if TYPE_CHECKING:
     from graphc.codegen.numba_compiler import compiled
 
 __all__ = [
-    "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "contraction", "cos", "cosh", "determinant", "erf", "exp",
+    "apart", "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "contraction", "cos", "cosh", "determinant", "erf", "exp",
     "expm1", "floats32", "floats64", "floor", "greatest", "integer", "integers", "inverse", "isfinite", "least", "library_sigmoid",
     "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "moved", "partial", "power", "product", "select", "sigmoid", "sign", "sin",
     "sinh", "softplus", "tan", "tanh", "total", "turned", "uniform",
 ]  # fmt: skip
 
+apart = range  # of loops of which no iteration touches what another one writes: our front-end notes it, to all others it is the same
 partial = range  # of loops whose last iterations rather take part of a vector: our front-end notes it, to all others it is the same
 
 _OF_NUMBA = {

@@ -122,7 +122,7 @@ class Printer:
             if isinstance(s, ir.Loop) and copies:
                 self.exchange(s, copies, depth)
             elif isinstance(s, ir.Loop):
-                steps = "partial" if s.short and self.vectors else "range"
+                steps = ("partial" if s.short else "apart" if s.apart else "range") if self.vectors else "range"
                 self.emit(depth, f"for i{s.variable} in {steps}({'low, high' if s.parallel else self.number(s.extent)}):")
                 if s.body:
                     self.block(s.body, depth + 1)

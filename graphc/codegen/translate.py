@@ -87,18 +87,44 @@ _LONG = {
 def _widen(module: ir.Module, node: ast.FunctionDef) -> None:
     """Ask for the processor's widest vectors where the kernel computes long functions."""
     called = {n.func.id for n in ast.walk(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-    if called & _LONG:
+    if called & _LONG or "apart" in called:
         for function in module.functions:
             # An attribute with a value is none of those that llvmlite knows by name.
             set.add(function.attributes, '"prefer-vector-width"="512"')
 
 
 def _masked(module: ir.Module) -> Any:
-    """The note on a loop that its last iterations take part of a vector, under a mask; a note is of one loop, so it names itself."""
+    """The note on a loop that its last iterations take part of a vector, under a mask."""
     text: Any = ir.MetaDataString
-    hint = module.add_metadata([text(module, "llvm.loop.vectorize.predicate.enable"), ir.Constant(_BIT, 1)])
-    note: Any = module.add_metadata([text(module, f"loop {len(module.metadata)}")])
-    note.operands = (note, hint)
+    return _note(module, [text(module, "llvm.loop.vectorize.predicate.enable"), ir.Constant(_BIT, 1)])
+
+
+class _Group(ir.MDValue):  # type: ignore[misc, name-defined]
+    """A group of reads and writes: a note that is nothing but itself."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def descr(self, buf: Any) -> None:
+        """Its text."""
+        buf += ("distinct !{}", "\n")
+
+
+def _apart(module: ir.Module, blocks: Sequence[Any]) -> Any:
+    """The note on a loop, and on what it reads and writes, that no iteration touches what another one writes."""
+    group: Any = _Group(module, [], name=str(len(module.metadata)))
+    for block in blocks:
+        for instruction in block.instructions:
+            if "alias.scope" in instruction.metadata:
+                instruction.set_metadata("llvm.access.group", group)
+    return _note(module, [ir.MetaDataString(module, "llvm.loop.parallel_accesses"), group])
+
+
+def _note(module: ir.Module, hint: Sequence[Any]) -> Any:
+    """A note on a loop; it is of that loop alone, so it names itself."""
+    hinted = module.add_metadata(list(hint))
+    note: Any = module.add_metadata([ir.MetaDataString(module, f"loop {len(module.metadata)}")])
+    note.operands = (note, hinted)
     return note
 
 
@@ -180,6 +206,7 @@ class _Function(Expressions):
         if len(limits) > 2 or node.orelse:
             raise Unknown(ast.unparse(node))
         start, stop = (ir.Constant(_WORD, 0), limits[0]) if len(limits) == 1 else limits
+        number = len(self.b.function.blocks)
         before, head, body, following, end = self.b.block, *(self.b.append_basic_block(name) for name in ("head", "loop", "next", "end"))
         self.b.branch(head)
         self.b.position_at_end(head)
@@ -192,8 +219,10 @@ class _Function(Expressions):
         # What is below a limit can be one more.
         index.add_incoming(self.b.add(index, ir.Constant(_WORD, 1), flags=("nsw",)), following)
         again = self.b.branch(head)
-        if call.func.id != "range":
+        if call.func.id == "partial":
             again.set_metadata("llvm.loop", _masked(self.b.module))
+        elif call.func.id == "apart":
+            again.set_metadata("llvm.loop", _apart(self.b.module, self.b.function.blocks[number:]))
         self.b.position_at_end(end)
 
     def on_while(self, node: ast.While) -> None:

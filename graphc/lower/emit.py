@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import sympy
+
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent, product, provably_at_least
+from graphc.expr.entry import entries
+from graphc.expr.places import written
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower import ir
@@ -58,6 +64,7 @@ class Emitter:
         self.buffers: list[Tensor | Scratch] = []
         self.written: list[bool] = []
         self.params: list[Any] = []
+        self._roles: dict[Any, ir.Param] = {}
         self.statements: list[Any] = []
         self.count = 0
         self.checks = 0
@@ -94,11 +101,15 @@ class Emitter:
 
     def param(self, value: Any) -> ir.Coefficient:
         """A whole number: written into the kernel where it is small, else a parameter."""
+        return self.param_of(None, value)
+
+    def param_of(self, role: Any, value: Any) -> ir.Coefficient:
+        """A whole number that is no other's parameter, even where that has the same value: so fewer kernels differ by their sizes."""
         if isinstance(value, int) and value in _SMALL:
             return value
-        if value not in self.params:
-            self.params.append(value)
-        return ir.Param(self.params.index(value))
+        if (role, value) not in self._roles:
+            self._roles[role, value] = self.own_param(value)
+        return self._roles[role, value]
 
     def own_param(self, value: Any) -> ir.Param:
         """A parameter of its own, whatever its value: so kernels do not differ by sizes that happen to agree."""
@@ -167,7 +178,9 @@ class Emitter:
         return value, "int" if kind == "bool" else kind
 
     def stage(self, op: Stage, inputs: Sequence[Tensor], places: dict[int, Affine]) -> Made:
-        """The value of a stage's body; ``places`` are its indices."""
+        """The value of a stage's body, or of the sum of it with entries of a matrix of numbers; ``places`` are its indices."""
+        if entries(op):
+            return self._sum(op, inputs, places)
         symbols: dict[Any, Made] = {}
         reads: list[Made] = []
         for read in op.reads:
@@ -181,6 +194,23 @@ class Emitter:
             if index_symbol(k) in free:
                 symbols[index_symbol(k)] = self.integer(place)
         return self.scalars.body(op.body, symbols)
+
+    def _sum(self, op: Stage, inputs: Sequence[Tensor], places: dict[int, Affine]) -> Made:
+        """A sum with entries of a matrix of numbers, term by term."""
+        own, total = written(op) or (), self.scalars.number(0.0, "float")
+        first = True
+        for values in itertools.product(*(range(int(e)) for k, e in enumerate(op.extents) if k not in own)):  # type: ignore[arg-type]
+            here = iter(values)
+            at = {k: places[k] if k in own else Affine.constant(next(here)) for k in range(len(op.extents))}
+            numbers = {index_symbol(k): sympy.sympify(p.offset) for k, p in at.items() if not p.terms}
+            body = op.body.xreplace(numbers)
+            if body == 0:
+                continue
+            made = self.stage(dataclasses.replace(op, body=body, reducer=None), inputs, at)
+            term = (self.scalars.convert(made, "float"), "float")
+            total = term if first else self.scalars.apply("add", [total[0], term[0]], "float")
+            first = False
+        return total
 
     def read(self, tensor: Tensor, read: Read, places: dict[int, Affine], earlier: Sequence[Made]) -> Made:
         """The value of an access."""

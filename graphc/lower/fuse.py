@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphc.expr.entry import entries
 from graphc.expr.graph import root_of
 from graphc.expr.operation import Assign, Leaf, Linalg, Reshape, Scan
 from graphc.expr.places import written
-from graphc.expr.stage import Read, Stage
+from graphc.expr.stage import Read, Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
 from graphc.lower.parts import Parts, parts_of
@@ -158,6 +159,8 @@ class Fusion:
     def _inlined(self, tensor: Tensor, uses: list[_Use]) -> bool:
         """Whether every use computes the tensor on the spot."""
         op = tensor.op
+        if entries(op):  # written out on the way to another such sum, where it is computed once
+            return len(uses) == 1 and entries(uses[0].user.op) and tensor not in self.parts
         if not isinstance(op, Stage) or not op.elementwise or _checked(op) or tensor in self.parts:
             return False
         total = self._total(tensor)
@@ -166,7 +169,7 @@ class Fusion:
         once = len(uses) == 1 and total <= _LONGEST
         # Then every use reads that array in place of this one: no more memory moves, and one tensor less is written.
         light = total <= _LIGHT and len(sources) <= 1
-        if not all(_may_inline(u, cheap) for u in uses) or not (cheap or once or light):
+        if not all(_may_inline(u, cheap, op.body == read_symbol(0)) for u in uses) or not (cheap or once or light):
             return False
         self._weights[tensor], self._sources[tensor] = total, sources
         return True
@@ -215,7 +218,7 @@ class Fusion:
             return None
         if op.elementwise:
             return tensor.shape
-        shared = op.reducer is not None and op.free is not None and not _checked(op) and contraction(tensor) is None
+        shared = op.reducer is not None and op.free is not None and not _checked(op) and contraction(tensor) is None and not entries(op)
         return (op.extents, op.write) if shared else None
 
     def _fitting(self, tensor: Tensor, reads: list[Tensor], groups: list[Group], candidates: list[int], place: dict[Tensor, int]) -> int | None:
@@ -333,14 +336,15 @@ def _checked(op: Stage) -> bool:
     return any(v < 0 for r in op.reads for p in r.coords for v in p.variables)
 
 
-def _may_inline(use: _Use, cheap: bool) -> bool:
+def _may_inline(use: _Use, cheap: bool, moves: bool) -> bool:
+    """Whether a use may compute on the spot what it reads; ``cheap``: if need be again and again, ``moves``: it is a copy, in another order."""
     op, read = use.user.op, use.read
     assert isinstance(op, Stage)
     if read.outside is not None or any(v < 0 for p in read.coords for v in p.variables):
         return False
     if any(-v - 1 < len(op.reads) and op.reads[-v - 1] is read for r in op.reads for p in r.coords for v in p.variables if v < 0):
         return False
-    if contraction(use.user) is not None:
+    if contraction(use.user) is not None or (entries(op) and moves):
         return False
     # Otherwise no entry may be computed again and again.
     return cheap or nominal(op.extents) <= nominal(use.user.inputs[read.operand].shape)

@@ -237,7 +237,7 @@ class Loop:
     """The body for each value of the variable.
 
     ``parallel``: from where to where is an argument of the kernel. ``short``: the iterations rather fill part of a vector than run
-    one by one; what they compute is the same.
+    one by one; what they compute is the same. ``apart``: no iteration touches what another one writes.
     """
 
     variable: int
@@ -245,6 +245,7 @@ class Loop:
     body: tuple[Statement, ...]
     parallel: bool = False
     short: bool = False
+    apart: bool = False
 
 
 Statement = Literal | Load | Integer | Compute | Uniform | Checked | Start | Accumulate | Store | Update | Contract | Matrices | Loop

@@ -63,23 +63,30 @@ def map_places(statement: Any, change: Any, kind: Any = Affine) -> Any:
     return dataclasses.replace(statement, **changed) if changed else statement
 
 
-def resolve(emitter: Emitter, statement: Any) -> ir.Statement:
-    """A statement with its affine maps as places of the kernel."""
+def resolve(emitter: Emitter, statement: Any, apart: bool = False) -> ir.Statement:
+    """A statement with its affine maps as places of the kernel; ``apart``: a buffer shares no number with others or with extents."""
+
+    def number(value: Extent) -> ir.Coefficient:
+        return emitter.param_of(getattr(statement, "buffer", None), value) if apart else emitter.param(value)
 
     def place(p: Affine) -> ir.Place:
-        return ir.Place(tuple((v, emitter.param(c)) for v, c in p.terms), emitter.param(p.offset))
+        return ir.Place(tuple((v, number(c)) for v, c in p.terms), number(p.offset))
 
     return map_places(statement, place)
 
 
 def nest(
     emitter: Emitter, order: Sequence[int], sizes: dict[int, Extent], body: Sequence[ir.Statement], rename: dict[int, int] | None = None,
-    divided: int | None = None,
+    divided: int | None = None, apart: bool = False,
 ) -> list[ir.Statement]:  # fmt: skip
-    """Loops around statements, the first of ``order`` outermost; the loop over ``divided`` is parallel."""
+    """Loops around statements, the first of ``order`` outermost; the loop over ``divided`` is parallel.
+
+    ``apart``: no iteration touches what another one writes, which the innermost loop is told.
+    """
     inner: list[ir.Statement] = list(body)
     for index in reversed(order):
-        inner = [ir.Loop(rename[index] if rename else index, emitter.param(sizes[index]), tuple(inner), index == divided)]
+        variable = rename[index] if rename else index
+        inner = [ir.Loop(variable, emitter.param(sizes[index]), tuple(inner), index == divided, apart=apart and index == order[-1])]
     return inner
 
 

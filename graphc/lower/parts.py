@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent
+from graphc.expr.entry import entries
 from graphc.expr.places import cover, disjoint, written
 from graphc.expr.stage import Stage
 from graphc.expr.tensor import Tensor
@@ -20,6 +21,7 @@ from graphc.lower.emit import Emitter
 from graphc.lower.kernels import finish
 from graphc.lower.loops import collapse, divisible, nest, resolve
 from graphc.lower.reductions import Reduced, reduction_kernel
+from graphc.lower.spelled import spelled_kernel
 
 __all__ = ["Parts", "part_kernel", "parts_of", "placed", "placing_kernel"]
 
@@ -74,6 +76,8 @@ def part_kernel(emitter: Emitter, part: Tensor, target: Tensor) -> ir.Kernel:
         return contraction_kernel(emitter, part, found, target)
     indices = written(op)
     assert indices is not None
+    if entries(op):
+        return spelled_kernel(emitter, part, target)
     if len(indices) < len(op.extents):
         return reduction_kernel(emitter, [Reduced(part, into=target)])
     return placing_kernel(emitter, [part], target)

@@ -14,6 +14,7 @@ from graphc.errors import CompileError
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.dims import Dim, Extent, evaluate_extent, product
+from graphc.expr.entry import entries
 from graphc.expr.graph import assigns, topological
 from graphc.expr.operation import Assign, Leaf, Linalg, Random, Reshape, Scan
 from graphc.expr.origin import Origin
@@ -29,6 +30,7 @@ from graphc.lower.kernels import elementwise_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
 from graphc.lower.parts import Parts, part_kernel, placed, placing_kernel
 from graphc.lower.reductions import Reduced, reduction_kernel
+from graphc.lower.spelled import spelled_kernel
 from graphc.rewrite.rows import ByRows, by_rows
 from graphc.rewrite.samples import Samples
 
@@ -286,6 +288,8 @@ class _Lowering:
             kernel = contraction_kernel(emitter, tensor, found, None, (tensor, op.write), self.samples.again)
         elif found is not None:
             kernel = contraction_kernel(emitter, tensor, found)
+        elif entries(op):
+            kernel = spelled_kernel(emitter, tensor, tensor)
         elif op.free is None:
             kernel = scatter_kernel(emitter, tensor)
         elif op.reducer is None:

@@ -23,6 +23,7 @@ from graphc.rewrite.residues import split_residues
 from graphc.rewrite.shared import share_functions
 from graphc.rewrite.spread import spread_results
 from graphc.rewrite.stored import read_stored
+from graphc.rewrite.tiles import compute_by_tiles
 from graphc.rewrite.turned import turn_sources
 
 __all__ = ["BODIES", "PASSES", "PURPOSES", "rewrite"]
@@ -45,6 +46,7 @@ PASSES: dict[str, Pass] = {
     "columns": lambda outputs, _: gather_columns(outputs),
     "residues": lambda outputs, _: split_residues(outputs),
     "padding": lambda outputs, _: pad_windows(outputs),
+    "tiles": lambda outputs, _: compute_by_tiles(outputs),
     "lanes": lambda outputs, _: widen_products(outputs),
     "spread": lambda outputs, _: spread_results(outputs),
     "layouts": lambda outputs, _: lay_out_products(outputs),
@@ -68,6 +70,7 @@ PURPOSES: dict[str, str] = {
     "columns": "columns of a sum of products that lie apart in its result are moved to its end, where they run on as one",
     "residues": "a scatter along strides becomes gathers, one for each class of places",
     "padding": "what a window reads around a tensor is written around a copy of it",
+    "tiles": "a convolution by a small filter is computed tile by tile, with a part of the multiplications",
     "lanes": "a sum of products with few columns is turned so that places and samples are its columns",
     "spread": "what is computed entry by entry from a spread tensor is computed where it is spread",
     "layouts": "a small operand that is used again and again is laid out for the contraction",

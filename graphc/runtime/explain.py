@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.expr.dims import evaluate_extent, product
+from graphc.expr.entry import entries
 from graphc.expr.feed import numpy_dtype
 from graphc.expr.operation import Linalg
 from graphc.expr.stage import Stage
@@ -221,6 +222,8 @@ def _kind(call: Call) -> str:
         return "cleared"
     if product_of(call.kernel) is not None:
         return "contraction of a part" if call.whole is not None else "contraction"
+    if entries(op):
+        return "transform"
     if call.whole is not None:
         return "a part" if len(call.tensors) == 1 else f"{len(call.tensors)} parts"
     if op.elementwise:

@@ -1,0 +1,75 @@
+"""Entries of matrices of numbers in stage bodies, whose row and column are indices of the stage.
+
+No declaration has them: passes of the compiler write them where a small matrix is a part of the formula, as the transforms of
+fast convolutions are. Their kernels are written out entry by entry, and what is multiplied by 0 is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from graphc.expr.stage import Stage, index_symbol
+
+__all__ = ["Entry", "Table", "entries", "spelled"]
+
+
+class Table(sympy.Atom):
+    """A matrix of numbers with a name.
+
+    Attributes:
+        name: what formulas call it.
+        matrix: SymPy's.
+    """
+
+    name: str
+    matrix: Any
+
+    def __new__(cls, name: str, matrix: Any) -> Table:
+        """Two of equal name and matrix are equal."""
+        made: Table = super().__new__(cls)
+        made.name, made.matrix = name, sympy.ImmutableMatrix(matrix)
+        return made
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return self.name, self.matrix
+
+    @property
+    def T(self) -> Table:  # noqa: N802 - as SymPy and NumPy call it
+        """The same with rows and columns exchanged."""
+        return Table(f"{self.name}.T", self.matrix.T)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Its rows and columns."""
+        return int(self.matrix.rows), int(self.matrix.cols)
+
+
+class Entry(sympy.Expr):
+    """``Entry(table, row, column)``: a number, once row and column are."""
+
+    is_real = True
+    is_commutative = True
+
+    def __new__(cls, table: Table, row: Any, column: Any) -> Any:
+        """The number where it is known."""
+        row, column = sympy.sympify(row), sympy.sympify(column)
+        if row.is_Integer and column.is_Integer:
+            return table.matrix[int(row), int(column)]
+        return super().__new__(cls, table, row, column)
+
+    def _sympystr(self, printer: Any) -> str:
+        table, *place = self.args
+        return f"{table.name}[{', '.join(printer.doprint(p) for p in place)}]"  # type: ignore[attr-defined]
+
+
+def entries(op: Any) -> bool:
+    """Whether an operation is a stage whose formula has such entries."""
+    return isinstance(op, Stage) and op.reducer == "sum" and op.body.has(Entry)
+
+
+def spelled(op: Stage) -> list[int]:
+    """The indices that entries depend on: for each of their values the formula is another one."""
+    symbols = {s for e in op.body.atoms(Entry) for s in e.free_symbols}
+    return [k for k in range(len(op.extents)) if index_symbol(k) in symbols]
