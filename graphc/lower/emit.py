@@ -143,6 +143,12 @@ class Emitter:
 
     # Tensors ---------------------------------------------------------------------------------------------------------
 
+    def forget(self) -> None:
+        """The statements that come now are in a loop of their own, which sees no values of other loops."""
+        self.statements = []
+        self.scalars = Scalars(self._compute, self._literal)
+        self._made, self._ids = {}, {}
+
     def know(self, tensor: Tensor, coords: tuple[Affine, ...], made: Made) -> None:
         """A tensor's value at some coordinates is one that is already there."""
         self._made[tensor, coords] = made

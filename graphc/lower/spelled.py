@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from graphc.expr.affine import Affine
@@ -13,26 +14,52 @@ from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.emit import Emitter
 from graphc.lower.kernels import finish
-from graphc.lower.loops import collapse, divisible, nest, resolve
+from graphc.lower.loops import collapse, divisible, map_places, nest, resolve
 
 __all__ = ["spelled_kernel"]
 
 
+_STREAMS = 16  # places that a loop writes to side by side, at most: beyond that the processor no longer sees each go on
+
+
 def spelled_kernel(emitter: Emitter, tensor: Tensor, target: Tensor) -> ir.Kernel:
-    """The kernel of a sum with entries, which writes to its places of ``target``."""
+    """The kernel of a sum with entries, which writes to its places of ``target``: all of them in one loop, or in several after each other."""
     op = tensor.op
     assert isinstance(op, Stage)
-    own = written(op) or ()
     out = _spelled(tensor, emitter)
-    stores: list[ir.Store] = []
-    for values in itertools.product(*(range(int(op.extents[k])) for k in out)):  # type: ignore[arg-type]
-        places = {k: Affine.variable(k) for k in own} | {k: Affine.constant(v) for k, v in zip(out, values, strict=True)}
+    indices = [k for k in written(op) or () if k not in out]
+    rows = list(itertools.product(*(range(int(op.extents[k])) for k in out)))  # type: ignore[arg-type]
+    several = len(rows) > _STREAMS
+    parts = [[*some] for _, some in itertools.groupby(rows, lambda row: row[0])] if several else [rows]
+    count = len(op.extents)
+    lists = [_statements(emitter, tensor, target, out, indices, some) for some in parts]
+    ends = list(itertools.accumulate(len(some) for some in lists))
+    statements, sizes, (order,) = collapse([s for some in lists for s in some], op.extents, [indices])
+    divided = divisible(emitter, order, sizes)
+    outer, inner = (order[:-2], order[-2:]) if several else ([], order)
+    body: list[ir.Statement] = []
+    for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        # Loops beside each other have variables of their own.
+        name = {k: k + number * count for k in inner}
+        named = [map_places(s, lambda p, name=name: p.renumber(lambda v: name.get(v, v))) for s in statements[start:end]]
+        body += nest(emitter, inner, sizes, [resolve(emitter, s, apart=True) for s in named], name, divided, apart=True)
+    return finish(emitter, nest(emitter, outer, sizes, body, divided=divided))
+
+
+def _statements(
+    emitter: Emitter, tensor: Tensor, target: Tensor, out: Sequence[int], indices: Sequence[int], rows: Sequence[Sequence[int]]
+) -> list[Any]:  # fmt: skip
+    """The statements of one loop's body, which computes some rows."""
+    op = tensor.op
+    assert isinstance(op, Stage)
+    emitter.forget()
+    stores: list[Any] = []
+    for row in rows:
+        places = {k: Affine.variable(k) for k in indices} | {k: Affine.constant(v) for k, v in zip(out, row, strict=True)}
         value = emitter.scalars.convert(emitter.stage(op, tensor.inputs, places), "float")
         where: Any = emitter.flat([p.substitute(places) for p in op.write], op.shape)
         stores.append(ir.Store(emitter.buffer(target, True), where, value))
-    statements, sizes, (order,) = collapse([*emitter.statements, *stores], op.extents, [[k for k in own if k not in out]])
-    body = [resolve(emitter, s, apart=True) for s in statements]
-    return finish(emitter, nest(emitter, order, sizes, body, divided=divisible(emitter, order, sizes), apart=True))
+    return [*emitter.statements, *stores]
 
 
 def _spelled(tensor: Tensor, emitter: Emitter) -> list[int]:

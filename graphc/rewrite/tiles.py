@@ -26,6 +26,7 @@ __all__ = ["compute_by_tiles"]
 _TILES = (4, 2)  # places of a tile along an axis, the first that divides the axis
 _TAPS = (3, 5)  # taps of a filter along an axis: at least, and at most
 _MOST_AXES = 2
+
 _WORTH = 1 << 20  # products of two numbers in a sum that is worth it
 _CHANNELS = 16  # that a filter must have on either side
 
