@@ -7,7 +7,7 @@ stage that writes into the middle of its result: what computes the tensor entry 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
@@ -15,7 +15,7 @@ from graphc.expr.dims import Extent, provably_at_least
 from graphc.expr.graph import rebuild, topological
 from graphc.expr.stage import Read, Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
-from graphc.rewrite.products import nominal
+from graphc.rewrite.products import contraction, nominal
 
 __all__ = ["pad_windows"]
 
@@ -27,22 +27,26 @@ _TIMES = 2  # how often each entry of the copy must at least be read, by all who
 def pad_windows(outputs: Sequence[Tensor]) -> list[Tensor]:
     """The graph in which windows read tensors with their padding around them, one copy for all that read a tensor alike."""
     users, wanted = _users(outputs)
+    asked = set(outputs)
     made: dict[_Copy, Tensor] = {}
 
     def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         op, out = node.op, node.outputs[0]
-        if node not in users or not isinstance(op, Stage):
+        if not isinstance(op, Stage):
+            return None
+        product = contraction(out, padded=True) is not None
+        copies = [_copy(node.inputs[r.operand], r, node in users, product, wanted, asked) for r in op.reads]
+        if not any(copies):
             return None
         reads: list[Access] = []
-        for read in op.reads:
+        for read, copy in zip(op.reads, copies, strict=True):
             now = inputs[read.operand]
-            if read.outside is None:
-                reads.append((now, read.coords))
+            if copy is None:
+                reads.append((now, read.coords, read.outside))
                 continue
-            copy = (node.inputs[read.operand], read.outside)
             widths = wanted[copy]
             if copy not in made:
-                made[copy] = _padded(now, widths, read.outside) if any(w != (0, 0) for w in widths) else now
+                made[copy] = _padded(now, widths, copy[1]) if any(w != (0, 0) for w in widths) else now
             reads.append((made[copy], tuple(p + low for p, (low, _) in zip(read.coords, widths, strict=True))))
         return stage(
             op.extents, reads, op.body.xreplace(op.dim_values()), write=op.write, shape=op.shape, reducer=op.reducer, guarded=op.guarded,
@@ -50,6 +54,17 @@ def pad_windows(outputs: Sequence[Tensor]) -> list[Tensor]:
         ).node.outputs  # fmt: skip
 
     return rebuild(outputs, change)
+
+
+def _copy(tensor: Tensor, read: Read, padded: bool, product: bool, wanted: Mapping[_Copy, Widths], asked: Collection[Tensor]) -> _Copy | None:
+    """Which copy a read goes to; ``padded``: whether its stage reads copies where places leave the tensor, ``product``: whether it is one.
+
+    A product reads from inside a copy too: then nothing but the copy is written of what is computed entry by entry.
+    """
+    if read.outside is not None:
+        return (tensor, read.outside) if padded else None
+    inside = product and (tensor, 0.0) in wanted and isinstance(tensor.op, Stage) and tensor.op.elementwise and tensor not in asked
+    return (tensor, 0.0) if inside else None
 
 
 def _users(outputs: Sequence[Tensor]) -> tuple[set[Node], dict[_Copy, Widths]]:

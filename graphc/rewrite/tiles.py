@@ -136,7 +136,7 @@ def _alone(op: Stage, image: int, summed: int, kept: int) -> bool:
     if summed not in op.reduced or kept in op.reduced:
         return False
     uses = [[p for p in op.reads[r].coords if k in p.variables] for r in (image, 1 - image) for k in (summed, kept)]
-    return [len(u) for u in uses] == [1, 1, 1, 0] and uses[2][0].bare == summed
+    return [len(u) for u in uses] == [1, 1, 1, 0] and uses[2][0].terms == ((summed, 1),)
 
 
 class _Tiled:
@@ -184,8 +184,10 @@ class _Tiled:
 
     def _places(self) -> Access:
         """What the gradient by the filter multiplies the image with, transformed: tiles in place of places."""
-        axes = [_axis(self.op.reads[self.found.other].coords, s.place) for s in self.slides]
-        return self._tiles(self.found.other, [_Step(a, s.by.places, 0, s.by.m, 1, s.tiles) for a, s in zip(axes, self.slides, strict=True)], axes)
+        coords = self.op.reads[self.found.other].coords
+        axes = [_axis(coords, s.place) for s in self.slides]
+        steps = [_Step(a, s.by.places, coords[a].offset, s.by.m, 1, s.tiles) for a, s in zip(axes, self.slides, strict=True)]
+        return self._tiles(self.found.other, steps, axes)
 
     def _tiles(self, number: int, steps: Sequence[_Step], axes: Sequence[int]) -> Access:
         read, tensor = self._read(number)
@@ -215,7 +217,10 @@ class _Tiled:
             tensor = stage([tensor.shape[a] for a in order], [(tensor, places)], read_symbol(0), dtype="float", origin=tensor.origin)
         coords = tuple(read.coords[a] for a in order)
         axes = [_axis(coords, s.tap) for s in self.slides]
-        steps = [_Step(a, s.by.taps, s.by.r - 1 if s.turned else 0, 0, -1 if s.turned else 1) for a, s in zip(axes, self.slides, strict=True)]
+        steps = [
+            _Step(a, s.by.taps, coords[a].offset + (s.by.r - 1 if s.turned else 0), 0, -1 if s.turned else 1)
+            for a, s in zip(axes, self.slides, strict=True)
+        ]
         kept = [a for a in range(tensor.ndim) if a not in axes]
         shape = [*(s.by.n for s in self.slides), *(tensor.shape[a] for a in kept)]
         made = _transform(tensor, steps, lambda there, rows: [*rows, *(there[a] for a in kept)], shape)
@@ -228,7 +233,7 @@ class _Tiled:
 
 def _axis(places: Sequence[Affine], index: int) -> int:
     """The axis along which an index goes alone."""
-    return next(a for a, p in enumerate(places) if p.bare == index)
+    return next(a for a, p in enumerate(places) if p.variables == (index,))
 
 
 def _transform(
