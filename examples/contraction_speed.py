@@ -2,7 +2,7 @@
 
 It prints the two tables of docs/design/contractions.md, row by row. One thread; the best of the rounds, in GFLOP/s. The peak is that
 of fused multiply-adds in registers, measured anew before each round. What is compared takes turns, so that a busy machine disturbs
-all of it alike.
+all of it alike. Convolutions are plain sums of products here; examples/tile_speed.py measures them tile by tile.
 
     GRAPHC_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python examples/contraction_speed.py [ROUNDS]
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 os.environ.setdefault("GRAPHC_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ["GRAPHC_CONVOLUTIONS"] = "direct"
 
 import numpy as np
 

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from graphc.codegen.numba_compiler import compiled
 
 __all__ = [
-    "apart", "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "contraction", "cos", "cosh", "determinant", "erf", "exp",
-    "expm1", "floats32", "floats64", "floor", "greatest", "integer", "integers", "inverse", "isfinite", "least", "library_sigmoid",
+    "apart", "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "contraction", "cos", "cosh", "determinant", "erf",
+    "exp", "expm1", "floats32", "floats64", "floor", "greatest", "integer", "integers", "inverse", "isfinite", "least", "library_sigmoid",
     "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "moved", "partial", "power", "product", "select", "sigmoid", "sign", "sin",
     "sinh", "softplus", "tan", "tanh", "total", "turned", "uniform",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ fast convolutions are. Their kernels are written out entry by entry, and what is
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import sympy
 
@@ -26,9 +26,9 @@ class Table(sympy.Atom):
     name: str
     matrix: Any
 
-    def __new__(cls, name: str, matrix: Any) -> Table:
+    def __new__(cls, name: str, matrix: Any) -> Self:
         """Two of equal name and matrix are equal."""
-        made: Table = super().__new__(cls)
+        made = super().__new__(cls)
         made.name, made.matrix = name, sympy.ImmutableMatrix(matrix)
         return made
 
@@ -36,7 +36,7 @@ class Table(sympy.Atom):
         return self.name, self.matrix
 
     @property
-    def T(self) -> Table:  # noqa: N802 - as SymPy and NumPy call it
+    def T(self) -> Table:
         """The same with rows and columns exchanged."""
         return Table(f"{self.name}.T", self.matrix.T)
 

@@ -13,6 +13,7 @@ from sympy.core import relational
 
 from graphc.errors import CompileError
 from graphc.expr import scalar
+from graphc.expr.entry import Entry, Table
 
 __all__ = ["body_value"]
 
@@ -66,6 +67,7 @@ _TABLE: dict[type, Callable[..., Any]] = {
     sympy.atan: np.arctan,
     sympy.erf: _error_function,
     _Quotient: np.true_divide,
+    Entry: lambda table, row, column: table[row, column],
     scalar.Maximum: np.maximum,
     scalar.Minimum: np.minimum,
     scalar.Absolute: np.abs,
@@ -119,6 +121,8 @@ def _program(body: Any) -> tuple[Any, tuple[tuple[Any, Callable[..., Any] | None
             continue
         if part in (sympy.true, sympy.false):
             steps[part] = (part, None, bool(part))
+        elif isinstance(part, Table):
+            steps[part] = (part, None, np.array(part.matrix.tolist(), dtype=np.float64))
         elif part.is_Integer:
             steps[part] = (part, None, int(part))
         elif part.is_Rational or (part.is_number and not part.args):

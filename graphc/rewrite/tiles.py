@@ -29,6 +29,7 @@ _MOST_AXES = 2
 
 _WORTH = 1 << 20  # products of two numbers in a sum that is worth it
 _CHANNELS = 16  # that a filter must have on either side
+_FEWEST = 16  # tiles that share a transformed filter
 
 Axes = Mapping[int, Affine]  # of a tensor's axes: the index that goes along each
 
@@ -110,8 +111,11 @@ def _worth(op: Stage, found: _Sliding) -> bool:
     """Whether enough products read each entry of what is transformed, and enough are summed to each entry that is transformed back."""
     gone = {k for s in found.slides for k in (s.place, s.tap)}
     image, other = ({v for p in op.reads[r].coords for v in p.variables} - gone for r in (found.image, found.other))
-    channels = [other - image, image & other & set(op.reduced) if found.taps else image - other]
-    return nominal(op.extents) >= _WORTH and all(nominal([op.extents[k] for k in some]) >= _CHANNELS for some in channels)
+    alone, shared = image - other, image & other & set(op.reduced)
+    inner, samples = (shared, alone) if found.taps else (alone, shared)
+    channels = min(nominal([op.extents[k] for k in some]) for some in (other - image, inner))
+    tiles = nominal([*(op.extents[k] for k in samples), *(s.tiles for s in found.slides)])
+    return nominal(op.extents) >= _WORTH and channels >= _CHANNELS and tiles >= _FEWEST
 
 
 def _slide(op: Stage, image: int, axis: int) -> _Slide | None:

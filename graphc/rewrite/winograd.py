@@ -65,7 +65,7 @@ def fast(m: int, r: int) -> Fast | None:
     values = _powers(n, n).inv().T
     taps = _powers(n, r)
     for row in range(n):  # whole numbers for what is transformed most often
-        factor = sympy.ilcm(*(x.q for x in values.row(row)))
+        factor = sympy.ilcm(1, *(x.q for x in values.row(row)))
         values[row, :] *= factor
         taps[row, :] /= factor
     return Fast(m, r, Table("A", _powers(n, m)), Table("G", taps), Table("B", values))

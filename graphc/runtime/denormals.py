@@ -6,11 +6,10 @@ recurrence. So training steps flush them, as other compilers of training steps d
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
-from graphc.errors import CompileError
 from graphc.expr.tensor import Tensor
+from graphc.runtime.settings import setting
 
 __all__ = ["flushes"]
 
@@ -22,7 +21,5 @@ def flushes(changed: Iterable[Tensor]) -> bool:
     Raises:
         CompileError: for any other setting.
     """
-    given = os.environ.get("GRAPHC_DENORMALS", "").strip()
-    if given not in ("", "keep", "flush"):
-        raise CompileError(f'GRAPHC_DENORMALS={given!r} is neither "keep" nor "flush": set it to one of them, or unset it')
+    given = setting("GRAPHC_DENORMALS", "keep", "flush")
     return given == "flush" or (not given and any(t.kind == "parameter" for t in changed))

@@ -28,6 +28,7 @@ from graphc.lower.fuse import root_of
 from graphc.lower.program import Program, copy_of, lower
 from graphc.rewrite.passes import rewrite
 from graphc.rewrite.samples import by_samples
+from graphc.runtime.settings import setting
 from graphc.stable import stabilise
 
 __all__ = ["Prepared", "prepare"]
@@ -89,7 +90,7 @@ def prepare(outputs: Sequence[Tensor], inputs: Any) -> Prepared:
     checks = guards(read)
     wanted, beside = carried(read)
     read = [*wanted, *beside]
-    final = rewrite(plain_of(read), numbers)
+    final = rewrite(plain_of(read), numbers, without=["tiles"] if setting("GRAPHC_CONVOLUTIONS", "direct") else [])
     needed = {t for node in topological(final) for t in node.outputs}
     return Prepared(final, read, len(wanted), list(given), placed, {t for t in placed if t not in needed}, numbers, checks)
 

@@ -126,6 +126,14 @@ for j in partial(n):
     running = total(running, x[n - 1])
 y[0] = running
 """,
+    "iterations apart": """
+for i in range(2):
+    for j in apart(n - 2):
+        y[j + i] = x[j] * C0
+    for j in apart(i, n):
+        y[j] = y[j] + C0
+        d[j] = d[j] * 2.0
+""",
     "exchanged axes": """
 turned(y, 0, 2, x, 0, 3, 0, 3, 0, 2)
 turned(q, 1, 2, k, 1, 2, low - 1, n // 3, 0, 2)
