@@ -22,8 +22,8 @@ from llvmlite import ir
 from graphc.codegen import types
 from graphc.codegen.blocks import Shapes, shapes
 from graphc.codegen.intrinsics import intrinsic
-from graphc.codegen.levels import LEVEL, OUTER_LEVEL, fill_function, offsets
-from graphc.codegen.micro_kernel import block_function
+from graphc.codegen.levels import LEVEL, OUTER_LEVEL, TOGETHER, fill_function, offsets
+from graphc.codegen.micro_kernel import block_function, splat
 from graphc.codegen.packing import rows_function, turned_function
 from graphc.codegen.words import WORD, Code, Variable, Word, function
 
@@ -230,8 +230,9 @@ class _Product:
         code.cases(self.v["starts"].compare("!=", 0), lambda: code.call(fill_function(self.module, self.size), arguments))
         for name in ("row_a", "row_c", "row_d"):
             last = at[name] + self.rows * 8
-            for k in range(self.shapes.most + self.lanes):
-                code.store(code.load(last - 8), last + 8 * k)
+            again = splat(code.builder, code.load(last - 8).value, ir.VectorType(WORD, TOGETHER))
+            for k in range(0, self.shapes.most + self.lanes, TOGETHER):
+                code.store(again, last + 8 * k, 8)
         self.last_rows.set(down)
 
     def _term_tables(self, number: Word, k0: Word) -> None:

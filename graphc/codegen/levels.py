@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
+
+from graphc.codegen.micro_kernel import splat
 from graphc.codegen.words import WORD, Code, Variable, Word, function
 
-__all__ = ["LEVEL", "OUTER_LEVEL", "fill_function", "offsets"]
+__all__ = ["LEVEL", "OUTER_LEVEL", "TOGETHER", "fill_function", "offsets"]
 
+TOGETHER = 8  # places that are written at a time: up to so many behind the last one too
 LEVEL = 24  # bytes of a level: its extent and two strides
 OUTER_LEVEL = 40  # of a loop around: its extent and four strides
 
@@ -39,9 +43,9 @@ def fill_function(module: Any, size: int) -> Any:
         with code.during(lambda: done.now.compare("<", count)):
             index = code.load(counters + inner * 8)
             run = (extent - index).least(count - done.now)
-            with code.loop(0, run) as k:
-                code.store((a.now + k * a_step) * size, one + (done.now + k) * 8)
-                code.store((b.now + k * b_step) * size, other + (done.now + k) * 8)
+            with code.loop(0, run, TOGETHER) as k:  # what is written behind the run is written over by the next one
+                for table, place, step in ((one, a.now, a_step), (other, b.now, b_step)):
+                    code.store(_rising(code, (place + k * step) * size, step * size), table + (done.now + k) * 8, 8)
             done.set(done.now + run)
             a.set(a.now + run * a_step)
             b.set(b.now + run * b_step)
@@ -57,6 +61,13 @@ def fill_function(module: Any, size: int) -> Any:
                 code.store(code.load(counters + at.now * 8) + 1, counters + at.now * 8)
 
     return function(module, f"fill_{size}", 6, emit)
+
+
+def _rising(code: Code, first: Word, step: Word) -> Any:
+    """Places a step apart."""
+    b, kind = code.builder, ir.VectorType(WORD, TOGETHER)
+    numbers = ir.Constant(kind, [ir.Constant(WORD, k) for k in range(TOGETHER)])
+    return b.add(splat(b, first.value, kind), b.mul(splat(b, step.value, kind), numbers))
 
 
 def _full(code: Code, at: Word, levels: Word, counters: Word) -> Any:
