@@ -9,9 +9,8 @@ from graphc.expr.dims import Extent, evaluate_extent
 
 __all__ = ["MOST_ROWS", "PIECE", "Chunks"]
 
-MOST_ROWS = 256  # of a chunk
+MOST_ROWS = 256  # of a chunk: each copies what it reads of the right operand
 PIECE = 122880  # words of scratch memory for each thread: tables of places, copies of pieces of both operands
-_ROWS, _MANY = 160, 768  # of a chunk, but where there are many: then more rows share what is read of the right operand
 _COLUMNS, _WIDE = 32, 64  # least width of a chunk, and of one that reads more than the second cache holds
 _CACHE = 500_000  # numbers that it holds
 _STEPS = 1 << 20  # products of two numbers that are worth a chunk of columns of their own
@@ -38,8 +37,7 @@ class Chunks:
     def evaluate(self, sizes: Mapping[str, int]) -> int:
         """The number. It does not depend on how many threads there are, and so the result does not."""
         m, n, k, products = (evaluate_extent(e, sizes) for e in (self.rows, self.columns, self.terms, self.products))
-        pair = 2 * (_ROWS if m < _MANY else MOST_ROWS)
-        down = 2 * -(-m // pair) if m > _ROWS else 1  # an even number, which two threads share evenly
+        down = 2 * -(-m // (2 * MOST_ROWS)) if m > MOST_ROWS else 1  # an even number, which two threads share evenly
         parts = max(1, down * products)
         # Dividing columns costs a few hundredths of the time, dividing rows further up to a third.
         least = _WIDE if (m // down + n) * k > _CACHE else _COLUMNS
