@@ -1,4 +1,4 @@
-"""Entries of matrices of numbers in stage bodies, whose row and column are indices of the stage.
+"""Entries of matrices of numbers, whose row and column are indices of a stage: its sum is the product of the matrix with what it reads.
 
 No declaration has them: passes of the compiler write them where a small matrix is a part of the formula, as the transforms of
 fast convolutions are. Their kernels are written out entry by entry, and what is multiplied by 0 is left out.
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import sympy
 
-from graphc.expr.stage import Stage, index_symbol
+from graphc.expr.stage import Stage, index_symbol, read_symbol
 
 __all__ = ["Entry", "Table", "entries", "spelled"]
 
@@ -20,16 +20,18 @@ class Table(sympy.Atom):
 
     Attributes:
         name: what formulas call it.
-        matrix: SymPy's.
+        matrix: SymPy's; ``numbers``: its rows, as numbers.
     """
 
     name: str
     matrix: Any
+    numbers: tuple[tuple[float, ...], ...]
 
     def __new__(cls, name: str, matrix: Any) -> Self:
         """Two of equal name and matrix are equal."""
         made = super().__new__(cls)
         made.name, made.matrix = name, sympy.ImmutableMatrix(matrix)
+        made.numbers = tuple(tuple(float(x) for x in made.matrix.row(k)) for k in range(made.matrix.rows))
         return made
 
     def _hashable_content(self) -> tuple[Any, ...]:
@@ -65,11 +67,21 @@ class Entry(sympy.Expr):
 
 
 def entries(op: Any) -> bool:
-    """Whether an operation is a stage whose formula has such entries."""
-    return isinstance(op, Stage) and op.reducer == "sum" and op.body.has(Entry)
+    """Whether an operation is a sum of such entries, each times the value that is read."""
+    return isinstance(op, Stage) and op.reducer == "sum" and _factor(op) is not None
 
 
-def spelled(op: Stage) -> list[int]:
-    """The indices that entries depend on: for each of their values the formula is another one."""
-    symbols = {s for e in op.body.atoms(Entry) for s in e.free_symbols}
-    return [k for k in range(len(op.extents)) if index_symbol(k) in symbols]
+def spelled(op: Stage) -> tuple[Table, int, int]:
+    """The matrix of such a sum, and the indices of its row and its column: for each of their values the formula is another one."""
+    entry = _factor(op)
+    assert entry is not None
+    table, *symbols = entry.args
+    row, column = (next(k for k in range(len(op.extents)) if index_symbol(k) == s) for s in symbols)
+    return table, row, column
+
+
+def _factor(op: Stage) -> Any:
+    """The entry that a body is a product with; ``None`` for any other body."""
+    factors = op.body.args if isinstance(op.body, sympy.Mul) else ()
+    alone = len(factors) == 2 and read_symbol(0) in factors
+    return next((f for f in factors if isinstance(f, Entry)), None) if alone else None

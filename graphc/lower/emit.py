@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sympy
-
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent, product, provably_at_least
-from graphc.expr.entry import entries
-from graphc.expr.places import written
+from graphc.expr.entry import entries, spelled
 from graphc.expr.stage import Read, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower import ir
@@ -22,6 +17,7 @@ from graphc.rewrite.samples import Samples
 
 __all__ = ["Emitter", "Scratch", "strides"]
 
+_TERM = 1 << 20  # the term of a sum that is written out, in places on their way to numbers
 _SMALL = (-1, 0, 1)  # coefficients that are written into a kernel; all others are given when it runs
 
 
@@ -183,8 +179,15 @@ class Emitter:
             self._ids[value] = tensor
         return value, "int" if kind == "bool" else kind
 
+    def _loaded(self, tensor: Tensor, place: Affine) -> Made:
+        """An entry of memory, which is read once."""
+        key = ("loaded", tensor, place)
+        if key not in self._made:
+            self._made[key] = self._load(tensor, place)
+        return self._made[key]
+
     def stage(self, op: Stage, inputs: Sequence[Tensor], places: dict[int, Affine]) -> Made:
-        """The value of a stage's body, or of the sum of it with entries of a matrix of numbers; ``places`` are its indices."""
+        """The value of a stage's body, or of a sum with entries of a matrix of numbers; ``places`` are its indices."""
         if entries(op):
             return self._sum(op, inputs, places)
         symbols: dict[Any, Made] = {}
@@ -202,21 +205,26 @@ class Emitter:
         return self.scalars.body(op.body, symbols)
 
     def _sum(self, op: Stage, inputs: Sequence[Tensor], places: dict[int, Affine]) -> Made:
-        """A sum with entries of a matrix of numbers, term by term."""
-        own, total = written(op) or (), self.scalars.number(0.0, "float")
-        first = True
-        for values in itertools.product(*(range(int(e)) for k, e in enumerate(op.extents) if k not in own)):  # type: ignore[arg-type]
-            here = iter(values)
-            at = {k: places[k] if k in own else Affine.constant(next(here)) for k in range(len(op.extents))}
-            numbers = {index_symbol(k): sympy.sympify(p.offset) for k, p in at.items() if not p.terms}
-            body = op.body.xreplace(numbers)
-            if body == 0:
+        """A row of a matrix of numbers times what a sum reads, term by term."""
+        table, row, column = spelled(op)
+        source, total = inputs[op.reads[0].operand], None
+        coords = tuple(p.substitute({**places, column: Affine.variable(_TERM)}) for p in op.reads[0].coords)
+        flat = self.flat(coords, source.shape) if self.stored(source) else None
+        for k, factor in enumerate(table.numbers[int(places[row].offset)]):  # type: ignore[arg-type]
+            if factor == 0:
                 continue
-            made = self.stage(dataclasses.replace(op, body=body, reducer=None), inputs, at)
-            term = (self.scalars.convert(made, "float"), "float")
-            total = term if first else self.scalars.apply("add", [total[0], term[0]], "float")
-            first = False
-        return total
+            term = {_TERM: Affine.constant(k)}
+            if flat is not None:
+                made = self._loaded(source, flat.substitute(term))
+            else:
+                made = self.value(source, tuple(p.substitute(term) if _TERM in p.variables else p for p in coords))
+            value = self.scalars.convert(made, "float")
+            if factor == -1:
+                value = self.scalars.apply("negative", [value], "float")[0]
+            elif factor != 1:
+                value = self.scalars.apply("multiply", [self.scalars.number(factor, "float")[0], value], "float")[0]
+            total = (value, "float") if total is None else self.scalars.apply("add", [total[0], value], "float")
+        return total or self.scalars.number(0.0, "float")
 
     def read(self, tensor: Tensor, read: Read, places: dict[int, Affine], earlier: Sequence[Made]) -> Made:
         """The value of an access."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphc.expr.affine import Affine
@@ -53,24 +53,33 @@ def collapse(
                 del order[at]
             at -= 1
         kept.append(order)
-    return [map_places(s, lambda p: p.substitute(dropped)) for s in statements], sizes, kept
+    changed = [map_places(s, lambda p: p.substitute(dropped)) for s in statements] if dropped else list(statements)
+    return changed, sizes, kept
 
 
 def map_places(statement: Any, change: Any, kind: Any = Affine) -> Any:
     """A statement with each of its places changed."""
+    if isinstance(statement, ir.Compute | ir.Literal):
+        return statement
     fields = {name: getattr(statement, name, None) for name in _PLACES}
     changed = {name: change(place) for name, place in fields.items() if isinstance(place, kind)}
     return dataclasses.replace(statement, **changed) if changed else statement
 
 
-def resolve(emitter: Emitter, statement: Any, apart: bool = False) -> ir.Statement:
-    """A statement with its affine maps as places of the kernel; ``apart``: a buffer shares no number with others or with extents."""
+def resolve(emitter: Emitter, statement: Any, apart: bool = False, rename: Mapping[int, int] | None = None) -> ir.Statement:
+    """A statement with its affine maps as places of the kernel.
+
+    Args:
+        apart: a buffer shares no number with others or with extents.
+        rename: what loop variables are called, if not as before.
+    """
+    name = rename or {}
 
     def number(value: Extent) -> ir.Coefficient:
         return emitter.param_of(getattr(statement, "buffer", None), value) if apart else emitter.param(value)
 
     def place(p: Affine) -> ir.Place:
-        return ir.Place(tuple((v, number(c)) for v, c in p.terms), number(p.offset))
+        return ir.Place(tuple((name.get(v, v), number(c)) for v, c in p.terms), number(p.offset))
 
     return map_places(statement, place)
 

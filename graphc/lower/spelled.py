@@ -1,4 +1,4 @@
-"""Kernels of sums with entries of a matrix of numbers: written out for every row, with the sums that nothing else reads."""
+"""Kernels of products with a matrix of numbers: written out for every row, with the products that nothing else reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphc.expr.tensor import Tensor
 from graphc.lower import ir
 from graphc.lower.emit import Emitter
 from graphc.lower.kernels import finish
-from graphc.lower.loops import collapse, divisible, map_places, nest, resolve
+from graphc.lower.loops import collapse, divisible, nest, resolve
 
 __all__ = ["spelled_kernel"]
 
@@ -41,8 +41,8 @@ def spelled_kernel(emitter: Emitter, tensor: Tensor, target: Tensor) -> ir.Kerne
     for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
         # Loops beside each other have variables of their own.
         name = {k: k + number * count for k in inner}
-        named = [map_places(s, lambda p, name=name: p.renumber(lambda v: name.get(v, v))) for s in statements[start:end]]
-        body += nest(emitter, inner, sizes, [resolve(emitter, s, apart=True) for s in named], name, divided, apart=True)
+        named = [resolve(emitter, s, True, name) for s in statements[start:end]]
+        body += nest(emitter, inner, sizes, named, name, divided, apart=True)
     return finish(emitter, nest(emitter, outer, sizes, body, divided=divided))
 
 
@@ -63,10 +63,10 @@ def _statements(
 
 
 def _spelled(tensor: Tensor, emitter: Emitter) -> list[int]:
-    """The output's indices for each of whose values the formula is another one, because of what is computed on the way too."""
+    """The output's indices for each of whose values the formula is another one: the row's, and those of what is computed on the way."""
     op = tensor.op
     assert isinstance(op, Stage)
-    found = set(spelled(op))
+    found = {spelled(op)[1]}
     for read in op.reads:
         source = tensor.inputs[read.operand]
         if not entries(source.op) or emitter.stored(source):
