@@ -7,8 +7,8 @@ where each row and each term lies, so an image's places and a filter's taps are 
 pass over C for each tap. It is compiled once for each precision, and is itself the kernel of every contraction: sizes, strides
 and levels are numbers of its row of arguments.
 
-A stripe of B is copied to where its rows lie side by side, unless it is so little used that this does not pay; A is copied
-where many stripes read it and its rows or terms meet in a few sets of the first cache.
+A stripe of B is copied to where its rows lie side by side, unless it is so little used that this does not pay, and stays there for
+the chunks below, where there is room; A is copied where many stripes read it and its rows or terms meet in a few sets of the first cache.
 """
 
 # ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
@@ -38,6 +38,7 @@ FIELDS = (
 _FEW_ROWS = 48  # rows of A for which a stripe of B is read where it is
 _LARGE = 1 << 16  # entries of a B that is copied for fewer of them
 _MANY_STRIPES = 8  # stripes that read the same rows of A, from which on these are copied where they lie badly
+_KEPT = 24  # stripes of B, at most, that stay copied for the chunks that go on below
 _TOGETHER = 4  # stripes of B that are copied at a time, so that a line of it is read on and not in pieces
 _MOST_LEVELS = 64  # of a sum
 _PAGE, _FAR = 4096, 1536  # bytes
@@ -71,7 +72,7 @@ class _Product:
         self.first_at = self.outer_at + v["outer_levels"] * OUTER_LEVEL
         self._lay_out((v["scratch"] + worker * v["piece"] * 8 + 63) & -64)
         self._plan()
-        self.last_rows, self.last_slice = Variable(code, -1), Variable(code, -1)
+        self.last_rows, self.last_slice, self.last_columns = Variable(code, -1), Variable(code, -1), Variable(code, -1)
         with code.loop(low, high) as chunk:
             self._chunk(chunk)
 
@@ -86,7 +87,7 @@ class _Product:
             base = base + size
         self.at["right"] = base
         self.stripe = self.slice * 2 * self.lanes * self.size  # bytes of a stripe of B
-        self.at["left"] = base + _TOGETHER * self.stripe
+        self.at["left"] = base + _KEPT * self.stripe
 
     def _plan(self) -> None:
         """What does not depend on the chunk: slices, and what is copied."""
@@ -108,6 +109,11 @@ class _Product:
         used = b.and_(width.compare(">=", _MANY_STRIPES * 2 * self.lanes), v["m"].compare(">", _FEW_ROWS))
         used = b.and_(used, b.not_(b.or_(self.beside, self.along)))
         self.copies_left = b.and_(b.and_(b.or_(far, meet), used), v["k"].compare(">=", 2 * self.lanes))
+        # Chunks below each other read the same columns of B: their copies stay, where there is room for all of them.
+        self.wide = ((v["n"] + v["column_chunks"] - 1) // v["column_chunks"] + (2 * self.lanes - 1)) // (2 * self.lanes)
+        room = (self.wide * self.slices).compare("<=", _KEPT)
+        below = b.and_(v["row_chunks"].compare(">", 1), v["bn"].compare("==", 1))
+        self.keeps = b.and_(b.and_(room, below), b.not_(b.or_(self.beside, self.along)))
         code.cases(self.copies_left, self._copy_tables)
 
     def _copy_tables(self) -> None:
@@ -119,12 +125,17 @@ class _Product:
     def _chunk(self, chunk: Word) -> None:
         """A rectangle of the result of one of the products around."""
         code, v = self.code, self.v
-        across, rest = chunk % v["column_chunks"], chunk // v["column_chunks"]
-        down, outer = rest % v["row_chunks"], rest // v["row_chunks"]
+        each = v["row_chunks"] * v["column_chunks"]
+        outer, inside = chunk // each, chunk % each
+        across = code.choose(self.keeps, inside // v["row_chunks"], inside % v["column_chunks"])
+        down = code.choose(self.keeps, inside % v["row_chunks"], inside // v["column_chunks"])
         at = offsets(code, self.outer_at, v["outer_levels"], outer, 4)
         self.c, self.a, self.b, self.d = (v[n] + (v[f"{n}_at"] + place) * self.size for n, place in zip("cabd", at, strict=True))
         high = (v["m"] + v["row_chunks"] - 1) // v["row_chunks"]
-        wide = ((v["n"] + v["column_chunks"] - 1) // v["column_chunks"] + (2 * self.lanes - 1)) // (2 * self.lanes) * (2 * self.lanes)
+        wide = self.wide * (2 * self.lanes)
+        columns = outer * v["column_chunks"] + across
+        self.fresh = columns.compare("!=", self.last_columns.now)
+        self.last_columns.set(columns)
         start = down * high
         self.rows = high.least(v["m"] - start)
         first = across * wide
@@ -138,12 +149,13 @@ class _Product:
 
     def _slices(self, first: Word) -> None:
         """The sum, some terms at a time."""
-        code, v = self.code, self.v
+        code, v, at = self.code, self.v, self.at
         with code.loop(0, self.slices) as number:
             k0 = number * self.length
             self.count = self.length.least(v["k"] - k0)
             code.cases(number.compare("!=", self.last_slice.now), lambda: self._term_tables(number, k0))
             self._go_on(number)
+            self.kept = code.choose(self.keeps, at["right"] + number * self.wide * self.stripe - first // (2 * self.lanes) * self.stripe, 0)
             code.cases(self.copies_left, self._copy_left)
             code.cases(self.beside, lambda: self._vectors(first), lambda: self._stripes(first))
 
@@ -317,9 +329,10 @@ class _Product:
             places()
             many = (columns // width).least(_TOGETHER)
             self.there.set(code.choose(many.compare(">", 1), many, 1))
-            self.right.set(at["right"])
+            self.right.set(code.choose(self.keeps, self.kept + j // (2 * self.lanes) * self.stripe, at["right"]))
             rows = rows_function(self.module, self.bits, lanes, vectors)
-            code.call(rows, [at["right"], source, at["term_b"], self.count, columns, many, code.word(self.stripe)])
+            arguments = [self.right.now, source, at["term_b"], self.count, columns, many, code.word(self.stripe)]
+            code.cases(b.or_(self.fresh, b.not_(self.keeps)), lambda: code.call(rows, arguments))
 
         def lies() -> None:
             code.cases(self.there.now.compare("<=", 0), copies)

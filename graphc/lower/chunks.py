@@ -10,7 +10,7 @@ from graphc.expr.dims import Extent, evaluate_extent
 __all__ = ["MOST_ROWS", "PIECE", "Chunks"]
 
 MOST_ROWS = 256  # of a chunk: each copies what it reads of the right operand
-PIECE = 122880  # words of scratch memory for each thread: tables of places, copies of pieces of both operands
+PIECE = 215040  # words of scratch memory for each thread: tables of places, copies of pieces of both operands
 _COLUMNS, _WIDE = 32, 64  # least width of a chunk, and of one that reads more than the second cache holds
 _CACHE = 500_000  # numbers that it holds
 _STEPS = 1 << 20  # products of two numbers that are worth a chunk of columns of their own

@@ -170,6 +170,13 @@ CASES: dict[str, Sum] = {
     "chunks of columns": matrices(10, 200, 30, chunks=(1, 3)),
     "more chunks than stripes": matrices(10, 40, 30, chunks=(1, 5)),
     "chunks of both, products around": Sum([(40, 8, 100)], [(8, 1, 100)], 100, outer=[(3, 4000, 320, 800)], chunks=(3, 2)),
+    "copies that stay": matrices(300, 130, 500, chunks=(3, 2)),
+    "copies that stay, in slices, of the left too, added": matrices(260, 400, 800, left=True, starts="c", chunks=(3, 2)),
+    "copies that stay, products around, the last rows few": Sum(
+        [(150, 90, 200)], [(90, 1, 150)], 140, outer=[(3, 30000, 13500, 13500)], starts="rows", chunks=(2, 3)
+    ),
+    "copies that stay, rows that are left over": matrices(130, 140, 100, chunks=(2, 2)),
+    "too many copies to stay": matrices(120, 700, 900, chunks=(2, 1)),
     "both along the columns": Sum([(20, 41, 41)], [(30, 900, 50)], 41, beside=(1, 0, 0)),
     "both along the columns, two others": Sum([(20, 41, 123)], [(30, 900, 50)], 41, beside=(2, 2000, 41)),
     "both along the columns, five others, slices, from rows": Sum(
