@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import graphc as gx
 from graphc.errors import CompileError
@@ -130,8 +132,8 @@ def test_values_stay_and_tiles_are_found(name: str) -> None:
     outputs = drop_aliases(with_gradients(result))
     after = rewrite(outputs, {})
     verify(after)
-    given = feeds(outputs)
-    want, got = (evaluate_all(list(o), given, np.dtype("float64"), 0, 0, list) for o in (outputs, after))
+    fed = feeds(outputs)
+    want, got = (evaluate_all(list(o), fed, np.dtype("float64"), 0, 0, list) for o in (outputs, after))
     for a, b in zip(got, want, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
     assert tiled(after) == count
@@ -142,10 +144,10 @@ def test_values_stay_and_tiles_are_found(name: str) -> None:
 @pytest.mark.parametrize("name", ROWS)
 def test_kernels_agree_with_the_reference(name: str, dtype: Any) -> None:
     outputs = with_gradients(ROWS[name][0])
-    given = feeds(outputs)
+    fed = feeds(outputs)
     f = compile(outputs, dtype=dtype)
-    got = f(*(given[t] for t in f.inputs))
-    want = [gx.evaluate(o, given) for o in outputs]
+    got = f(*(fed[t] for t in f.inputs))
+    want = [gx.evaluate(o, fed) for o in outputs]
     near = 1e-12 if dtype == "float64" else 1e-5
     for a, b in zip(got, want, strict=True):
         assert np.max(np.abs(a - b)) <= near * np.max(np.abs(b))
@@ -158,10 +160,10 @@ def test_gradients_of_gradients(name: str) -> None:
     x, w = (next(t for t in gx.leaves(result).values() if t.name == k) for k in "xw")
     slope = gx.grad(gx.sum(gx.tanh(result)), x)
     outputs = [slope, gx.grad(gx.sum(slope**2), w)]
-    given = feeds(outputs)
+    fed = feeds(outputs)
     f = compile(outputs, dtype="float64")
     assert transforms(f.program.outputs) > 0
-    for a, b in zip(f(*(given[t] for t in f.inputs)), [gx.evaluate(o, given) for o in outputs], strict=True):
+    for a, b in zip(f(*(fed[t] for t in f.inputs)), [gx.evaluate(o, fed) for o in outputs], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
@@ -170,9 +172,9 @@ def test_a_recurrence_may_slide_a_filter() -> None:
     x, w, s = gx.tensor("x", (2, 8, 8, 3)), gx.tensor("w", (3, 3, 3, 3)), gx.tensor("s", (4, 2, 8, 8, 3))
     _, last = gx.scan(lambda h, item: (gx.tanh(gx.nn.conv2d(h, w, padding="same") + item), h[0, 0, 0]), s, x)
     outputs = [last, gx.grad(gx.sum(last**2), w)]
-    given = feeds(outputs)
+    fed = feeds(outputs)
     f = compile(outputs, dtype="float64")
-    for a, b in zip(f(*(given[t] for t in f.inputs)), [gx.evaluate(o, given) for o in outputs], strict=True):
+    for a, b in zip(f(*(fed[t] for t in f.inputs)), [gx.evaluate(o, fed) for o in outputs], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
@@ -206,6 +208,31 @@ def test_direct_sums_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_CONVOLUTIONS", "fast")
     with pytest.raises(CompileError, match="GRAPHC_CONVOLUTIONS='fast' is not \"direct\""):
         compile(result)
+
+
+@pytest.mark.usefixtures("everything_pays")
+@given(data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_drawn_convolutions(data: st.DataObject) -> None:
+    def drawn(low: int, high: int, label: str) -> int:
+        return data.draw(st.integers(low, high), label)
+
+    axes = drawn(1, 2, "axes")
+    taps = [drawn(1, 5, "taps") for _ in range(axes)]
+    sizes = [drawn(r + 3, 13, "size") for r in taps]
+    groups, inner, filters = drawn(1, 2, "groups"), drawn(2, 4, "channels"), drawn(1, 4, "filters")
+    padding: Any = data.draw(st.sampled_from(["same", "valid", 1]), "padding")
+    turned = axes == 2 and data.draw(st.booleans(), "transposed")
+    convolve = getattr(gx.nn, f"conv{axes}d{'_transpose' if turned else ''}")
+    shape = (*taps, *((filters, inner * groups) if turned else (inner, filters * groups)))
+    x, w = image(drawn(1, 3, "batch"), *sizes, inner * groups), weights(*shape)
+    outputs = drop_aliases(with_gradients(convolve(x, w, padding=padding, **({} if turned else {"groups": groups}))))
+    after = rewrite(outputs, {})
+    verify(after)
+    fed = feeds(outputs)
+    want, got = (evaluate_all(list(o), fed, np.dtype("float64"), 0, 0, list) for o in (outputs, after))
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.usefixtures("everything_pays")
