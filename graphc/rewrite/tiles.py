@@ -7,6 +7,8 @@ filter of 3 by 3 taps leave 36 products of 144. The transforms are sums of few e
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +32,7 @@ _MOST_AXES = 2
 _WORTH = 1 << 20  # products of two numbers in a sum that is worth it
 _CHANNELS = 16  # that a filter must have on either side
 _FEWEST = 16  # tiles that share a transformed filter
+_KEPT, _MOST = 1 << 22, 1 << 26  # entries of a transformed image that is kept for the gradient by the filter, and of any
 
 Axes = Mapping[int, Affine]  # of a tensor's axes: the index that goes along each
 
@@ -90,7 +93,9 @@ def compute_by_tiles(outputs: Sequence[Tensor]) -> list[Tensor]:
         if not isinstance(op, Stage) or op.free is None or contraction(out) is None:
             return None
         found = _sliding(op)
-        return None if found is None else [_Tiled(op, out, inputs, found, made).result()]
+        if found is None:
+            return None
+        return [_Tiled(op, out, inputs, _order(found, inputs[op.reads[found.image].operand]), made).result()]
 
     return rebuild(outputs, change)
 
@@ -107,6 +112,16 @@ def _sliding(op: Stage) -> _Sliding | None:
     return None
 
 
+def _order(found: _Sliding, image: Tensor) -> _Sliding:
+    """In which order the entries of a tile stand.
+
+    In another order a large image is another tensor for the gradient by the filter: it is transformed again there, and its transform,
+    twice as large as itself, takes no memory from the value to the gradient.
+    """
+    size = nominal(image.shape) * math.prod(s.by.n / s.by.m for s in found.slides)
+    return found if found.taps or size <= _KEPT else dataclasses.replace(found, slides=found.slides[::-1])
+
+
 def _worth(op: Stage, found: _Sliding) -> bool:
     """Whether enough products read each entry of what is transformed, and enough are summed to each entry that is transformed back."""
     gone = {k for s in found.slides for k in (s.place, s.tap)}
@@ -115,7 +130,8 @@ def _worth(op: Stage, found: _Sliding) -> bool:
     inner, samples = (shared, alone) if found.taps else (alone, shared)
     channels = min(nominal([op.extents[k] for k in some]) for some in (other - image, inner))
     tiles = nominal([*(op.extents[k] for k in samples), *(s.tiles for s in found.slides)])
-    return nominal(op.extents) >= _WORTH and channels >= _CHANNELS and tiles >= _FEWEST
+    largest = tiles * math.prod(s.by.n for s in found.slides) * max(nominal([op.extents[k] for k in some]) for some in (other - image, inner))
+    return nominal(op.extents) >= _WORTH and channels >= _CHANNELS and tiles >= _FEWEST and largest <= _MOST
 
 
 def _slide(op: Stage, image: int, axis: int) -> _Slide | None:

@@ -192,12 +192,21 @@ def test_what_pays(size: int, channels: int, filters: int, pays: bool) -> None:
 
 
 @pytest.mark.usefixtures("everything_pays")
-def test_what_is_transformed_alike_is_transformed_once() -> None:
+@pytest.mark.parametrize("kept", [True, False])
+def test_transforms_are_shared(kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not kept:
+        monkeypatch.setattr(tiles, "_KEPT", 1)
     outputs = with_gradients(ROWS["same"][0])
     after = rewrite(drop_aliases(outputs), {})
     tables = [table(n.op) for n in topological(after) if entries(n.op)]
-    # Two axes each: the image once for two products, the gradient in two ways, the filter in two directions, three results.
-    assert sorted(tables) == sorted(["B"] * 4 + ["A"] * 2 + ["G"] * 4 + ["A.T"] * 4 + ["G.T"] * 2)
+    # Two axes each: the image for the value and the gradient by the filter, and where it is large for each of them; the
+    # result's gradient in two ways, the filter in two directions, three results.
+    assert sorted(tables) == sorted(["B"] * (4 if kept else 6) + ["A"] * 2 + ["G"] * 4 + ["A.T"] * 4 + ["G.T"] * 2)
+
+
+def test_images_of_which_little_memory_could_hold_the_transform_are_summed_plainly() -> None:
+    result = gx.nn.conv2d(image(16, 512, 512, 64), weights(3, 3, 64, 64), padding="same")
+    assert transforms(rewrite(drop_aliases([result]), {})) == 0
 
 
 def test_direct_sums_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
