@@ -111,9 +111,8 @@ class _Product:
         self.copies_left = b.and_(b.and_(b.or_(far, meet), used), v["k"].compare(">=", 2 * self.lanes))
         # Chunks below each other read the same columns of B: their copies stay, where there is room for all of them.
         self.wide = ((v["n"] + v["column_chunks"] - 1) // v["column_chunks"] + (2 * self.lanes - 1)) // (2 * self.lanes)
-        room = (self.wide * self.slices).compare("<=", _KEPT)
-        below = b.and_(v["row_chunks"].compare(">", 1), v["bn"].compare("==", 1))
-        self.keeps = b.and_(b.and_(room, below), b.not_(b.or_(self.beside, self.along)))
+        room = b.and_((self.wide * self.slices).compare("<=", _KEPT), v["row_chunks"].compare(">", 1))
+        self.keeps = b.and_(b.and_(room, v["bn"].compare("==", 1)), b.not_(b.or_(self.beside, self.along)))
         code.cases(self.copies_left, self._copy_tables)
 
     def _copy_tables(self) -> None:
@@ -133,12 +132,10 @@ class _Product:
         self.c, self.a, self.b, self.d = (v[n] + (v[f"{n}_at"] + place) * self.size for n, place in zip("cabd", at, strict=True))
         high = (v["m"] + v["row_chunks"] - 1) // v["row_chunks"]
         wide = self.wide * (2 * self.lanes)
-        columns = outer * v["column_chunks"] + across
+        columns, start, first = outer * v["column_chunks"] + across, down * high, across * wide
         self.fresh = columns.compare("!=", self.last_columns.now)
         self.last_columns.set(columns)
-        start = down * high
         self.rows = high.least(v["m"] - start)
-        first = across * wide
         self.stop = (first + wide).least(v["n"])
         code.cases(code.builder.and_(self.rows.compare(">", 0), first.compare("<", self.stop)), lambda: self._rectangle(down, start, first))
 
