@@ -207,6 +207,7 @@ class Emitter:
     def _sum(self, op: Stage, inputs: Sequence[Tensor], places: dict[int, Affine]) -> Made:
         """A row of a matrix of numbers times what a sum reads, term by term."""
         table, row, column = spelled(op)
+        assert op.reads[0].outside is None
         source, total = inputs[op.reads[0].operand], None
         coords = tuple(p.substitute({**places, column: Affine.variable(_TERM)}) for p in op.reads[0].coords)
         flat = self.flat(coords, source.shape) if self.stored(source) else None

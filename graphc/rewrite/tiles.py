@@ -116,7 +116,7 @@ def _order(found: _Sliding, image: Tensor) -> _Sliding:
     """In which order the entries of a tile stand.
 
     In another order a large image is another tensor for the gradient by the filter: it is transformed again there, and its transform,
-    twice as large as itself, takes no memory from the value to the gradient.
+    twice as large as itself, takes no memory from the value to the gradient. Along one axis, where it is half as large again, it is kept.
     """
     size = nominal(image.shape) * math.prod(s.by.n / s.by.m for s in found.slides)
     return found if found.taps or size <= _KEPT else dataclasses.replace(found, slides=found.slides[::-1])

@@ -110,6 +110,18 @@ def feeds(outputs: Sequence[Tensor]) -> dict[Tensor, Any]:
     }  # fmt: skip
 
 
+def rewritten(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The graph after all passes, which left every value as it was."""
+    before = drop_aliases(list(outputs))
+    after = rewrite(before, {})
+    verify(after)
+    fed = feeds(before)
+    want, got = (evaluate_all(list(o), fed, np.dtype("float64"), 0, 0, list) for o in (before, after))
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+    return after
+
+
 def transforms(outputs: Sequence[Tensor]) -> int:
     return sum(entries(n.op) for n in topological(outputs))
 
@@ -129,14 +141,7 @@ def tiled(outputs: Sequence[Tensor]) -> int:
 @pytest.mark.parametrize("name", ROWS)
 def test_values_stay_and_tiles_are_found(name: str) -> None:
     result, count = ROWS[name]
-    outputs = drop_aliases(with_gradients(result))
-    after = rewrite(outputs, {})
-    verify(after)
-    fed = feeds(outputs)
-    want, got = (evaluate_all(list(o), fed, np.dtype("float64"), 0, 0, list) for o in (outputs, after))
-    for a, b in zip(got, want, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
-    assert tiled(after) == count
+    assert tiled(rewritten(with_gradients(result))) == count
 
 
 @pytest.mark.usefixtures("everything_pays")
@@ -235,13 +240,7 @@ def test_drawn_convolutions(data: st.DataObject) -> None:
     convolve = getattr(gx.nn, f"conv{axes}d{'_transpose' if turned else ''}")
     shape = (*taps, *((filters, inner * groups) if turned else (inner, filters * groups)))
     x, w = image(drawn(1, 3, "batch"), *sizes, inner * groups), weights(*shape)
-    outputs = drop_aliases(with_gradients(convolve(x, w, padding=padding, **({} if turned else {"groups": groups}))))
-    after = rewrite(outputs, {})
-    verify(after)
-    fed = feeds(outputs)
-    want, got = (evaluate_all(list(o), fed, np.dtype("float64"), 0, 0, list) for o in (outputs, after))
-    for a, b in zip(got, want, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+    rewritten(with_gradients(convolve(x, w, padding=padding, **({} if turned else {"groups": groups}))))
 
 
 @pytest.mark.usefixtures("everything_pays")
