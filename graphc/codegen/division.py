@@ -6,9 +6,10 @@ finds nothing to do. A helper begins where its share of the chunks would, so tha
 after call. Helpers wait for a moment in a loop, then sleep until they are written to. The calling thread sleeps 50 µs
 at a time, at the end of a call, where a helper takes too long for its chunk.
 
-Where the calling thread had to wait for a helper much longer than a chunk takes, the processors have other work: the thread
-goes on alone for as long as it waited, and for twice as long as before where that soon happens again. So a busy
-neighbour costs little more than the processor that it keeps.
+Where the calling thread has to wait for a helper much longer than a chunk takes, something else has the helper's processor. What is
+lost so is set against what helpers have saved. Where more is lost, the thread goes on alone for as long as it waited, and for twice
+as long as before where that happens again before they have saved much: a busy neighbour costs little more than the processor
+that it keeps, and an interrupt no more than itself.
 """
 
 from __future__ import annotations
@@ -34,13 +35,16 @@ WORDS = {
     "patience": 584,  # ns for which helpers wait awake
     "mode": 592,  # in which the calling thread computes, and so its helpers
     "alone": 640,  # until when the calling thread wants no help
-    "ended": 648, "rest": 656,  # when it last went on alone until, and for how long
+    "rest": 648,  # for how long it last went on alone; 0 when helpers have saved much since
+    "saved": 656,  # ns that helpers have saved, less what was lost by waiting for them
     "size": 768,
 }  # fmt: skip
 _HEAD = f"from graphc.codegen.atomics import *\nfrom graphc.codegen.invoke import call\nfrom graphc.codegen.modes import mode, set_mode\n{COMPILED}"
 _AT = {name: f"pool + {place}" for name, place in WORDS.items()}
 _TIME = f"nanoseconds(load({_AT['clock']}), load({_AT['clock_number']}))"
 _LONGEST = 500_000_000  # ns without help, after which it is tried again
+_MOST = 10_000_000  # ns that helpers can have saved: so much a neighbour takes until it is noticed
+_PATIENCE = 30_000  # ns beside two chunks' time for which the calling thread waits for a helper awake
 _MASK = (1 << CHUNKS) - 1
 
 # Row: control, kernel, its row, extent, iterations a chunk, chunks, workers, estimated ns, whether sleeping helpers are woken.
@@ -62,7 +66,6 @@ SPLIT = (
         alone = until != 0 and {_TIME} < until
         if until != 0 and not alone:
             store({_AT["alone"]}, 0)
-            store({_AT["ended"]}, until)
         asleep = load({_AT["asleep"]})
         alone = alone or (wakes == 0 and asleep >= load({_AT["helpers"]}))
     if alone:
@@ -90,13 +93,15 @@ SPLIT = (
             call(kernel, arguments, chunk * grain, min(extent, (chunk + 1) * grain), 0)
             mine += 1
     others = chunks - mine
+    lost = 0
+    now = 0
     if load({_AT["done"]}) != others:
         own = {_TIME}
         if wakes != 0 and mine > 0:
             each = (own - started) // mine
         else:
             each = cost // chunks
-        patience = 4000 + 2 * each
+        patience = {_PATIENCE} + 2 * each
         waits = 0
         now = own
         while load({_AT["done"]}) != others and now - own <= patience:
@@ -108,13 +113,17 @@ SPLIT = (
             while load({_AT["done"]}) != others:
                 sleep(load({_AT["sleep"]}), 50)
             now = {_TIME}
-            rest = now - own
-            before = load({_AT["rest"]})
-            if now - load({_AT["ended"]}) < 4 * before:
-                rest = max(rest, 2 * before)
-            rest = min(rest, {_LONGEST})
-            store({_AT["rest"]}, rest)
-            store({_AT["alone"]}, now + rest)
+            lost = now - own
+    saved = load({_AT["saved"]}) + cost * others // chunks - 2 * lost
+    if saved < 0:
+        rest = min(max(lost, 2 * load({_AT["rest"]})), {_LONGEST})
+        store({_AT["rest"]}, rest)
+        store({_AT["alone"]}, now + rest)
+        saved = 0
+    elif saved > {_MOST}:
+        store({_AT["rest"]}, 0)
+        saved = {_MOST}
+    store({_AT["saved"]}, saved)
 """
 )
 

@@ -393,6 +393,16 @@ for k in range(80):
     helped += any(s[2] for s in seen)
     waited += int(words[WORDS["rest"] // 8]) > 0
 assert helped > 0 and waited > 0, (helped, waited)
+# Helpers that have saved more than is lost are wanted again at once.
+row = np.array([control.ctypes.data, ctypes.cast(body, ctypes.c_void_p).value, 0, 8, 1, 8, 3, 100_000_000, 1], np.int64)
+words[WORDS["alone"] // 8] = words[WORDS["rest"] // 8] = words[WORDS["saved"] // 8] = 0
+for k in range(20):
+    seen.clear()
+    split(row.ctypes.data, 0, 0, 0)
+    assert len(seen) == 8
+    if any(s[2] for s in seen):
+        assert words[WORDS["rest"] // 8] == words[WORDS["alone"] // 8] == 0
+assert words[WORDS["saved"] // 8] > 0
 """
 FEWER = """
 old = pool.threading.Thread.start
