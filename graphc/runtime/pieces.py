@@ -27,7 +27,7 @@ __all__ = ["Pieces", "counts_of", "piece_size", "whole"]
 
 _CACHE = 2_000_000  # bytes of a second-level cache, of which a piece may have half
 _BYTE = 0.008  # ns: how much longer it takes to move a byte that has left that cache
-_EDGE = 3.0  # rows of a product that beginning one costs as much as
+_EDGE = 6.0  # rows of a product that beginning one costs as much as
 _CALL = 60.0  # ns that a call costs beside what it does
 _WAIT = 2500.0  # ns for which threads wait for each other in a call that they share
 _SHARED = 8_000.0  # ns of such a call
@@ -85,10 +85,16 @@ class _Estimate:
             if many < _FEWEST:
                 continue
             kept = min(1.0, _CACHE / max(2 * alive * size / self.count, 1.0)) * max(0.0, 1.0 - _CACHE / max(alive, 1))
-            change = (many - 1) * (sum(edges) + _CALL * len(costs)) - waits - _BYTE * moved * kept
+            change = (many - 1) * (sum(edges) + _CALL * len(costs)) - waits - _BYTE * moved * kept + self._uneven(size) * total
             if change < least:
                 found, least = size, change
         return found
+
+    def _uneven(self, size: int) -> float:
+        """How much longer two threads take because one of them has more samples."""
+        _, lanes, each = counts_of(self.group, self.count, size)
+        more = min((lanes + 1) // 2 * each * size, self.count)
+        return 2 * more / self.count - 1
 
     def _bytes(self) -> tuple[int, int]:
         """The bytes that all samples have in memory at a time, at most, and those that the calls move."""
