@@ -208,9 +208,13 @@ def test_what_does_not_fit_the_cache_is_run_in_pieces() -> None:
         out = (out - gx.mean(out, axis=2, keepdims=True)) * 0.5
     f = gx.compile([gx.mean(out), *gx.grad(gx.mean(out), [m])])
     [group] = [c for c in f._grouped.calls if c.group is not None]
-    sizes = {n: piece_size(group, f.program.sizes({"n": n}), np.float32) for n in (1, 3, 8, 64)}
+    sizes = {n: piece_size(group, f.program.sizes({"n": n}), np.float32) for n in (1, 3, 8, 32, 48, 64, 96)}
     assert sizes[1] == sizes[3] == 0
     assert 0 < sizes[64] <= 16
+    for n in (32, 48, 64, 96):  # two threads have as many samples
+        _, lanes, each = counts_of(group.group, n, sizes[n])
+        assert lanes % 2 == 0
+        assert lanes // 2 * each * sizes[n] == n // 2
 
 
 @pytest.mark.parametrize(("count", "threads"), [(23, 1), (23, 2), (40, 2), (5, 3)])
