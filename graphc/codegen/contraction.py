@@ -1,6 +1,6 @@
 """The kernel of sums of products: chunks of the result, slices of the sum, stripes of columns, blocks of rows in registers.
 
-    C[rows, j] = D[rows, j] + sum over terms of A[rows, terms] * B[terms, j]
+    C[rows, j] = D[rows, j] + sum over terms of A[rows, terms] * B[terms, j], or 0 where that, or E[rows, j], is not greater
 
 Rows and terms may be given by any number of levels, each with an extent and a stride in both operands that have it: tables say
 where each row and each term lies, so an image's places and a filter's taps are one long matrix, without a copy and without a
@@ -29,11 +29,11 @@ from graphc.codegen.words import WORD, Code, Variable, Word, function
 
 __all__ = ["FIELDS", "contraction"]
 
-# The words of a row of arguments behind the control words: five buffers, and these; then rows, sums, loops around, and the rows of D,
+# The words of a row of arguments behind the control words: six buffers, and these; then rows, sums, loops around, and the rows of D,
 # by levels.
 FIELDS = (
-    "c", "a", "b", "d", "scratch", "c_at", "a_at", "b_at", "d_at", "m", "n", "k", "bn", "an", "others", "b_other",
-    "c_other", "d_other", "starts", "row_chunks", "column_chunks", "row_levels", "sum_levels", "outer_levels", "piece",
+    "c", "a", "b", "d", "e", "scratch", "c_at", "a_at", "b_at", "d_at", "m", "n", "k", "bn", "an", "others", "b_other",
+    "c_other", "d_other", "starts", "ends", "row_chunks", "column_chunks", "row_levels", "sum_levels", "outer_levels", "piece",
 )  # fmt: skip
 _FEW_ROWS = 48  # rows of A for which a stripe of B is read where it is
 _LARGE = 1 << 16  # entries of a B that is copied for fewer of them
@@ -151,7 +151,7 @@ class _Product:
             k0 = number * self.length
             self.count = self.length.least(v["k"] - k0)
             code.cases(number.compare("!=", self.last_slice.now), lambda: self._term_tables(number, k0))
-            self._go_on(number)
+            self._go_on(number, number.compare("==", self.slices - 1))
             self.kept = code.choose(self.keeps, at["right"] + number * self.wide * self.stripe - first // (2 * self.lanes) * self.stripe, 0)
             code.cases(self.copies_left, self._copy_left)
             code.cases(self.beside, lambda: self._vectors(first), lambda: self._stripes(first))
@@ -189,15 +189,15 @@ class _Product:
             self.count = length.least(total - start)
             fill = fill_function(self.module, self.size)
             code.call(fill, [at["term_a"], at["term_b"], at["levels"], v["sum_levels"], start, self.count])
-            self._go_on(self.passes.now)
+            self._go_on(self.passes.now, ir.Constant(ir.IntType(1), 0))
             self._others(shift, code.word(0), last, sums=True)
             self.passes.set(self.passes.now + 1)
 
-    def _go_on(self, passes: Word) -> None:
-        """What the next pass over the result starts from: D, or what earlier passes wrote."""
+    def _go_on(self, passes: Word, last: Any) -> None:
+        """What the next pass over the result starts from: D, or what earlier passes wrote; how the last one ends."""
         code, at = self.code, self.at
         later = passes.compare(">", 0)
-        self.starts = self.v["starts"] + passes
+        self.flags = code.choose(later, 1, self.v["starts"]) + code.choose(last, self.v["ends"] * 4, 0)
         self.source, self.source_rows = code.choose(later, self.c, self.d), code.choose(later, at["row_c"], at["row_d"])
         self.source_other = code.choose(later, self.v["c_other"], self.v["d_other"])
 
@@ -224,7 +224,7 @@ class _Product:
         with code.during(lambda: row.now.compare("<", self.rows)):
             here = row.now * 8
             left = [self.a + operands, at["row_a"] + here, at["term_a"], self.count]
-            arguments = [*left, right, at["term_b"], c, at["row_c"] + here, d, self.source_rows + here, last, self.starts, *steps]
+            arguments = [*left, right, at["term_b"], c, at["row_c"] + here, d, self.source_rows + here, last, self.flags, *steps]
             rows = self._choice(vectors, self.rows - row.now)
             for number in self.shapes.rows[vectors]:
                 made = block_function(self.module, self.bits, self.lanes, number, vectors, beside=True, sums=sums)
@@ -356,7 +356,7 @@ class _Product:
         Args:
             right: the address of B, and of the table of its terms.
         """
-        code, at, (vectors, lanes) = self.code, self.at, shape
+        code, v, at, (vectors, lanes) = self.code, self.v, self.at, shape
         # A copy of A is made for the blocks of two vectors; the few blocks of one vector take A where it lies.
         copied = self.copies_left if vectors == 2 else ir.Constant(ir.IntType(1), 0)
         row, place = Variable(code, 0), Variable(code, at["left"])
@@ -367,7 +367,7 @@ class _Product:
             rows_a = code.choose(copied, at["lanes"], at["row_a"] + here)
             terms = code.choose(copied, at["copied_a"], at["term_a"])
             d, rows_d = self.source + j * self.size, self.source_rows + here
-            arguments = [a, rows_a, terms, self.count, *right, c, at["row_c"] + here, d, rows_d, last, self.starts]
+            arguments = [a, rows_a, terms, self.count, *right, c, at["row_c"] + here, d, rows_d, last, self.flags, v["e"] - v["c"]]
             rows = self._choice(vectors, self.rows - row.now)
             for number in self.shapes.rows[vectors]:
                 made = block_function(self.module, self.bits, lanes, number, vectors)

@@ -1,6 +1,6 @@
 """The contraction's micro-kernel: a block of rows and vectors of C in registers, one fused multiply-add for each pair.
 
-    C[r, v] = D[r, v] + sum_k A[r, k] * B[k, v]
+    C[r, v] = D[r, v] + sum_k A[r, k] * B[k, v], or 0 where that, or an entry E[r, v], is not greater
 
 A is broadcast entry by entry: a table says where each of its rows lies, and others where each term of the sum lies in a row
 and in B. So rows may be the places of an image in all images of a batch, and the terms its taps and channels, or a batch's times:
@@ -30,47 +30,50 @@ def block_function(module: Any, bits: int, lanes: int, rows: int, vectors: int, 
 
     Its arguments, all of them whole numbers: the addresses of A, of the table of its rows, of the table of its terms, how many terms;
     the addresses of B and of the table of its terms; the addresses of C and D and of the tables of their rows, of C first; how many
-    columns of the last vector count; whether to start from D. All tables and steps are in bytes.
+    columns of the last vector count; 1 to start from D, and 4 to end with 0 for what is not greater, or 8 where E is not; how far behind C
+    that lies. All tables and steps are in bytes.
 
     Args:
-        beside: whether A is read vector by vector, ``C[r, v] = sum_k A[r, k] * B[k, v]`` for each lane. Three more arguments then say
-            how far the vectors lie apart in B, C and D, and all of them are masked.
+        beside: whether A is read vector by vector, ``C[r, v] = sum_k A[r, k] * B[k, v]`` for each lane. Three arguments in place of the last one
+            then say how far the vectors lie apart in B, C and D, and all of them are masked.
         sums: whether, besides, the lanes of each of these vectors are summed at the end, and C and D have single numbers.
     """
     beside = beside or sums
     name = f"{'sums' if sums else 'beside' if beside else 'block'}_{bits}_{rows}x{vectors}_{lanes}"
 
     def emit(code: Code, given: list[Word]) -> None:
-        _Block(code, bits, lanes, rows, vectors, sums).emit(*given[:12], steps=given[12:])
+        _Block(code, bits, lanes, rows, vectors, beside=beside, sums=sums).emit(*given[:12], more=given[12:])
 
-    return function(module, name, 15 if beside else 12, emit)
+    return function(module, name, 15 if beside else 13, emit)
 
 
 class _Block:
-    def __init__(self, code: Code, bits: int, lanes: int, rows: int, vectors: int, sums: bool) -> None:
+    def __init__(self, code: Code, bits: int, lanes: int, rows: int, vectors: int, *, beside: bool, sums: bool) -> None:
         self.sums = sums
         self.code, self.b, self.lanes, self.rows, self.vectors = code, code.builder, lanes, rows, vectors
         self.float = ir.FloatType() if bits == 32 else ir.DoubleType()
         self.size = bits // 8
         self.vector = ir.VectorType(self.float, lanes)
+        self.beside = beside
         self.suffix = f"v{lanes}f{bits}"
         self.zero = ir.Constant(self.vector, [ir.Constant(self.float, 0.0)] * lanes)
 
     def emit(
         self, a: Word, rows_a: Word, terms_a: Word, count: Word, b: Word, terms_b: Word, c: Word, rows_c: Word, d: Word, rows_d: Word,
-        columns: Word, starts: Word, *, steps: list[Word],
+        columns: Word, flags: Word, *, more: list[Word],
     ) -> None:  # fmt: skip
         """The block: accumulators from D or 0, a loop over the terms, the stores."""
-        self.beside = bool(steps)
-        self.b_step, self.c_step, self.d_step = steps or [self.code.word(self.size * self.lanes)] * 3
+        self.b_step, self.c_step, self.d_step = more if self.beside else [self.code.word(self.size * self.lanes)] * 3
         self.mask = last_mask(self.code, columns, self.lanes)
         rows = [a + self.code.load(rows_a + 8 * r) for r in range(self.rows)]
         if self.sums:
             sums = self._loop(rows, (terms_a, terms_b), count, b, [[self.zero] * self.vectors for _ in rows])
-            self._total(sums, (c, rows_c, self.c_step), (d, rows_d, self.d_step), starts)
+            self._total(sums, (c, rows_c, self.c_step), (d, rows_d, self.d_step), flags)
             return
-        sums = self._loop(rows, (terms_a, terms_b), count, b, self._start(d, rows_d, starts))
+        sums = self._loop(rows, (terms_a, terms_b), count, b, self._start(d, rows_d, flags))
         targets = [c + self.code.load(rows_c + 8 * r) for r in range(self.rows)]
+        if not self.beside:
+            sums = self._end(sums, [t + more[0] for t in targets], flags)
         for target, row in zip(targets, sums, strict=True):
             for v, value in enumerate(row):
                 self._store(value, target + self.c_step * v, v)
@@ -89,10 +92,10 @@ class _Block:
             return
         masked_store(self.b, value, at, self.mask, self.suffix, self.size)
 
-    def _total(self, sums: list[list[Any]], c: tuple[Word, Word, Word], d: tuple[Word, Word, Word], starts: Word) -> None:
+    def _total(self, sums: list[list[Any]], c: tuple[Word, Word, Word], d: tuple[Word, Word, Word], flags: Word) -> None:
         """The numbers that the lanes of each vector add up to, with those of D."""
         b, code = self.b, self.code
-        given, zero = starts.compare("!=", 0), ir.Constant(self.float, 0.0)
+        given, zero = (flags & 1).compare("!=", 0), ir.Constant(self.float, 0.0)
         kind = ir.FunctionType(self.float, [self.float, self.vector])
         reduce = b.module.declare_intrinsic(f"llvm.vector.reduce.fadd.{self.suffix}", (), kind)
         # Where there is no D, its place is one that can be read.
@@ -106,11 +109,11 @@ class _Block:
                 total = b.fadd(before[r][v], b.call(reduce, [zero, value], fastmath=("reassoc",)))
                 code.store(total, target + c[2] * v, self.size)
 
-    def _start(self, d: Word, rows_d: Word, starts: Word) -> list[list[Any]]:
+    def _start(self, d: Word, rows_d: Word, flags: Word) -> list[list[Any]]:
         """What the accumulators begin with."""
         b, before = self.b, self.b.block
         given, begin = b.append_basic_block("given"), b.append_basic_block("begin")
-        b.cbranch(starts.compare("!=", 0), given, begin)
+        b.cbranch((flags & 1).compare("!=", 0), given, begin)
         b.position_at_end(given)
         sources = [d + self.code.load(rows_d + 8 * r) for r in range(self.rows)]
         loaded = [[self._load(s + self.d_step * v, v) for v in range(self.vectors)] for s in sources]
@@ -125,6 +128,35 @@ class _Block:
                 start.add_incoming(value, given)
                 sums[-1].append(start)
         return sums
+
+    def _end(self, sums: list[list[Any]], chosen: list[Word], flags: Word) -> list[list[Any]]:
+        """The sums, with 0 in place of those that are not greater, or where the entries at ``chosen`` are not."""
+        b, before = self.b, self.b.block
+        some, own, other, done = (b.append_basic_block(name) for name in ("some", "own", "other", "end"))
+        b.cbranch((flags & 12).compare("!=", 0), some, done)
+        b.position_at_end(some)
+        b.cbranch((flags & 8).compare("!=", 0), other, own)
+
+        def ended(by: list[list[Any]]) -> list[list[Any]]:
+            pairs = [list(zip(values, choice, strict=True)) for values, choice in zip(sums, by, strict=True)]
+            made = [[b.select(b.fcmp_ordered("<=", choice, self.zero), self.zero, value) for value, choice in row] for row in pairs]
+            b.branch(done)
+            return made
+
+        b.position_at_end(own)
+        first = ended(sums)
+        b.position_at_end(other)
+        second = ended([[self._load(at + self.c_step * v, v) for v in range(self.vectors)] for at in chosen])
+        b.position_at_end(done)
+        found: list[list[Any]] = []
+        for rows in zip(sums, first, second, strict=True):
+            found.append([])
+            for values in zip(*rows, strict=True):
+                result = b.phi(self.vector)
+                for value, block in zip(values, (before, own, other), strict=True):
+                    result.add_incoming(value, block)
+                found[-1].append(result)
+        return found
 
     def _here(self, value: Any) -> Any:
         """A vector that is in a register before anything behind it is loaded: else all of A's loads would come first, and fill them."""

@@ -20,7 +20,7 @@ __all__ = ["Contraction", "contraction", "contraction_kernel"]
 
 def contraction_kernel(
     emitter: Emitter, tensor: Tensor, found: Contraction, target: Tensor | None = None, start: tuple[Tensor, tuple[Affine, ...]] | None = None,
-    starts: Extent = 1,
+    starts: Extent = 1, ends: Tensor | None = None,
 ) -> ir.Kernel:  # fmt: skip
     """The kernel: its indices by levels, merged where memory runs on.
 
@@ -28,6 +28,7 @@ def contraction_kernel(
         target: whose memory a result, or a part of one, is written to.
         start: what the sums are added to: a tensor, and its places by the stage's indices.
         starts: whether they are, where there is such a tensor: 0 or 1.
+        ends: 0 is written in place of the entries where this tensor is not greater; the result itself, or one that lies in memory as it does.
     """
     op = tensor.op
     assert isinstance(op, Stage)
@@ -50,7 +51,7 @@ def contraction_kernel(
     memory = [tensor if target is None else target, *(tensor.inputs[op.reads[r].operand] for r in (found.left, found.right))]
     memory += [] if start is None else [start[0]]
     levels = rows, columns[-1] if columns else None, sums, outer
-    return _kernel(emitter, memory, [s.place for s in merged], sizes, levels, others[-1] if others else None, starts)
+    return _kernel(emitter, memory, [s.place for s in merged], sizes, levels, others[-1] if others else None, starts, ends)
 
 
 def _kernel(
@@ -61,6 +62,7 @@ def _kernel(
     levels: tuple[list[int], int | None, list[int], list[int]],
     other: int | None,
     starts: Extent,
+    ends: Tensor | None,
 ) -> ir.Kernel:
     """The kernel of levels that are merged: its numbers are parameters of its own, in the order that the kernel wants.
 
@@ -74,15 +76,16 @@ def _kernel(
     c, a, b, d = places if added else (*places, Affine())
     # Each operand has a buffer of its own, even where both are one tensor: all contractions are one kernel.
     roots = [emitter.root(t) for t in memory]
-    emitter.buffers = [*roots, *([] if added else roots[:1]), Scratch(PIECE, "double")]
+    chosen = roots[0] if ends is None else emitter.root(ends)
+    emitter.buffers = [*roots, *([] if added else roots[:1]), chosen, Scratch(PIECE, "double")]
     size = (product(sizes[x] for x in rows), 1 if n is None else sizes[n], product(sizes[x] for x in sums))
     around = product(sizes[x] for x in outer)
     others = (1, 0, 0, 0) if other is None else (sizes[other], *(p.coefficient(other) for p in (b, c, d)))
     work = (*size[:2], size[2] * others[0], around)
-    fields: list[Any] = [0, 0, 1, 2, 3, 4]  # the loop's variable and the buffers
+    fields: list[Any] = [0, 0, 1, 2, 3, 4, 5]  # the loop's variable and the buffers
     along = (1, 0) if n is None else (b.coefficient(n), a.coefficient(n))
     fields += [own(p.offset) for p in (c, a, b, d)] + [own(e) for e in (*size, *along)]
-    fields += [tuple(own(e) for e in others), own(starts if added else 0)]
+    fields += [tuple(own(e) for e in others), own(starts if added else 0), own(0 if ends is None else 1 if chosen is roots[0] else 2)]
     fields += [own(Chunks(kind, *work)) for kind in ("rows", "columns")]
     for group in (rows, sums, outer):
         own(len(group))
@@ -92,4 +95,5 @@ def _kernel(
     build: Any = ir.Contract
     contract = build(*fields, piece)
     loop = ir.Loop(0, own(Chunks("all", *work)), (contract,), parallel=True)
-    return ir.Kernel(("float", "float", "float", "float", "double"), (True, False, False, False, True), len(emitter.params), (loop,), ((4, piece),))
+    kinds: tuple[ir.Kind, ...] = ("float", "float", "float", "float", "float", "double")
+    return ir.Kernel(kinds, (True, False, False, False, False, True), len(emitter.params), (loop,), ((5, piece),))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphc.expr.entry import entries
@@ -14,7 +14,8 @@ from graphc.expr.stage import Read, Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
 from graphc.lower.parts import Parts, parts_of
-from graphc.rewrite.products import flat_place, nominal
+from graphc.rewrite.products import along_sum, flat_place, nominal
+from graphc.rewrite.signs import cut_off
 from graphc.rewrite.weight import weight
 
 __all__ = ["Fusion", "Group", "Started", "root_of"]
@@ -46,17 +47,21 @@ class _Use:
 
 @dataclass(frozen=True)
 class Started:
-    """A sum of products that starts from another tensor: a bias, what came in another way, a gradient so far.
+    """A sum of products that starts from another tensor: a bias, what came in another way, a gradient so far; or that is cut off at its end.
 
     Attributes:
-        product: the sum of products, which is not stored without what it starts from.
+        product: the sum of products, which is not stored by itself.
+        added: its sum with what it starts from, where there is such a thing: another tensor than the result where that is cut off.
         start: what it starts from.
         read: how the sum of both reads it.
+        ends: the tensor that says where the result is 0: the result itself, or one that lies as it does.
     """
 
     product: Tensor
-    start: Tensor
-    read: Read
+    added: Tensor | None = None
+    start: Tensor | None = None
+    read: Read | None = None
+    ends: Tensor | None = None
 
 
 class Fusion:
@@ -128,18 +133,24 @@ class Fusion:
         return bool(uses) and light and all(u.user in sums for u in uses)
 
     def _start_products(self, forced: dict[Tensor, None]) -> dict[Tensor, Started]:
-        """Which sums of two tensors are written by the kernel of one of them, a sum of products; what that starts from is stored."""
+        """Which tensors are written by the kernel of a sum of products that they are computed from; what that starts from is stored."""
         found: dict[Tensor, Started] = {}
+        wanted = set(forced)
         for node in self.nodes:
             tensor = node.outputs[0]
             if tensor in self._inside or tensor in self.parts or root_of(tensor) is not tensor:
                 continue
-            alone = (t for t in node.inputs if t not in forced and t not in self._inside and t not in self.parts and t not in found)
-            started = _started(tensor, [t for t in alone if len(self._uses.get(t, [])) == 1])
-            if started is not None:
-                found[tensor] = started
-                forced.update({root_of(tensor): None, root_of(started.start): None})
-                self._inside.add(started.product)
+            alone = (t for t in node.inputs if t not in wanted and t not in self._inside and t not in self.parts)
+            single = [t for t in alone if len(self._uses.get(t, [])) == 1]
+            started = _started(tensor, [t for t in single if t not in found and t not in forced]) or _ended(tensor, single, found)
+            if started is None:
+                continue
+            if started.ends is not None and started.added is not None:  # it has been found before
+                del found[started.added], forced[started.added]
+                self._inside.add(started.added)
+            found[tensor] = started
+            forced.update({root_of(t): None for t in (tensor, started.start) if t is not None})
+            self._inside.add(started.product)
         return found
 
     def _decide(self, forced: dict[Tensor, None]) -> None:
@@ -327,8 +338,26 @@ def _started(tensor: Tensor, alone: Sequence[Tensor]) -> Started | None:
             continue
         column = op.free[product.op.free.index(found.n)]  # type: ignore[union-attr]
         if flat_place(other.coords, start.shape).coefficient(column) == 1:
-            return Started(product, start, other)
+            return Started(product, tensor, start, other)
     return None
+
+
+def _ended(tensor: Tensor, alone: Sequence[Tensor], found: Mapping[Tensor, Started]) -> Started | None:
+    """A tensor as a sum of products, or a started one, that is cut off: a rectifier, or the gradient of one that is stored."""
+    op = tensor.op
+    if not isinstance(op, Stage) or tensor.dtype != "float" or not op.elementwise or _checked(op):
+        return None
+    cut = cut_off(op)
+    if cut is None or any(r.outside is not None or tuple(p.bare for p in r.coords) != op.free for r in op.reads):
+        return None
+    inner, by = tensor.inputs[op.reads[cut[0]].operand], None if cut[1] is None else tensor.inputs[op.reads[cut[1]].operand]
+    if inner not in alone or (by is not None and (by is inner or by not in found or found[by].ends is not by)):
+        return None
+    started = found.get(inner) or Started(inner)
+    sums = contraction(started.product)
+    if started.ends is not None or sums is None or sums.beside or along_sum(started.product, sums):
+        return None
+    return replace(started, ends=tensor if by is None else by)
 
 
 def _checked(op: Stage) -> bool:

@@ -159,19 +159,23 @@ class Update:
 class Contract:
     """``C[c + rows + j] = D[d + rows + j] + sum over sums of A[a + rows + sums + j*an] * B[b + sums + j*bn]``, for each tuple of ``outer``.
 
+    It may end with 0 in place of some entries: of those that are not greater (``ends`` is 1: a rectifier), or of those where E is not
+    greater (``ends`` is 2: the gradient of one). NaN stays, or has its entry stay.
+
     Rows, sums and outer loops are given by levels, the outermost first: an extent and the strides in C, A, B and D that it has. So
     the rows may be the places of all images of a batch, and the sum one over a filter's taps and channels.
 
     Attributes:
         chunk: the variable of the loop around it. A target may divide the result by it into ``row_chunks * column_chunks`` for
             each index tuple of ``outer``, or let one iteration of it do everything.
-        c, a, b, d: the buffers; ``c_at``, ``a_at``, ``b_at``, ``d_at``: where they begin.
+        c, a, b, d, e: the buffers; ``c_at``, ``a_at``, ``b_at``, ``d_at``: where they begin. E's entries lie as C's.
         m, n, k: how many rows, columns and terms there are.
         bn: B's stride along the columns; C's and D's are 1.
         an: A's: 0, or 1 where both operands lie along the columns, side by side; then ``bn`` is 1.
         others: how many rectangles of the result there are for the same rows of A, and the strides in B, C and D from one to the next;
             more than one where ``an`` is 1, or where there is one column and the last of the sums lies along both operands.
         starts: where it is 0, there is no D: the sums start from 0.
+        ends: 0, 1 or 2, see above; 0 where ``an`` is 1, or ``others`` are several.
         row_chunks, column_chunks: see ``chunk``.
         rows: levels of extent, stride in A, stride in C.
         sums: levels of extent, stride in A, stride in B.
@@ -185,6 +189,7 @@ class Contract:
     a: int
     b: int
     d: int
+    e: int
     scratch: int
     c_at: Coefficient
     a_at: Coefficient
@@ -197,6 +202,7 @@ class Contract:
     an: Coefficient
     others: tuple[Coefficient, Coefficient, Coefficient, Coefficient]
     starts: Coefficient
+    ends: Coefficient
     row_chunks: Coefficient
     column_chunks: Coefficient
     rows: tuple[tuple[Coefficient, Coefficient, Coefficient], ...]
@@ -209,7 +215,7 @@ class Contract:
     def numbers(self) -> tuple[Coefficient, ...]:
         """All whole numbers, in the order in which they are a kernel's parameters; the levels' counts stand before ``piece``."""
         plain = (self.c_at, self.a_at, self.b_at, self.d_at, self.m, self.n, self.k, self.bn, self.an, *self.others)
-        plain = (*plain, self.starts, self.row_chunks, self.column_chunks)
+        plain = (*plain, self.starts, self.ends, self.row_chunks, self.column_chunks)
         counts = (len(self.rows), len(self.sums), len(self.outer))
         return (*plain, *counts, self.piece, *(x for level in (*self.rows, *self.sums, *self.outer, *self.first) for x in level))
 

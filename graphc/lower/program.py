@@ -300,20 +300,22 @@ class _Lowering:
         return Call(kernel, list(emitter.buffers), emitter.params, [tensor], False)
 
     def _started(self, tensor: Tensor, started: Started, last: bool) -> Call:
-        """A sum of products that starts from another tensor, written where their sum lies."""
-        op, product = tensor.op, started.product
+        """A sum of products that starts from another tensor, or is cut off at its end, written where the result lies."""
+        product, added = started.product, started.added
         found = contraction(product)
-        assert isinstance(op, Stage)
         assert isinstance(product.op, Stage)
-        assert op.free is not None
         assert product.op.free is not None
         assert found is not None
-        emitter = self._emitter(product.op.extents)
-        # The sum's index of an axis, as the product's index of the same axis.
-        places = {index: Affine.variable(k) for index, k in zip(op.free, product.op.free, strict=True)}
-        start = started.start, tuple(p.substitute(places) for p in started.read.coords)
-        kernel = contraction_kernel(emitter, product, found, tensor, start)
-        return Call(kernel, list(emitter.buffers), emitter.params, [product, tensor], last)
+        emitter, start = self._emitter(product.op.extents), None
+        if added is not None and started.start is not None and started.read is not None:
+            assert isinstance(added.op, Stage)
+            assert added.op.free is not None
+            # The sum's index of an axis, as the product's index of the same axis.
+            places = {index: Affine.variable(k) for index, k in zip(added.op.free, product.op.free, strict=True)}
+            start = started.start, tuple(p.substitute(places) for p in started.read.coords)
+        kernel = contraction_kernel(emitter, product, found, tensor, start, ends=started.ends)
+        tensors = [product, *([added] if added is not None and added is not tensor else []), tensor]
+        return Call(kernel, list(emitter.buffers), emitter.params, tensors, last)
 
     def _reduced(self, tensor: Tensor) -> Reduced:
         outputs = tensor.node.outputs

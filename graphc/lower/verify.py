@@ -69,7 +69,8 @@ class _Checker:
             loop = body[0]
             if len(body) != 1 or not isinstance(loop, ir.Loop) or not loop.parallel or loop.body != (s,) or loop.variable != s.chunk:
                 self.problems.append("a contraction is not alone in its kernel, in a parallel loop over its chunks")
-            if any(isinstance(n, ir.Param) and n.number != k for k, n in enumerate(s.numbers)) or (s.c, s.a, s.b, s.d, s.scratch) != (0, 1, 2, 3, 4):
+            numbers = all(not isinstance(n, ir.Param) or n.number == k for k, n in enumerate(s.numbers))
+            if not numbers or (s.c, s.a, s.b, s.d, s.e, s.scratch) != (0, 1, 2, 3, 4, 5):
                 self.problems.append("a contraction's buffers or numbers are not the kernel's, in their order")
             if dict(self.kernel.scratch) != {s.scratch: s.piece}:
                 self.problems.append("a contraction's scratch memory is not the kernel's")
@@ -137,7 +138,7 @@ def _buffers(s: ir.Statement) -> list[tuple[int, bool]]:
     if isinstance(s, ir.Store | ir.Update):
         return [(s.buffer, True)]
     if isinstance(s, ir.Contract):
-        return [(s.c, True), (s.a, False), (s.b, False), (s.d, False), (s.scratch, True)]
+        return [(s.c, True), (s.a, False), (s.b, False), (s.d, False), (s.e, False), (s.scratch, True)]
     if isinstance(s, ir.Matrices):
         return [(s.result, True), *((b, False) for b in s.operands), (s.scratch, True)]
     return []

@@ -21,6 +21,7 @@ from graphc.rewrite.padding import pad_windows
 from graphc.rewrite.partial import reduce_in_parts
 from graphc.rewrite.residues import split_residues
 from graphc.rewrite.shared import share_functions
+from graphc.rewrite.signs import read_signs
 from graphc.rewrite.spread import spread_results
 from graphc.rewrite.stored import read_stored
 from graphc.rewrite.tiles import compute_by_tiles
@@ -50,6 +51,7 @@ PASSES: dict[str, Pass] = {
     "lanes": lambda outputs, _: widen_products(outputs),
     "spread": lambda outputs, _: spread_results(outputs),
     "layouts": lambda outputs, _: lay_out_products(outputs),
+    "signs": lambda outputs, _: read_signs(outputs),
     "stored": lambda outputs, _: read_stored(outputs),
     "partial": lambda outputs, _: reduce_in_parts(outputs),
     "borders": lambda outputs, _: split_borders(outputs),
@@ -74,6 +76,7 @@ PURPOSES: dict[str, str] = {
     "lanes": "a sum of products with few columns is turned so that places and samples are its columns",
     "spread": "what is computed entry by entry from a spread tensor is computed where it is spread",
     "layouts": "a small operand that is used again and again is laid out for the contraction",
+    "signs": "where a rectifier cuts off is read from its result, so that what it was given needs no memory",
     "stored": "what a sum would compute again is read where a stage has stored it",
     "partial": "a long sum to few entries is first carried out for each entry of its outermost index, which threads share",
     "borders": "a stage that asks at each entry where it is falls apart into boxes that need not ask",

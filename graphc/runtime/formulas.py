@@ -90,7 +90,7 @@ class Formulas:
         calls = calls_of(program)
         self._stored = {t for c in calls for t in (c.tensors if c.whole is None else [c.whole])}
         self._stored |= {t for c in calls if c.loop is not None for t in (*c.loop.outputs, *c.loop.scan.parameters) if t is not None}
-        self._started = {c.tensors[0] for c in calls if _started(c)}
+        self._started = {t for c in calls if _started(c) for t in c.tensors[:-1]}
         self._stored -= self._started
         self._add(program)
 
@@ -115,7 +115,7 @@ class Formulas:
             return [f"{self.names(first)}' = {self.names(value) if value is not None else 'its next value'}"]
         whole = self.names(call.whole) if call.whole is not None else ""
         named: dict[Tensor, None] = {}
-        tensors = call.tensors[1:] if _started(call) else call.tensors
+        tensors = call.tensors[-1:] if _started(call) else call.tensors
         lines = [self._text(t, named, whole) for t in tensors]
         done: set[Tensor] = set()
         while len(done) < len(named):
@@ -185,8 +185,8 @@ class Formulas:
 
 
 def _started(call: Call) -> bool:
-    """Whether a call is a sum of products that starts from another tensor: the first of its tensors is the sum alone."""
-    return len(call.tensors) == 2 and call.whole is None and product_of(call.kernel) is not None
+    """Whether a call is a sum of products that starts from another tensor or does more at its end: only the last of its tensors is stored."""
+    return len(call.tensors) > 1 and call.whole is None and product_of(call.kernel) is not None
 
 
 def product_of(kernel: ir.Kernel) -> ir.Contract | None:

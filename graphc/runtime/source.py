@@ -93,9 +93,13 @@ def _product(call: Call, names: Names) -> list[str]:
     left = at(s.a, s.a_at, (around, [x[2] for x in s.outer]), (rows, [x[1] for x in s.rows]), (sums, [x[1] for x in s.sums]), (column, [s.an]))
     right = at(s.b, s.b_at, (around, [x[3] for x in s.outer]), (sums, [x[2] for x in s.sums]), (other, steps[0]), (column, [s.bn]))
     start = at(s.d, s.d_at, (around, [x[4] for x in s.outer]), (rows, [x[1] for x in s.first]), (other, steps[2]), (column, one))
+    chosen = result.replace(names(call.buffers[s.c]), names(call.buffers[s.e]), 1)
     begins = f"{start} + " if number(s.starts) != "0" else ""
+    total = f"{begins}sum({left} * {right} for {', '.join(terms)})"
+    if number(s.ends) != "0":
+        total = f"max(0, {total})" if number(s.ends) == "1" else f"select(0 >= {chosen}, 0, {total})"
     heads = [*loops[: len(around) + len(rows)], *(f"o in range({number(s.others[0])})" for _ in other), f"j in range({number(s.n)})"]
-    return [f"for {', '.join(heads)}:", f"    {result} = {begins}sum({left} * {right} for {', '.join(terms)})"]
+    return [f"for {', '.join(heads)}:", f"    {result} = {total}"]
 
 
 def _sum(text: str) -> bool:

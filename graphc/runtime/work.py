@@ -114,11 +114,12 @@ class _Count:
         around, alike = times, self.number(s.others[0])
         for level in s.outer:
             around *= self.number(level[0])
-        starts = self.number(s.starts)
-        self.operations += around * alike * m * n * (2 * k + starts)
+        starts, ends = self.number(s.starts), self.number(s.ends)
+        self.operations += around * alike * m * n * (2 * k + starts + min(ends, 1))
         self.reads[s.a] += around * m * k * (n if self.number(s.an) else 1)
         self.reads[s.b] += around * alike * k * n
         self.reads[s.d] += around * alike * m * n * starts
+        self.reads[s.e] += around * m * n * (ends // 2)
         self.writes[s.c] += around * alike * m * n
 
     def matrices(self, s: ir.Matrices, times: int) -> None:

@@ -42,6 +42,7 @@ class Sum:
     outer: list[Level] = field(default_factory=list)
     chunks: tuple[int, int] = (1, 1)
     beside: tuple[int, ...] = ()  # both operands lie along the columns: how many B there are, how far they and their C lie apart
+    ends: str = ""  # with 0 for what is not greater ("own"), or where another array is not ("other")
 
     @property
     def along(self) -> bool:
@@ -85,6 +86,7 @@ class Sum:
             arrays["d"], starts["d"], parts["d"], first = arrays["c"], starts["c"], parts["c"], [(e, c, 0) for e, _, c in self.rows]
             d_other = c_other
         given = arrays["d"].astype(np.float64)
+        cut = np.where(rng.random(arrays["c"].shape) < 0.1, np.nan, rng.normal(size=arrays["c"].shape)).astype(dtype)  # nobody cuts off at NaN
         pairs = zip(*(parts[name][0] for name in "cabd"), strict=True)
         for c, a, b, d in pairs:
             left = arrays["a"].astype(np.float64)[starts["a"] + a + parts["a"][1][:, None, None] + parts["a"][2][:, None] + parts["a"][3]]
@@ -92,14 +94,17 @@ class Sum:
             at = starts["c"] + c + parts["c"][1][:, None, None] + parts["c"][2] + j
             start = given[starts["d"] + d + parts["d"][1][:, None, None] + parts["d"][2] + j] if self.starts else 0
             along = (left[:, :, None] * right).sum(1) if self.beside else np.tensordot(left[..., 0], right, 1)
-            wanted[at] = along + start
+            total = along + start
+            chosen = {"own": total, "other": cut.astype(np.float64)[at]}.get(self.ends)
+            wanted[at] = total if chosen is None else np.where(chosen <= 0, 0, total)
         m, k, products = len(parts["c"][1]), len(parts["a"][2]), len(parts["c"][0])
         words = {
             "c": arrays["c"].ctypes.data, "a": arrays["a"].ctypes.data, "b": arrays["b"].ctypes.data, "d": arrays["d"].ctypes.data,
+            "e": arrays["c"].ctypes.data if self.ends != "other" else cut.ctypes.data,
             "scratch": SCRATCH.ctypes.data,
             "c_at": starts["c"], "a_at": starts["a"], "b_at": starts["b"], "d_at": starts["d"], "m": m, "n": self.n, "k": k, "bn": self.bn,
             "an": int(bool(self.beside) and not self.along), "others": others, "b_other": b_other, "c_other": c_other, "d_other": d_other,
-            "starts": int(bool(self.starts)),
+            "starts": int(bool(self.starts)), "ends": ("", "own", "other").index(self.ends),
             "row_chunks": max(self.chunks[0], -(-m // MOST_ROWS)), "column_chunks": self.chunks[1], "row_levels": len(self.rows),
             "sum_levels": len(self.sums), "outer_levels": len(self.outer), "piece": PIECE,
         }  # fmt: skip
@@ -177,6 +182,10 @@ CASES: dict[str, Sum] = {
         [(150, 90, 200)], [(90, 1, 150)], 140, outer=[(3, 30000, 13500, 13500)], starts="rows", chunks=(2, 3)
     ),
     "copies that stay, rows that are left over": matrices(130, 140, 100, chunks=(2, 2)),
+    "ends with what is greater": matrices(130, 75, 100, ends="own", chunks=(2, 2)),
+    "ends with what is greater, several slices": matrices(31, 40, 900, ends="own", starts="row"),
+    "ends where another is greater": matrices(130, 75, 100, ends="other", chunks=(2, 2)),
+    "ends where another is greater, several slices": matrices(31, 17, 900, ends="other", starts="rows"),
     "the most that is ever copied": matrices(256, 300, 3072),
     "too many copies to stay": matrices(120, 700, 900, chunks=(2, 1)),
     "both along the columns": Sum([(20, 41, 41)], [(30, 900, 50)], 41, beside=(1, 0, 0)),
@@ -243,7 +252,8 @@ def drawn(draw: Any) -> Sum:
         if draw(st.booleans()):  # along the sum
             n, sums[-1] = 1, (sums[-1][0], 1, 1)
         return Sum(rows, sums, n, 1, starts, outer, chunks, (others, draw(STRIDES), far))
-    return Sum(rows, sums, n, draw(st.one_of(st.just(1), STRIDES)), starts, outer, chunks)
+    ends = draw(st.sampled_from(["", "own", "other"]))
+    return Sum(rows, sums, n, draw(st.one_of(st.just(1), STRIDES)), starts, outer, chunks, ends=ends)
 
 
 @settings(deadline=None)

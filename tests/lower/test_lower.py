@@ -97,7 +97,7 @@ def test_how_many_chunks_a_call_has(extent: int, price: float, chunks: int) -> N
         assert (division.chunks - 1) * division.grain < extent <= division.chunks * division.grain
 
 
-_PLAIN = ("c_at", "a_at", "b_at", "d_at", "m", "n", "k", "bn", "an", "others", "starts", "row_chunks", "column_chunks")
+_PLAIN = ("c_at", "a_at", "b_at", "d_at", "m", "n", "k", "bn", "an", "others", "starts", "ends", "row_chunks", "column_chunks")
 
 
 def product_kernel(**changed: Any) -> ir.Kernel:
@@ -108,10 +108,11 @@ def product_kernel(**changed: Any) -> ir.Kernel:
     piece = ir.Param(len(names) + 3)
     levels = {name: len(names) + 4 + 3 * k for k, name in enumerate(("rows", "sums", "first"))}
     made = {name: (tuple(ir.Param(first + k) for k in range(3)),) for name, first in levels.items()}
-    given: dict[str, Any] = {"chunk": 0, "c": 0, "a": 1, "b": 2, "d": 3, "scratch": 4, **words, **made, "outer": (), "piece": piece}
+    given: dict[str, Any] = {"chunk": 0, "c": 0, "a": 1, "b": 2, "d": 3, "e": 4, "scratch": 5, **words, **made, "outer": (), "piece": piece}
     contract = ir.Contract(**(given | changed))
     loop = ir.Loop(0, ir.Param(len(names) + 13), (contract,), parallel=True)
-    return ir.Kernel(("float", "float", "float", "float", "double"), (True, False, False, False, True), len(names) + 14, (loop,), ((4, piece),))
+    kinds, written = (*(("float",) * 5), "double"), (True, False, False, False, False, True)
+    return ir.Kernel(kinds, written, len(names) + 14, (loop,), ((5, piece),))
 
 
 def test_a_right_contraction_has_no_problems() -> None:

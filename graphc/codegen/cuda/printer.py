@@ -120,7 +120,7 @@ class _Launched(Printer):
 
     def contract(self, s: ir.Contract, depth: int) -> None:
         """A sum of products, entry by entry: the first axis of the grid goes through the entries, the second through the products."""
-        m, n, starts = (self.number(x) for x in (s.m, s.n, s.starts))
+        m, n, starts, ends = (self.number(x) for x in (s.m, s.n, s.starts, s.ends))
         products = " * ".join(self.number(level[0]) for level in s.outer) or "1"
         places = {name: [self.number(start)] for name, start in (("c", s.c_at), ("a", s.a_at), ("b", s.b_at), ("d", s.d_at))}
         around = self._decoded("o", "p", s.outer, "cabd", places)
@@ -145,7 +145,10 @@ class _Launched(Printer):
             a.append(f"k{k} * {self.number(along_a)}")
             b.append(f"k{k} * {self.number(along_b)}")
         self.emit(inner + len(s.sums), f"t = t + b{s.a}[{' + '.join(a)}] * b{s.b}[{' + '.join(b)}]")
-        for line in (f"if {starts} != 0:", f"    t = t + b{s.d}[{' + '.join([*places['d'], 'q'])}]", f"b{s.c}[c] = t"):
+        added = f"    t = t + b{s.d}[{' + '.join([*places['d'], 'q'])}]"
+        zero = self.constant(0.0, "float")
+        cut = f"if {ends} != 0 and (b{s.e}[c] if {ends} == 2 else t) <= {zero}:"
+        for line in (f"if {starts} != 0:", added, cut, f"    t = {zero}", f"b{s.c}[c] = t"):
             self.emit(inner, line)
 
     def _decoded(
