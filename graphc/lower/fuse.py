@@ -330,7 +330,7 @@ def _started(tensor: Tensor, alone: Sequence[Tensor]) -> Started | None:
     for number in (1, 0):
         read, other = op.reads[number], op.reads[1 - number]
         product, start = tensor.inputs[read.operand], tensor.inputs[other.operand]
-        if product not in alone or start is product or start.dtype != "float" or tuple(p.bare for p in read.coords) != op.free:
+        if product not in alone or start is product or start.dtype != "float" or not _whole(tensor, read):
             continue
         found = contraction(product)
         assert op.free is not None
@@ -342,13 +342,20 @@ def _started(tensor: Tensor, alone: Sequence[Tensor]) -> Started | None:
     return None
 
 
+def _whole(tensor: Tensor, read: Read) -> bool:
+    """Whether a read takes each entry of its operand for that of the result: all of it, and not a part."""
+    op = tensor.op
+    assert isinstance(op, Stage)
+    return tuple(p.bare for p in read.coords) == op.free and tensor.inputs[read.operand].shape == tensor.shape
+
+
 def _ended(tensor: Tensor, alone: Sequence[Tensor], found: Mapping[Tensor, Started]) -> Started | None:
     """A tensor as a sum of products, or a started one, that is cut off: a rectifier, or the gradient of one that is stored."""
     op = tensor.op
     if not isinstance(op, Stage) or tensor.dtype != "float" or not op.elementwise or _checked(op):
         return None
     cut = cut_off(op)
-    if cut is None or any(r.outside is not None or tuple(p.bare for p in r.coords) != op.free for r in op.reads):
+    if cut is None or any(r.outside is not None or not _whole(tensor, r) for r in op.reads):
         return None
     inner, by = tensor.inputs[op.reads[cut[0]].operand], None if cut[1] is None else tensor.inputs[op.reads[cut[1]].operand]
     if inner not in alone or (by is not None and (by is inner or by not in found or found[by].ends is not by)):

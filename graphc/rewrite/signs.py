@@ -40,7 +40,7 @@ def read_signs(outputs: Sequence[Tensor]) -> list[Tensor]:
     rectified: dict[Tensor, Node] = {}
     for node in nodes:
         op = node.op
-        if isinstance(op, Stage) and cut_off(op) == (0, None) and _plain(op) and _sum_of_products(node.inputs[0]):
+        if isinstance(op, Stage) and cut_off(op) == (0, None) and _plain(node) and _sum_of_products(node.inputs[0]):
             rectified.setdefault(node.inputs[0], node)
     made: dict[Node, tuple[Tensor, ...]] = {}
 
@@ -65,8 +65,12 @@ def read_signs(outputs: Sequence[Tensor]) -> list[Tensor]:
     return rebuild(outputs, change)
 
 
-def _plain(op: Stage) -> bool:
-    return op.elementwise and op.reads[0].outside is None and tuple(p.bare for p in op.reads[0].coords) == op.free
+def _plain(node: Node) -> bool:
+    """Whether a stage reads all of its operand, each entry for its own."""
+    op = node.op
+    assert isinstance(op, Stage)
+    plain = op.elementwise and op.reads[0].outside is None and tuple(p.bare for p in op.reads[0].coords) == op.free
+    return plain and node.inputs[0].shape == node.outputs[0].shape
 
 
 def _sum_of_products(tensor: Tensor) -> bool:

@@ -260,8 +260,10 @@ def test_a_sum_of_products_starts_from_what_it_is_added_to() -> None:
     assert "entry by entry" in kinds(x @ w + v[:, None])  # nothing lies along the columns
     rng = np.random.default_rng(0)
     w.value, b.value = rng.normal(size=(7, 5)), rng.normal(size=5)
+    # A part of a product is another size than the product.
+    parts = [(x @ w)[:, :4] + u[:, 1:], (x @ w)[:, :3] + b[1:4], (x @ w)[2:] + b, (x @ w)[:, :2] + (x @ w)[:, 3:], gx.relu((x @ w)[:, 1:] + b[1:])]
     given = {x: rng.normal(size=(9, 7)), u: rng.normal(size=(9, 5)), v: rng.normal(size=9)}
-    for y in (x @ w + b, gx.tanh(b + x @ w), x @ w + u, x @ w + u.T.T * 2, x @ w + v[:, None], (x @ w)[:, ::-1] + u, u[::-1] + x @ w):
+    for y in (x @ w + b, gx.tanh(b + x @ w), x @ w + u, x @ w + u.T.T * 2, x @ w + v[:, None], (x @ w)[:, ::-1] + u, u[::-1] + x @ w, *parts):
         used = [t for t in given if t in gx.leaves(y).values()]
         np.testing.assert_allclose(compile(y, inputs=used, dtype="float64")(*(given[t] for t in used)), gx.evaluate(y, given), rtol=1e-12)
 

@@ -45,6 +45,9 @@ ROWS: dict[str, tuple[Callable[[], Tensor], int, int]] = {
     "the other way round": (lambda: gx.maximum(X @ weights(7, 5), 0.0) @ weights(5, 3), 0, 0),  # at 0 its derivative is another one
     "a residual": (lambda: gx.relu(gx.relu(X @ weights(7, 7)) @ weights(7, 7) + X) @ weights(7, 3), 2, 2),
     "three axes": (lambda: gx.relu(S @ weights(7, 20) + weights(20)) @ weights(20, 3), 1, 1),
+    "a part of its columns": (lambda: gx.relu((X @ weights(7, 9) + weights(9))[:, :5]) @ weights(5, 3), 0, 0),
+    "a part of its rows": (lambda: gx.relu((S @ weights(7, 9))[:, :2]) @ weights(9, 3), 0, 0),
+    "a part of its result": (lambda: gx.relu(X @ weights(7, 9) + weights(9))[:, 1:6] @ weights(5, 3), 1, 0),
     "a convolution": (lambda: gx.nn.conv2d(gx.relu(gx.nn.conv2d(IMAGE, weights(3, 3, 3, 9)) + weights(9)), weights(2, 2, 9, 12)), 1, 0),
     "a recurrence": (recurrence, 0, 0),  # its adjoint wants the pre-activation of every item
     "columns beside each other": (lambda: gx.relu(gx.nn.conv2d(IMAGE, weights(3, 3, 1, 3), groups=3)) * 2, 0, 0),
