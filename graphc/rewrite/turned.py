@@ -73,7 +73,7 @@ def _moved(node: Node, inputs: Sequence[Tensor], given: Mapping[int, Order], ord
         first = [op.free[axis] for axis in axes]
         rest = [k for k in number if k not in first]
         if op.reducer in ("sum", "prod"):  # in the order in which memory is read
-            rest.sort(key=lambda k: -max(abs(nominal([p.coefficient(k)])) for p in flats))
+            rest.sort(key=lambda k: -max((abs(nominal([p.coefficient(k)])) for p in flats), default=0))  # a sum over nothing reads nothing
         places = [*first, *rest]
         number = [places.index(k) for k in number]
 

@@ -275,3 +275,12 @@ def test_a_convolution_starts_from_its_bias() -> None:
     k.value, b.value = np.random.default_rng(0).normal(size=(3, 3, 2, 4)), np.arange(4.0)
     given = np.random.default_rng(1).normal(size=(3, 6, 5, 2))
     np.testing.assert_allclose(compile(y, dtype="float64")(given), gx.evaluate(y, {x: given}), rtol=1e-12)
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_a_gradient_that_is_read_turned_may_be_a_sum_over_nothing(target: str) -> None:
+    x, w = gx.tensor("x", (2, "n")), gx.tensor("w", (2, 5))
+    loss = gx.sum(gx.swapaxes(x, 0, 1) @ w * gx.constant(np.zeros((0, 5)), dtype="float"))
+    f = gx.compile([loss, *gx.grad(loss, [x, w])], [x, w], target=target)
+    for got, shape in zip(f(np.zeros((2, 0)), np.ones((2, 5))), [(), (2, 0), (2, 5)], strict=True):
+        np.testing.assert_array_equal(got, np.zeros(shape))

@@ -6,7 +6,7 @@ from typing import Any
 
 import graphc as gx
 from tests.programs.draw import Draw
-from tests.programs.program import Kind, Row, Size, Unfit, torch
+from tests.programs.program import Kind, Row, Size, Unfit, apart, torch
 
 __all__ = ["ROWS"]
 
@@ -92,6 +92,35 @@ def outer_draw(c: Draw) -> Drawn:
     return (c.find(lambda k: len(k.shape) < 3), c.find(lambda k: len(k.shape) < 3)), {}
 
 
+def layer_draw(c: Draw) -> Drawn:
+    """A product, or some of its columns, with something added to it and a function of it: what is one kernel."""
+    a = c.find(lambda k: 0 < len(k.shape) < 4)
+    *rows, inner = sizes_of(c, a)
+    b = c.leaf([inner, c.size()])
+    columns = c.kind(b).shape[-1]
+    low = c.whole(0, columns) if c.chance(0.5) else 0
+    high = c.whole(low, columns) if c.chance(0.5) else columns
+    width = sizes_of(c, b)[-1] if (low, high) == (0, columns) else high - low
+    starts = [c.leaf([*rows, width] if c.chance(0.4) else [width])] if c.chance(0.7) else []
+    return (a, b, *starts), {"low": low, "high": high, "function": c.pick(["", "relu", "relu", "tanh"])}
+
+
+def layer(relu: Any, tanh: Any) -> Any:
+    def call(a: Any, b: Any, *starts: Any, low: int, high: int, function: str) -> Any:
+        y = a @ b
+        y = y if (low, high) == (0, b.shape[-1]) else y[..., low:high]
+        for start in starts:
+            y = start + y
+        return {"": lambda x: x, "relu": relu, "tanh": tanh}[function](y)
+
+    return call
+
+
+def rectified(x: Any) -> Any:
+    apart(x)
+    return torch.relu(x)
+
+
 def regular(x: Any, eye: Any) -> Any:
     """A matrix that is far from singular, from any square one."""
     return x @ x.T / (1 + (x * x).sum()) + 1.5 * eye + 0.25 * (x - x.T) / (1 + (x * x).sum())
@@ -124,6 +153,7 @@ LINALG = (
 
 ROWS: list[Row] = [
     Row("matmul", matmul_draw, lambda a, b: a @ b, torch.matmul, weight=2.5),
+    Row("layer", layer_draw, layer(gx.relu, gx.tanh), layer(rectified, torch.tanh), weight=1.5),
     Row("dot", dot_draw, gx.dot, dot, weight=0.7),
     Row("outer", outer_draw, gx.outer, lambda a, b: torch.outer(a.reshape(-1), b.reshape(-1)), weight=0.5),
     Row("einsum", einsum_draw, lambda *t, spec: gx.einsum(spec, *t), einsum, weight=2.5),
