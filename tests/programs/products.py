@@ -98,8 +98,8 @@ def layer_draw(c: Draw) -> Drawn:
     *rows, inner = sizes_of(c, a)
     b = c.leaf([inner, c.size()])
     columns = c.kind(b).shape[-1]
-    low = c.whole(0, columns) if c.chance(0.5) else 0
-    high = c.whole(low, columns) if c.chance(0.5) else columns
+    low = c.whole(0, columns) if c.chance(0.3) else 0
+    high = columns if c.chance(0.4) else c.whole(min(low + 1, columns), columns)
     width = sizes_of(c, b)[-1] if (low, high) == (0, columns) else high - low
     starts = [c.leaf([*rows, width] if c.chance(0.4) else [width])] if c.chance(0.7) else []
     return (a, b, *starts), {"low": low, "high": high, "function": c.pick(["", "relu", "relu", "tanh"])}
