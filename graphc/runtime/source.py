@@ -89,11 +89,11 @@ def _product(call: Call, names: Names) -> list[str]:
     several = number(s.others[0]) != "1"
     other, column = ["o"] if several else [], ["j"]
     steps = [[x] if several else [] for x in s.others[1:]]
-    result = at(s.c, s.c_at, (around, [x[1] for x in s.outer]), (rows, [x[2] for x in s.rows]), (other, steps[1]), (column, one))
+    places = (around, [x[1] for x in s.outer]), (rows, [x[2] for x in s.rows]), (other, steps[1]), (column, one)
+    result, chosen = at(s.c, s.c_at, *places), at(s.e, s.c_at, *places)
     left = at(s.a, s.a_at, (around, [x[2] for x in s.outer]), (rows, [x[1] for x in s.rows]), (sums, [x[1] for x in s.sums]), (column, [s.an]))
     right = at(s.b, s.b_at, (around, [x[3] for x in s.outer]), (sums, [x[2] for x in s.sums]), (other, steps[0]), (column, [s.bn]))
     start = at(s.d, s.d_at, (around, [x[4] for x in s.outer]), (rows, [x[1] for x in s.first]), (other, steps[2]), (column, one))
-    chosen = result.replace(names(call.buffers[s.c]), names(call.buffers[s.e]), 1)
     begins = f"{start} + " if number(s.starts) != "0" else ""
     total = f"{begins}sum({left} * {right} for {', '.join(terms)})"
     if number(s.ends) != "0":
