@@ -14,7 +14,7 @@ from graphc.expr.stage import Read, Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
 from graphc.lower.contract import contraction
 from graphc.lower.parts import Parts, parts_of
-from graphc.rewrite.products import along_sum, flat_place, nominal
+from graphc.rewrite.products import along_sum, flat_place, nominal, reads_whole
 from graphc.rewrite.signs import cut_off
 from graphc.rewrite.weight import weight
 
@@ -330,7 +330,7 @@ def _started(tensor: Tensor, alone: Sequence[Tensor]) -> Started | None:
     for number in (1, 0):
         read, other = op.reads[number], op.reads[1 - number]
         product, start = tensor.inputs[read.operand], tensor.inputs[other.operand]
-        if product not in alone or start is product or start.dtype != "float" or not _whole(tensor, read):
+        if product not in alone or start is product or start.dtype != "float" or not reads_whole(tensor, read):
             continue
         found = contraction(product)
         assert op.free is not None
@@ -342,20 +342,13 @@ def _started(tensor: Tensor, alone: Sequence[Tensor]) -> Started | None:
     return None
 
 
-def _whole(tensor: Tensor, read: Read) -> bool:
-    """Whether a read takes each entry of its operand for that of the result: all of it, and not a part."""
-    op = tensor.op
-    assert isinstance(op, Stage)
-    return tuple(p.bare for p in read.coords) == op.free and tensor.inputs[read.operand].shape == tensor.shape
-
-
 def _ended(tensor: Tensor, alone: Sequence[Tensor], found: Mapping[Tensor, Started]) -> Started | None:
     """A tensor as a sum of products, or a started one, that is cut off: a rectifier, or the gradient of one that is stored."""
     op = tensor.op
     if not isinstance(op, Stage) or tensor.dtype != "float" or not op.elementwise or _checked(op):
         return None
     cut = cut_off(op)
-    if cut is None or any(r.outside is not None or not _whole(tensor, r) for r in op.reads):
+    if cut is None or not all(reads_whole(tensor, r) for r in op.reads):
         return None
     inner, by = tensor.inputs[op.reads[cut[0]].operand], None if cut[1] is None else tensor.inputs[op.reads[cut[1]].operand]
     if inner not in alone or (by is not None and (by is inner or by not in found or found[by].ends is not by)):

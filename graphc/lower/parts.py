@@ -22,6 +22,7 @@ from graphc.lower.kernels import finish
 from graphc.lower.loops import collapse, divisible, nest, resolve
 from graphc.lower.reductions import Reduced, reduction_kernel
 from graphc.lower.spelled import spelled_kernel
+from graphc.rewrite.products import reads_whole
 
 __all__ = ["Parts", "part_kernel", "parts_of", "placed", "placing_kernel"]
 
@@ -56,9 +57,7 @@ def _terms(tensor: Tensor, op: Stage) -> tuple[Tensor, ...]:
     """The tensors whose sum, entry by entry, a tensor is; none where it is something else."""
     if len(op.reads) < 2 or len(tensor.inputs) != len(op.reads) or not op.adds:
         return ()
-    if any(r.outside is not None or tuple(p.bare for p in r.coords) != op.free for r in op.reads):
-        return ()
-    return tuple(tensor.inputs[r.operand] for r in op.reads) if all(t.shape == tensor.shape for t in tensor.inputs) else ()
+    return tuple(tensor.inputs[r.operand] for r in op.reads) if all(reads_whole(tensor, r) for r in op.reads) else ()
 
 
 def _fills(tensor: Tensor) -> bool:

@@ -22,7 +22,7 @@ from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor, make, make_scan
 from graphc.rewrite.common import merge_common
 from graphc.rewrite.moves import fold_moves
-from graphc.rewrite.products import nominal
+from graphc.rewrite.products import nominal, reads_whole
 
 __all__ = ["split_recurrences"]
 
@@ -252,7 +252,4 @@ def _added(tensor: Tensor) -> list[Tensor]:
         return []
     if set(op.body.args) != {read_symbol(k) for k in range(len(op.reads))}:
         return []
-    if any(r.outside is not None or tuple(p.bare for p in r.coords) != op.free for r in op.reads):
-        return []
-    operands = [tensor.inputs[r.operand] for r in op.reads]
-    return operands if all(t.shape == tensor.shape for t in operands) else []
+    return [tensor.inputs[r.operand] for r in op.reads] if all(reads_whole(tensor, r) for r in op.reads) else []

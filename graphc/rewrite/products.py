@@ -11,10 +11,10 @@ import sympy
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, Extent
 from graphc.expr.places import written
-from graphc.expr.stage import Stage, read_symbol
+from graphc.expr.stage import Read, Stage, read_symbol
 from graphc.expr.tensor import Tensor
 
-__all__ = ["Contraction", "along_sum", "contraction", "flat_place", "nominal"]
+__all__ = ["Contraction", "along_sum", "contraction", "flat_place", "nominal", "reads_whole"]
 
 _FEW, _NARROW = 16, 8  # columns of a sum that may go along its operands' memory: where the right one lies across, and in any case
 _LONG = 16  # terms beside each other that are worth it
@@ -112,6 +112,14 @@ def flat_place(coords: Sequence[Affine], shape: Sequence[Extent]) -> Affine:
         place = place + coordinate.scaled(step)
         step = step * extent
     return place
+
+
+def reads_whole(tensor: Tensor, read: Read) -> bool:
+    """Whether a stage reads all of an operand, and not a part of it, each entry for that of the result at the same place."""
+    op = tensor.op
+    assert isinstance(op, Stage)
+    same = read.outside is None and tuple(p.bare for p in read.coords) == op.free
+    return same and tensor.inputs[read.operand].shape == tensor.shape
 
 
 def nominal(extents: Sequence[Extent]) -> float:

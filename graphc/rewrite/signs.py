@@ -17,7 +17,7 @@ from graphc.expr.graph import rebuild, replace_inputs, topological
 from graphc.expr.scalar import Maximum, Select
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor
-from graphc.rewrite.products import contraction
+from graphc.rewrite.products import contraction, reads_whole
 
 __all__ = ["cut_off", "read_signs"]
 
@@ -40,7 +40,13 @@ def read_signs(outputs: Sequence[Tensor]) -> list[Tensor]:
     rectified: dict[Tensor, Node] = {}
     for node in nodes:
         op = node.op
-        if isinstance(op, Stage) and cut_off(op) == (0, None) and _plain(node) and _sum_of_products(node.inputs[0]):
+        if (
+            isinstance(op, Stage)
+            and op.elementwise
+            and cut_off(op) == (0, None)
+            and reads_whole(node.outputs[0], op.reads[0])
+            and _sum_of_products(node.inputs[0])
+        ):
             rectified.setdefault(node.inputs[0], node)
     made: dict[Node, tuple[Tensor, ...]] = {}
 
@@ -63,14 +69,6 @@ def read_signs(outputs: Sequence[Tensor]) -> list[Tensor]:
         return replace_inputs(node, given).outputs
 
     return rebuild(outputs, change)
-
-
-def _plain(node: Node) -> bool:
-    """Whether a stage reads all of its operand, each entry for its own."""
-    op = node.op
-    assert isinstance(op, Stage)
-    plain = op.elementwise and op.reads[0].outside is None and tuple(p.bare for p in op.reads[0].coords) == op.free
-    return plain and node.inputs[0].shape == node.outputs[0].shape
 
 
 def _sum_of_products(tensor: Tensor) -> bool:

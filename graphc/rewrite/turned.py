@@ -13,7 +13,7 @@ from graphc.expr.graph import readers, rebuild, replace_inputs, topological
 from graphc.expr.operation import Leaf
 from graphc.expr.stage import Stage, index_symbol, read_symbol
 from graphc.expr.tensor import Node, Tensor
-from graphc.rewrite.products import contraction, flat_place, nominal
+from graphc.rewrite.products import contraction, flat_place, nominal, reads_whole
 
 __all__ = ["Order", "may_turn", "turn", "turn_sources"]
 
@@ -108,8 +108,7 @@ def _copies(made: Tensor) -> bool:
     op = made.op
     if not isinstance(op, Stage) or op.body != read_symbol(0) or len(op.reads) != 1 or op.reducer is not None or op.free is None:
         return False
-    same = made.dtype == made.inputs[0].dtype and made.shape == made.inputs[0].shape and op.reads[0].outside is None
-    return same and tuple(p.bare for p in op.reads[0].coords) == op.free
+    return made.dtype == made.inputs[0].dtype and reads_whole(made, op.reads[0])
 
 
 def _orders(outputs: Sequence[Tensor]) -> dict[Tensor, Order]:
