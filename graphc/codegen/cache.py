@@ -28,7 +28,7 @@ __all__ = ["Report", "by_numba", "cache_contents", "cache_directory", "clear_cac
 
 _INDIFFERENT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")  # settings that no code depends on
 _FEW = 8  # kernels for which no process is begun: that takes as long as some of them
-_MANY = 24  # kernels to compile for each process that is begun
+_MANY = 8  # kernels to compile for each process that is begun
 _log = logging.getLogger("graphc")
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
@@ -161,7 +161,7 @@ def _prune_once() -> None:
 
 def _compile_all(missing: list[_Kernel], later: list[_Kernel], processes: int) -> tuple[int, int]:
     """Compile them, in other processes where that pays; how many came from those, and how many of them there were."""
-    missing.sort(key=lambda k: -len(k.source))  # the longest first
+    missing.sort(key=lambda k: ("    contraction" not in k.source, -len(k.source)))  # what takes longest first
     helpers = _helpers(missing, later, processes)
     try:
         for helper in helpers:

@@ -5,7 +5,8 @@
 Rows and terms may be given by any number of levels, each with an extent and a stride in both operands that have it: tables say
 where each row and each term lies, so an image's places and a filter's taps are one long matrix, without a copy and without a
 pass over C for each tap. It is compiled once for each precision, and is itself the kernel of every contraction: sizes, strides
-and levels are numbers of its row of arguments.
+and levels are numbers of its row of arguments. Sums whose operands may lie beside each other have one more, in
+:mod:`graphc.codegen.beside`.
 
 A stripe of B is copied to where its rows lie side by side, unless it is so little used that this does not pay, and stays there for
 the chunks below, where there is room; A is copied where many stripes read it and its rows or terms meet in a few sets of the first cache.
@@ -14,7 +15,6 @@ the chunks below, where there is room; A is copied where many stripes read it an
 # ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -25,9 +25,9 @@ from graphc.codegen.intrinsics import intrinsic
 from graphc.codegen.levels import LEVEL, OUTER_LEVEL, TOGETHER, fill_function, offsets
 from graphc.codegen.micro_kernel import block_function, splat
 from graphc.codegen.packing import rows_function, turned_function
-from graphc.codegen.words import WORD, Code, Variable, Word, function
+from graphc.codegen.words import WORD, WRITTEN_OUT, Code, Variable, Word, function
 
-__all__ = ["FIELDS", "contraction"]
+__all__ = ["FIELDS", "Product", "product_intrinsic", "contraction"]
 
 # The words of a row of arguments behind the control words: six buffers, and these; then rows, sums, loops around, and the rows of D,
 # by levels.
@@ -44,7 +44,7 @@ _MOST_LEVELS = 64  # of a sum
 _PAGE, _FAR = 4096, 1536  # bytes
 
 
-class _Product:
+class Product:
     """The kernel through a :class:`Code`.
 
     Args:
@@ -92,13 +92,10 @@ class _Product:
     def _plan(self) -> None:
         """What does not depend on the chunk: slices, and what is copied."""
         code, v, b = self.code, self.v, self.code.builder
-        self.beside = v["an"].compare("!=", 0)
         self.slices = code.choose(v["k"].compare(">", self.slice), (v["k"] + (self.slice - 1)) // self.slice, 1)
         self.length = (v["k"] + self.slices - 1) // self.slices
         inner = self.sums_at + (v["sum_levels"] - 1) * LEVEL
-        # One column, and terms that lie beside each other in both operands: vectors of terms are multiplied.
-        lies = b.and_(code.load(inner + 8).compare("==", 1), code.load(inner + 16).compare("==", 1))
-        self.along = b.and_(b.and_(v["n"].compare("==", 1), b.not_(self.beside)), lies)
+        blocks = self._blocks_only(inner)
         # Rows that lie whole pages apart meet in one set of the first cache, and so do terms, of which each is in a line of its own.
         apart = code.load(self.rows_at + (v["row_levels"] - 1) * LEVEL + 8) * self.size
         term = code.load(inner + 8) * self.size
@@ -107,13 +104,16 @@ class _Product:
         meet = b.and_((apart & (_PAGE - 1)).compare("==", 0), apart.compare("!=", 0))
         width = v["n"] // v["column_chunks"]
         used = b.and_(width.compare(">=", _MANY_STRIPES * 2 * self.lanes), v["m"].compare(">", _FEW_ROWS))
-        used = b.and_(used, b.not_(b.or_(self.beside, self.along)))
-        self.copies_left = b.and_(b.and_(b.or_(far, meet), used), v["k"].compare(">=", 2 * self.lanes))
+        self.copies_left = b.and_(b.and_(b.or_(far, meet), b.and_(used, blocks)), v["k"].compare(">=", 2 * self.lanes))
         # Chunks below each other read the same columns of B: their copies stay, where there is room for all of them.
         self.wide = ((v["n"] + v["column_chunks"] - 1) // v["column_chunks"] + (2 * self.lanes - 1)) // (2 * self.lanes)
         room = b.and_((self.wide * self.slices).compare("<=", _KEPT), v["row_chunks"].compare(">", 1))
-        self.keeps = b.and_(b.and_(room, v["bn"].compare("==", 1)), b.not_(b.or_(self.beside, self.along)))
+        self.keeps = b.and_(b.and_(room, v["bn"].compare("==", 1)), blocks)
         code.cases(self.copies_left, self._copy_tables)
+
+    def _blocks_only(self, inner: Word) -> Any:
+        """Whether all is computed in blocks of rows of A by columns of B; ``inner``: the last level of the sum."""
+        return ir.Constant(ir.IntType(1), 1)
 
     def _copy_tables(self) -> None:
         """Where terms and rows lie in a copy of A's rows."""
@@ -142,7 +142,11 @@ class _Product:
     def _rectangle(self, down: Word, start: Word, first: Word) -> None:
         code = self.code
         code.cases(down.compare("!=", self.last_rows.now), lambda: self._row_tables(down, start))
-        code.cases(self.along, self._sums, lambda: self._slices(first))
+        self._whole(first)
+
+    def _whole(self, first: Word) -> None:
+        """All of the sum, for the rows and columns of a chunk."""
+        self._slices(first)
 
     def _slices(self, first: Word) -> None:
         """The sum, some terms at a time."""
@@ -154,44 +158,11 @@ class _Product:
             self._go_on(number, number.compare("==", self.slices - 1))
             self.kept = code.choose(self.keeps, at["right"] + number * self.wide * self.stripe - first // (2 * self.lanes) * self.stripe, 0)
             code.cases(self.copies_left, self._copy_left)
-            code.cases(self.beside, lambda: self._vectors(first), lambda: self._stripes(first))
+            self._columns(first)
 
-    def _sums(self) -> None:
-        """Vectors of terms: whole ones first, then what is left of the innermost level of the sum."""
-        code, v, lanes, levels = self.code, self.v, self.lanes, self.at["levels"]
-        with code.loop(0, v["sum_levels"] * (LEVEL // 8)) as k:
-            code.store(code.load(self.sums_at + k * 8), levels + k * 8)
-        inner = levels + (v["sum_levels"] - 1) * LEVEL
-        extent = code.load(inner)
-        around, whole, rest = v["k"] // code.choose(extent.compare(">", 0), extent, 1), extent // lanes, extent % lanes
-        self.passes = Variable(code, 0)  # how often the result has been written
-
-        def terms(count: Word, shift: Word, last: Word) -> None:
-            code.store(count, inner)
-            for stride in (8, 16):
-                code.store(code.word(lanes), inner + stride)
-            self._sum_slices(around * count, shift * self.size, last)
-
-        code.cases(rest.compare("==", 0), lambda: terms(whole, code.word(0), code.word(lanes)), lambda: self._with_rest(terms, whole, rest))
-
-    def _with_rest(self, terms: Callable[[Word, Word, Word], None], whole: Word, rest: Word) -> None:
-        code, lanes = self.code, self.lanes
-        code.cases(whole.compare(">", 0), lambda: terms(whole, code.word(0), code.word(lanes)))
-        terms(code.word(1), whole * lanes, rest)
-
-    def _sum_slices(self, total: Word, shift: Word, last: Word) -> None:
-        """Some vectors of terms at a time; ``shift``: where the first begins, ``last``: how many lanes of each count."""
-        code, v, at = self.code, self.v, self.at
-        slices = code.choose(total.compare(">", self.slice), (total + (self.slice - 1)) // self.slice, 1)
-        length = (total + slices - 1) // slices
-        with code.loop(0, slices) as number:
-            start = number * length
-            self.count = length.least(total - start)
-            fill = fill_function(self.module, self.size)
-            code.call(fill, [at["term_a"], at["term_b"], at["levels"], v["sum_levels"], start, self.count])
-            self._go_on(self.passes.now, ir.Constant(ir.IntType(1), 0))
-            self._others(shift, code.word(0), last, sums=True)
-            self.passes.set(self.passes.now + 1)
+    def _columns(self, first: Word) -> None:
+        """All columns of a chunk, for some terms."""
+        self._stripes(first)
 
     def _go_on(self, passes: Word, last: Any) -> None:
         """What the next pass over the result starts from: D, or what earlier passes wrote; how the last one ends."""
@@ -200,36 +171,6 @@ class _Product:
         self.flags = code.choose(later, 1, self.v["starts"]) + code.choose(last, self.v["ends"] * 4, 0)
         self.source, self.source_rows = code.choose(later, self.c, self.d), code.choose(later, at["row_c"], at["row_d"])
         self.source_other = code.choose(later, self.v["c_other"], self.v["d_other"])
-
-    def _vectors(self, first: Word) -> None:
-        """Vectors of both operands along the columns."""
-        with self.code.loop(first, self.stop, self.lanes) as j:
-            self._others(j * self.size, j * self.size, (self.stop - j).least(self.lanes), sums=False)
-
-    def _others(self, operands: Word, result: Word, last: Word, *, sums: bool) -> None:
-        """Two of the other rectangles at a time, and the last of an odd number; ``operands``, ``result``: where in them, in bytes."""
-        code, others = self.code, self.v["others"]
-        single = others % 2
-        with code.loop(0, others - single, 2) as other:
-            self._other(2, other, (operands, result, last), sums=sums)
-        code.cases(single.compare("!=", 0), lambda: self._other(1, others - 1, (operands, result, last), sums=sums))
-
-    def _other(self, vectors: int, other: Word, places: tuple[Word, Word, Word], *, sums: bool) -> None:
-        """Blocks of a vector of some rectangles, one below the other."""
-        code, v, at, (operands, result, last) = self.code, self.v, self.at, places
-        steps = [step * self.size for step in (v["b_other"], v["c_other"], self.source_other)]
-        moved = zip((self.b, self.c, self.source), (operands, result, result), steps, strict=True)
-        right, c, d = (start + shift + other * step for start, shift, step in moved)
-        row = Variable(code, 0)
-        with code.during(lambda: row.now.compare("<", self.rows)):
-            here = row.now * 8
-            left = [self.a + operands, at["row_a"] + here, at["term_a"], self.count]
-            arguments = [*left, right, at["term_b"], c, at["row_c"] + here, d, self.source_rows + here, last, self.flags, *steps]
-            rows = self._choice(vectors, self.rows - row.now)
-            for number in self.shapes.rows[vectors]:
-                made = block_function(self.module, self.bits, self.lanes, number, vectors, beside=True, sums=sums)
-                code.cases(rows.compare("==", number), lambda made=made: code.call(made, arguments))
-            row.set(row.now + rows)
 
     def _row_tables(self, down: Word, start: Word) -> None:
         """Where the rows lie; behind them the last one again, for blocks of more rows than are left."""
@@ -376,25 +317,30 @@ class _Product:
             row.set(row.now + rows)
 
 
-@intrinsic(prefer_literal=True)
-def contraction(typingctx: Any, row: Any, low: Any, high: Any, worker: Any, bits: Any, width: Any, most: Any) -> Any:
-    """Chunks ``low`` to ``high - 1`` of the sum of products that a row of arguments describes.
+def product_intrinsic(of: type[Product], name: str) -> Any:
+    """The function of kernels that a way of computing products is."""
 
-    Args:
-        bits: of a float.
-        width: bytes of a vector.
-        most: rows of a chunk, at most.
+    def definition(typingctx: Any, row: Any, low: Any, high: Any, worker: Any, bits: Any, width: Any, most: Any) -> Any:
+        word, literals = types.int64, (bits, width, most)
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            def emit(code: Code, arguments: list[Word]) -> None:
+                of(code, builder.module, *(kind.literal_value for kind in literals)).emit(*arguments)
+
+            made = function(builder.module, f"product_{bits.literal_value}", 4, emit)
+            builder.module.add_named_metadata(WRITTEN_OUT)
+            builder.call(made, [builder.ptrtoint(args[0], WORD), *args[1:4]])
+            return context.get_dummy_value()
+
+        if not all(isinstance(kind, types.IntegerLiteral) for kind in literals):
+            return None
+        return types.none(row, word, word, word, *literals), codegen
+
+    definition.__name__ = name
+    definition.__doc__ = f"""{of.__doc__}
+    Chunks ``low`` to ``high - 1`` of the sum of products that a row of arguments describes; ``bits``, ``width`` and ``most`` are the class's.
     """
-    word, literals = types.int64, (bits, width, most)
+    return intrinsic(definition, prefer_literal=True)
 
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        def emit(code: Code, arguments: list[Word]) -> None:
-            _Product(code, builder.module, *(kind.literal_value for kind in literals)).emit(*arguments)
 
-        made = function(builder.module, f"product_{bits.literal_value}", 4, emit)
-        builder.call(made, [builder.ptrtoint(args[0], WORD), *args[1:4]])
-        return context.get_dummy_value()
-
-    if not all(isinstance(kind, types.IntegerLiteral) for kind in literals):
-        return None
-    return types.none(row, word, word, word, *literals), codegen
+contraction = product_intrinsic(Product, "contraction")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from graphc.codegen.beside import contraction_beside
 from graphc.codegen.checks import checked
 from graphc.codegen.contraction import contraction
 from graphc.codegen.mathematics import (
@@ -41,10 +42,10 @@ if TYPE_CHECKING:
     from graphc.codegen.numba_compiler import compiled
 
 __all__ = [
-    "apart", "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "contraction", "cos", "cosh", "determinant", "erf",
-    "exp", "expm1", "floats32", "floats64", "floor", "greatest", "integer", "integers", "inverse", "isfinite", "least", "library_sigmoid",
-    "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "moved", "partial", "power", "product", "select", "sigmoid", "sign", "sin",
-    "sinh", "softplus", "tan", "tanh", "total", "turned", "uniform",
+    "apart", "arctan", "bools", "checked", "cofactor", "cofactor1", "cofactor2", "compiled", "contraction", "contraction_beside", "cos", "cosh",
+    "determinant", "erf", "exp", "expm1", "floats32", "floats64", "floor", "greatest", "integer", "integers", "inverse", "isfinite", "least",
+    "library_sigmoid", "library_softplus", "log", "log1p", "logdet", "maximum", "minimum", "moved", "partial", "power", "product", "select",
+    "sigmoid", "sign", "sin", "sinh", "softplus", "tan", "tanh", "total", "turned", "uniform",
 ]  # fmt: skip
 
 apart = range  # of loops of which no iteration touches what another one writes: our front-end notes it, to all others it is the same

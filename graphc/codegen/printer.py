@@ -41,20 +41,23 @@ def kernel_source(kernel: ir.Kernel, floats: str, math: str = "vector") -> str:
         floats: ``"float32"`` or ``"float64"``.
         math: whose exp, sin and their like: ``"vector"`` for our own, ``"libm"`` for the C library's.
     """
-    if any(isinstance(s, ir.Contract) for loop in kernel.body if isinstance(loop, ir.Loop) for s in loop.body):
-        return contraction_source(floats, vector_bytes())
+    product = next((s for loop in kernel.body if isinstance(loop, ir.Loop) for s in loop.body if isinstance(s, ir.Contract)), None)
+    if product is not None:
+        return contraction_source(floats, vector_bytes(), beside=product.beside)
     return Printer(kernel, floats, _ALL_LIBRARY if math == "libm" else _LIBRARY).module()
 
 
-def contraction_source(floats: str, width: int) -> str:
+def contraction_source(floats: str, width: int, *, beside: bool = False) -> str:
     """The one kernel of all sums of products: what it sums is in its row of arguments.
 
     Args:
         floats: as for other kernels.
         width: bytes of the host's vectors.
+        beside: the other one, for operands that may lie beside each other.
     """
+    name = "contraction_beside" if beside else "contraction"
     head = f"from graphc.codegen.kernel import *\n\n\n@compiled\ndef {PLACEHOLDER}(row, low, high, worker):\n"
-    return f"{head}    contraction(row, low, high, worker, {32 if floats == 'float32' else 64}, {width}, {MOST_ROWS})\n    return\n"
+    return f"{head}    {name}(row, low, high, worker, {32 if floats == 'float32' else 64}, {width}, {MOST_ROWS})\n    return\n"
 
 
 class Printer:

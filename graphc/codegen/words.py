@@ -11,8 +11,9 @@ from typing import Any
 
 from llvmlite import ir
 
-__all__ = ["Code", "Variable", "Word", "function"]
+__all__ = ["WRITTEN_OUT", "Code", "Variable", "Word", "function"]
 
+WRITTEN_OUT = "graphc.written_out"  # a note on a module: its loops and vectors are as the machine is to have them
 WORD, BYTE = ir.IntType(64), ir.IntType(8)
 
 

@@ -93,7 +93,7 @@ def _kernel(
     for group, operands in ((rows, (a, c)), (sums, (a, b)), (outer, (c, a, b, d)), (rows, (d, Affine()))):
         fields.append(tuple((own(sizes[x]), *(own(p.coefficient(x)) for p in operands)) for x in group))
     build: Any = ir.Contract
-    contract = build(*fields, piece)
+    contract = build(*fields, piece, beside=n is None or a.coefficient(n) != 0)
     loop = ir.Loop(0, own(Chunks("all", *work)), (contract,), parallel=True)
     kinds: tuple[ir.Kind, ...] = ("float", "float", "float", "float", "float", "double")
     return ir.Kernel(kinds, (True, False, False, False, False, True), len(emitter.params), (loop,), ((5, piece),))

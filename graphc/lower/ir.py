@@ -182,6 +182,7 @@ class Contract:
         outer: levels of extent, strides in C, A, B and D.
         first: where the sums start from, row by row: for each level of ``rows`` its extent, its stride in D, and 0.
         scratch: a buffer of 64-bit words, of which each thread has ``piece``.
+        beside: whether the operands may lie beside each other: ``an`` may be 1, or there is one column.
     """
 
     chunk: int
@@ -210,6 +211,7 @@ class Contract:
     outer: tuple[tuple[Coefficient, Coefficient, Coefficient, Coefficient, Coefficient], ...]
     first: tuple[tuple[Coefficient, Coefficient, Coefficient], ...]
     piece: Coefficient
+    beside: bool
 
     @property
     def numbers(self) -> tuple[Coefficient, ...]:

@@ -26,8 +26,8 @@ Level = tuple[int, ...]
 
 
 @cache
-def kernel(dtype: str, width: int) -> Any:
-    return KERNEL(kernel_address(contraction_source(dtype, width), PLACEHOLDER))
+def kernel(dtype: str, width: int, beside: bool) -> Any:
+    return KERNEL(kernel_address(contraction_source(dtype, width, beside=beside), PLACEHOLDER))
 
 
 @dataclass
@@ -56,8 +56,8 @@ class Sum:
             found = (found[:, None] + np.arange(level[0]) * level[which]).ravel()
         return found
 
-    def check(self, dtype: str, width: int, workers: int = 1) -> None:
-        """Run the kernel and compare all of C, and what lies around it."""
+    def check(self, dtype: str, width: int, workers: int = 1, *, beside: bool = False) -> None:
+        """Run the kernel and compare all of C, and what lies around it; ``beside``: the kernel for operands beside each other, if need be or not."""
         j = np.arange(self.n)
         others, b_other, c_other = self.beside or (1, 0, 0)
         w = np.arange(others)[:, None]
@@ -112,7 +112,7 @@ class Sum:
         row = np.array([0, *(words[name] for name in FIELDS), *levels], np.int64)
         SCRATCH[:] = np.nan
         count = words["row_chunks"] * words["column_chunks"] * products
-        run = kernel(dtype, width)
+        run = kernel(dtype, width, beside or bool(self.beside))
         cuts = [count * w // workers for w in range(workers + 1)]
         for worker in reversed(range(workers)):
             run(row.ctypes.data, cuts[worker], cuts[worker + 1], worker)
@@ -213,12 +213,13 @@ CASES: dict[str, Sum] = {
 }
 
 
+@pytest.mark.parametrize("beside", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_sums_of_products(width: int, dtype: str) -> None:
+def test_sums_of_products(width: int, dtype: str, beside: bool) -> None:
     for name, case in CASES.items():
         try:
-            case.check(dtype, width)
+            case.check(dtype, width, beside=beside)
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from None
 
@@ -257,9 +258,9 @@ def drawn(draw: Any) -> Sum:
 
 
 @settings(deadline=None)
-@given(drawn(), st.sampled_from(["float32", "float64"]), st.sampled_from(WIDTHS))
-def test_sums_that_are_drawn(case: Sum, dtype: str, width: int) -> None:
-    case.check(dtype, width)
+@given(drawn(), st.sampled_from(["float32", "float64"]), st.sampled_from(WIDTHS), st.booleans())
+def test_sums_that_are_drawn(case: Sum, dtype: str, width: int, beside: bool) -> None:
+    case.check(dtype, width, beside=beside)
 
 
 @pytest.mark.parametrize("bits", [32, 64])

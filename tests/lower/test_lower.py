@@ -108,7 +108,8 @@ def product_kernel(**changed: Any) -> ir.Kernel:
     piece = ir.Param(len(names) + 3)
     levels = {name: len(names) + 4 + 3 * k for k, name in enumerate(("rows", "sums", "first"))}
     made = {name: (tuple(ir.Param(first + k) for k in range(3)),) for name, first in levels.items()}
-    given: dict[str, Any] = {"chunk": 0, "c": 0, "a": 1, "b": 2, "d": 3, "e": 4, "scratch": 5, **words, **made, "outer": (), "piece": piece}
+    given: dict[str, Any] = {"chunk": 0, "c": 0, "a": 1, "b": 2, "d": 3, "e": 4, "scratch": 5, **words, **made}
+    given |= {"outer": (), "piece": piece, "beside": False}
     contract = ir.Contract(**(given | changed))
     loop = ir.Loop(0, ir.Param(len(names) + 13), (contract,), parallel=True)
     kinds, written = (*(("float",) * 5), "double"), (True, False, False, False, False, True)
