@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphc.expr.dims import Dim
 from graphc.expr.graph import root_of
 from graphc.expr.operation import Linalg
 from graphc.expr.tensor import Tensor
 from graphc.lower import ir
+from graphc.lower.order import needed_before
 from graphc.rewrite.samples import Samples
 
 if TYPE_CHECKING:
@@ -82,22 +83,10 @@ def arrange(calls: Sequence[Call], apart: Collection[int], sums: Collection[int]
     The first run is of others, and may be empty. Each run is as long as can be: what it does not need comes later. ``sums`` come
     as soon as they can; what needs them comes after their run.
     """
+    needed = needed_before(calls)
+    missing = [len(before) for before in needed]
     users: list[list[int]] = [[] for _ in calls]
-    missing = [0] * len(calls)
-    writers: dict[Any, int] = {}
-    readers: dict[Any, list[int]] = {}
-    for number, call in enumerate(calls):
-        before: dict[int, None] = {}
-        for buffer, written in _touched(call):
-            if buffer in writers:
-                before[writers[buffer]] = None
-            if written:
-                before.update(dict.fromkeys(readers.pop(buffer, [])))
-                writers[buffer] = number
-            else:
-                readers.setdefault(buffer, []).append(number)
-        before.pop(number, None)
-        missing[number] = len(before)
+    for number, before in enumerate(needed):
         for other in before:
             users[other].append(number)
     ready: tuple[list[tuple[bool, int]], list[tuple[bool, int]]] = ([], [])
@@ -131,11 +120,3 @@ def arrange(calls: Sequence[Call], apart: Collection[int], sums: Collection[int]
         else:
             release(finish(number))
     return runs
-
-
-def _touched(call: Call) -> list[tuple[Any, bool]]:
-    """The memory of a call, and whether it is written."""
-    if call.loop is not None:
-        written = {t for t in call.loop.outputs if t is not None}
-        return [(b, b in written) for b in call.buffers]
-    return [(b, w) for b, w in zip(call.buffers, call.kernel.written, strict=True)]

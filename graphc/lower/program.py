@@ -28,6 +28,7 @@ from graphc.lower.fuse import Fusion, Group, Started, root_of
 from graphc.lower.groups import FEWEST, Grouped, adds, arrange, computed_apart
 from graphc.lower.kernels import elementwise_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
+from graphc.lower.order import shallow_first
 from graphc.lower.parts import Parts, part_kernel, placed, placing_kernel
 from graphc.lower.reductions import Reduced, reduction_kernel
 from graphc.lower.spelled import spelled_kernel
@@ -177,6 +178,8 @@ class _Lowering:
         for group in self.fusion.groups:
             parts = self.fusion.parts.get(group.members[0])
             self.program.calls += [self._call(group)] if parts is None else self._part_calls(group.members[0], parts)
+        early, late = ([c for c in self.program.calls if c.last is last] for last in (False, True))
+        self.program.calls = [*shallow_first(early), *late]
         if samples is not None:
             self.program.order = {id(c): k for k, c in enumerate(self.program.calls)}
             self.program.calls = self._bring_together(samples)
