@@ -48,6 +48,11 @@ class Cell:
         self._array, self.newest = value, None
         self.version += 1
 
+    def passed_on(self, fetch: Callable[[], np.ndarray[Any, Any]]) -> None:
+        """A program has made a new value, which ``fetch`` gets; the old one is nobody's any more."""
+        self._array, self.newest = None, fetch
+        self.version += 1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:

@@ -138,7 +138,9 @@ def as_value(target: Tensor, array: Any) -> np.ndarray[Any, Any]:
         )
     value = given.astype(kind)
     if value.ndim == 0:
-        value = np.full(target.shape, value, dtype=kind)
+        # Zeros, as optimizers begin with, take memory only once something else is written there.
+        plain = value.tobytes() == bytes(value.itemsize)  # not so -0.0
+        value = np.zeros(target.shape, kind) if plain else np.full(target.shape, value, dtype=kind)
     if value.shape != target.shape:
         raise DeclarationError(f"the value of {target.describe()} has shape {value.shape}: give one of shape {target.shape}")
     return np.ascontiguousarray(value).reshape(value.shape)

@@ -43,9 +43,8 @@ class Mirror:
 
     def written(self) -> None:
         """This copy is the newest value from now on."""
-        self.cell.version += 1
+        self.cell.passed_on(self._fetch)
         self.version = self.cell.version
-        self.cell.newest = self._fetch
 
     def _fetch(self) -> Any:
         array = self._got()

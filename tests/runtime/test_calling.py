@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -198,3 +200,26 @@ def test_a_precision_is_said_in_any_of_numpys_ways(floats: Any) -> None:
     x = gx.tensor("x", (2,))
     assert gx.evaluate(x * 2, {x: [1, 2]}, dtype=floats).dtype == np.dtype(floats)
     assert gx.compile(x * 2, dtype=floats)([1, 2]).dtype == np.dtype(floats)
+
+
+def test_the_old_value_of_a_parameter_is_nobodys_after_a_step() -> None:
+    x, w = gx.tensor("x", ("n",)), gx.parameter("w", (1000,), init=lambda shape, _: np.ones(shape))
+    f = compile([gx.sum(x), gx.assign(w, w * 2)])
+    np.testing.assert_array_equal(w.value, np.ones(1000))
+    old = weakref.ref(w.op.cell.array)  # type: ignore[union-attr]
+    f([1.0, 2.0])
+    gc.collect()
+    assert old() is None
+    np.testing.assert_array_equal(w.value, np.full(1000, 2.0))
+    w.value = np.full(1000, 5.0)
+    f([1.0, 2.0])
+    np.testing.assert_array_equal(w.value, np.full(1000, 10.0))
+
+
+@pytest.mark.parametrize(("first", "dtype"), [(0.0, "float"), (-0.0, "float"), (0, "int"), (False, "bool"), (3, "int")])
+def test_a_number_fills_a_state(first: Any, dtype: str) -> None:
+    s = gx.state("s", (2, 3), init=first, dtype=dtype)
+    np.testing.assert_array_equal(s.value, np.full((2, 3), first))
+    assert np.signbit(s.value.astype(float)).all() == np.signbit(float(first))
+    s.value = 1
+    np.testing.assert_array_equal(s.value, np.ones((2, 3)))
