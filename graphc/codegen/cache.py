@@ -29,6 +29,7 @@ __all__ = ["Report", "by_numba", "cache_contents", "cache_directory", "clear_cac
 _INDIFFERENT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")  # settings that no code depends on
 _FEW = 8  # kernels for which no process is begun: that takes as long as some of them
 _MANY = 8  # kernels to compile for each process that is begun
+_LONGEST = 30.0, 1.0  # seconds for which other processes are waited for, and as many for each kernel: then something is wrong with them
 _log = logging.getLogger("graphc")
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
@@ -164,8 +165,10 @@ def _compile_all(missing: list[_Kernel], later: list[_Kernel], processes: int) -
     missing.sort(key=lambda k: ("    contraction" not in k.source, -len(k.source)))  # what takes longest first
     helpers = _helpers(missing, later, processes)
     try:
+        end = time.monotonic() + _LONGEST[0] + _LONGEST[1] * len(missing)
         for helper in helpers:
-            helper.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                helper.wait(max(end - time.monotonic(), 0))
         taken = 0
         for kernel in missing:
             if helpers and _found(kernel):

@@ -150,21 +150,22 @@ def test_many_kernels_are_compiled_without_a_compiler_in_the_process(tmp_path: P
     assert output(ALONE, tmp_path, GRAPHC_NUM_THREADS="1").split() == [str(not cache.SUPPORTED)]
 
 
-@pytest.mark.parametrize("kind", ["missing", "failing", "another program"])
+@pytest.mark.parametrize("kind", ["missing", "failing", "waiting for ever", "another program"])
 def test_helpers_that_cannot_work_are_done_without(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Another program that Python is embedded in is not begun at all: who knows what it would do."""
     program = tmp_path / ("editor" if kind == "another program" else "python")
     if kind != "missing":
-        program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'begun'}\nexit 1\n")
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'begun'}\n{'exit 1' if kind == 'failing' else 'exec sleep 1000'}\n")
         program.chmod(0o700)
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "kernels"))
     monkeypatch.setattr(cache, "_loaded", {})
     monkeypatch.setattr(cache, "_FEW", 1)
+    monkeypatch.setattr(cache, "_LONGEST", (0.5, 0.0))
     monkeypatch.setattr(sys, "executable", str(program))
     before = cache.compiled_here
     np.testing.assert_allclose(value(), np.full(3, 3.125))
     assert cache.compiled_here > before
-    assert (tmp_path / "begun").exists() == (kind == "failing" and cache.SUPPORTED)
+    assert (tmp_path / "begun").exists() == (kind in ("failing", "waiting for ever") and cache.SUPPORTED)
 
 
 def test_processes_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
