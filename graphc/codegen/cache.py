@@ -165,10 +165,8 @@ def _compile_all(missing: list[_Kernel], later: list[_Kernel], processes: int) -
     missing.sort(key=lambda k: ("    contraction" not in k.source, -len(k.source)))  # what takes longest first
     helpers = _helpers(missing, later, processes)
     try:
-        end = time.monotonic() + _LONGEST[0] + _LONGEST[1] * len(missing)
-        for helper in helpers:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                helper.wait(max(end - time.monotonic(), 0))
+        if helpers:
+            _wait(helpers, _LONGEST[0] + _LONGEST[1] * len(missing))
         taken = 0
         for kernel in missing:
             if helpers and _found(kernel):
@@ -180,6 +178,18 @@ def _compile_all(missing: list[_Kernel], later: list[_Kernel], processes: int) -
             helper.kill()
             helper.wait()
     return taken, len(helpers)
+
+
+def _wait(helpers: Sequence[subprocess.Popen[str]], seconds: float) -> None:
+    """Wait until all have ended, which is after so long at most. Waiting for each with a limit would look for its end only now and then."""
+    clock = threading.Timer(seconds, lambda: [helper.kill() for helper in helpers])
+    clock.daemon = True
+    clock.start()
+    try:
+        for helper in helpers:
+            helper.wait()
+    finally:
+        clock.cancel()
 
 
 def _helpers(missing: Sequence[_Kernel], later: Sequence[_Kernel], processes: int) -> list[subprocess.Popen[str]]:

@@ -55,22 +55,25 @@ class Contents:
     size: int
 
 
-def _files() -> list[tuple[float, int, Path]]:
+def _files() -> list[tuple[float, int, str]]:
     """Every file of kernels, and none that somebody else has put there: when it was last used, its size, its place."""
-    found: list[tuple[float, int, Path]] = []
+    found: list[tuple[float, int, str]] = []
     folder = cache_directory() / "kernels"
-    for path in sorted([*folder.glob("kernel_*"), *(folder / "__pycache__").glob("kernel_*")]):
-        with contextlib.suppress(OSError):  # another process may remove it
-            status = path.stat()
-            if path.is_file():
-                found.append((status.st_mtime, status.st_size, path))
+    # There may be some 100,000 of them, and whoever has compiled something waits for this.
+    for place in (folder, folder / "__pycache__"):
+        with contextlib.suppress(OSError), os.scandir(place) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):  # another process may remove it
+                    if entry.name.startswith("kernel_") and entry.is_file():
+                        status = entry.stat()
+                        found.append((status.st_mtime, status.st_size, entry.path))
     return found
 
 
 def cache_contents() -> Contents:
     """What the folder holds."""
     files = _files()
-    kernels = {path.name.split(".")[0].split("-")[0] for _, _, path in files if path.suffix in (".machine", ".py")}
+    kernels = {Path(path).name.split(".")[0].split("-")[0] for _, _, path in files if path.endswith((".machine", ".py"))}
     return Contents(cache_directory(), len(kernels), len(files), sum(size for _, size, _ in files))
 
 
@@ -79,7 +82,7 @@ def clear_cache() -> int:
     count = 0
     for _, _, path in _files():
         with contextlib.suppress(OSError):
-            path.unlink()
+            os.unlink(path)
             count += 1
     folder = cache_directory() / "kernels"
     for place in (folder / "__pycache__", folder):
@@ -97,11 +100,11 @@ def note_use(path: Path) -> None:
 
 def prune(limit: int = LIMIT) -> None:
     """Remove what was not used for longest until the rest fits, and what writing that was broken off has left."""
-    files = sorted(_files())
+    files = _files()
     now, total = time.time(), sum(size for _, size, _ in files)
-    for used, size, path in files:
-        left_over = path.suffix == ".tmp" and now - used > _DAY
+    for used, size, path in sorted(files) if total > limit else files:
+        left_over = path.endswith(".tmp") and now - used > _DAY
         if left_over or total > limit:
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
                 total -= size
