@@ -6,8 +6,8 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from graphc.bench.flops import contraction_flops
@@ -77,22 +77,24 @@ def _begun(libraries: Sequence[Library], threads: int, rounds: int) -> Results:
 def _row(workload: Workload, libraries: Sequence[Library], rounds: int, seed: int, notes: list[str]) -> Row:
     losses: dict[str, dict[str, float]] = {}
     for x in libraries:
-        try:
+        with _without(x, workload, notes):
             losses[x.name] = x.load(workload, seed)
-        except GraphcError as error:
-            if x.name == "graphc":
-                raise
-            notes.append(f"{workload.title}: {error}")
-            losses[x.name] = {}
-    present = [x for x in libraries if losses[x.name]]
+    present = [x for x in libraries if losses.get(x.name)]
     times: dict[str, dict[str, list[float]]] = {x.name: {way: [] for way in losses[x.name]} for x in present}
     started = time.perf_counter()
     for number in range(rounds):
-        for x in present:
+        for x in [x for x in present if x.name in times]:
             time.sleep(_PAUSE)
-            for way, value in x.turn().items():
+            found: dict[str, float] = {}
+            with _without(x, workload, notes):
+                found = x.turn()
+            if not found:
+                del times[x.name]
+            for way, value in found.items():
                 times[x.name][way].append(value)
         if number >= 2 and time.perf_counter() - started > _LONGEST:
+            if number + 1 < rounds:
+                notes.append(f"{workload.title}: {number + 1} rounds, which took longer than {_LONGEST:.0f} s")
             break
     middle = {name: {way: statistics.median(values) for way, values in ways.items()} for name, ways in times.items()}
     ways = {name: min(found, key=lambda way: found[way]) for name, found in middle.items()}
@@ -105,6 +107,17 @@ def _row(workload: Workload, libraries: Sequence[Library], rounds: int, seed: in
         {name: losses[name][way] for name, way in ways.items()},
         contraction_flops(loss, {"n": workload.batch}),
     )
+
+
+@contextmanager
+def _without(x: Library, workload: Workload, notes: list[str]) -> Generator[None]:
+    """What stops another library is noted, and the measurement goes on without it."""
+    try:
+        yield
+    except GraphcError as error:
+        if x.name == "graphc":
+            raise
+        notes.append(f"{workload.title}: {error}")
 
 
 def _machine() -> str:

@@ -1,4 +1,7 @@
-"""Range checks in compiled kernels: a bad place is noted in the program's error word, and position 0 is read instead."""
+"""Range checks in compiled kernels: a bad place is noted in the program's error word, and position 0 is read instead.
+
+The first bad place counts: kernels that run later may only find what follows from it.
+"""
 
 # ruff: noqa: ARG001 - the arguments of an intrinsic are read by its types
 from __future__ import annotations
@@ -22,8 +25,10 @@ def checked(typingctx: Any, control: Any, place: Any, size: Any, code: Any) -> A
         base = builder.bitcast(args[0], wide.as_pointer())
         inside = builder.icmp_unsigned("<", args[1], args[2])
         with builder.if_then(builder.not_(inside), likely=False):
-            for word, value in ((3, args[3]), (5, args[1])):
-                builder.store(value, builder.gep(base, [ir.Constant(wide, word)], source_etype=wide))
+            code, noted = (builder.gep(base, [ir.Constant(wide, word)], source_etype=wide) for word in (3, 5))
+            with builder.if_then(builder.icmp_signed("==", builder.load(code, typ=wide), ir.Constant(wide, 0))):
+                builder.store(args[3], code)
+                builder.store(args[1], noted)
         return builder.select(inside, args[1], ir.Constant(wide, 0))
 
     return types.int64(control, types.int64, types.int64, types.int64), codegen

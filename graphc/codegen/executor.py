@@ -4,8 +4,8 @@ A kernel is ``void kernel(int64 *row, int64 low, int64 high, int64 worker)``: it
 ``high``, where it has one, in the scratch memory of the thread ``worker``. A program is a table of four words a call: the
 kernel's address, the address of its row of arguments, the extent of its parallel loop, and how many iterations of it a thread
 takes at a time, 0 where the call is not worth dividing. The control words that all kernels see are: the seed's two words, the
-step, the error word, the iteration of a loop, the place that was out of range, and whether numbers below the normal range
-are taken as 0 (:mod:`graphc.codegen.modes`).
+step, the error word, the iteration of a loop, the place that was out of range, whether numbers below the normal range
+are taken as 0 (:mod:`graphc.codegen.modes`), and the address of the pool of threads (:mod:`graphc.codegen.division`).
 """
 
 from __future__ import annotations

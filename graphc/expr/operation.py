@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,6 +20,12 @@ __all__ = [
 
 DType = Literal["float", "int", "bool"]
 BodyTensor = Any  # a Tensor: its class stands one file up
+
+
+# A value that one thread fetches is not to take the place of one that another thread makes meanwhile.
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class Cell:
@@ -39,19 +47,22 @@ class Cell:
     @property
     def array(self) -> np.ndarray[Any, Any] | None:
         """The current value; ``None`` before there is one."""
-        if self.newest is not None:
-            self._array, self.newest = self.newest(), None
-        return self._array
+        with _lock:
+            if self.newest is not None:
+                self._array, self.newest = self.newest(), None
+            return self._array
 
     @array.setter
     def array(self, value: np.ndarray[Any, Any] | None) -> None:
-        self._array, self.newest = value, None
-        self.version += 1
+        with _lock:
+            self._array, self.newest = value, None
+            self.version += 1
 
     def passed_on(self, fetch: Callable[[], np.ndarray[Any, Any]]) -> None:
         """A program has made a new value, which ``fetch`` gets; the old one is nobody's any more."""
-        self._array, self.newest = None, fetch
-        self.version += 1
+        with _lock:
+            self._array, self.newest = None, fetch
+            self.version += 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,20 +1,44 @@
-"""The order of a program's calls: what needs which, and which of the orders that keep to that needs the least memory.
+"""The order of a program's calls: what needs which, and which of two orders that keep to that needs less memory.
 
 A gradient by a weight comes as soon as what it is made of is there, and not after all of the gradients by what layers are given: in that
 order the calls follow each other as backpropagation is taught, and what only that layer needs is in the cache still, and gone afterwards.
+Where large results come early and much else later, the order of the graph may need less: then it stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphc.expr.operation import Leaf
 from graphc.expr.postorder import postorder
+from graphc.expr.tensor import Tensor
+from graphc.rewrite.products import nominal
 
 if TYPE_CHECKING:
     from graphc.lower.program import Call
 
-__all__ = ["needed_before", "shallow_first"]
+__all__ = ["needed_before", "ordered", "shallow_first"]
+
+
+def ordered(calls: Sequence[Call], kept: Collection[Any]) -> list[Call]:
+    """The calls as they are, or with what is shallow first, whichever needs less memory; ``kept`` is memory that is needed afterwards."""
+    return min(shallow_first(calls), list(calls), key=lambda order: _room(order, kept))
+
+
+def _room(calls: Sequence[Call], kept: Collection[Any]) -> int:
+    """How many entries are in memory at a time, at most, at the sizes that are taken for unknown ones."""
+    life: dict[Tensor, list[int]] = {}
+    for number, call in enumerate(calls):
+        for buffer in call.buffers:
+            if isinstance(buffer, Tensor) and not isinstance(buffer.op, Leaf):
+                life.setdefault(buffer, [number, number])[1] = len(calls) if buffer in kept else number
+    changes = [0] * (len(calls) + 2)
+    for buffer, (first, last) in life.items():
+        changes[first] += nominal(buffer.shape)
+        changes[last + 1] -= nominal(buffer.shape)
+    return max(itertools.accumulate(changes))
 
 
 def needed_before(calls: Sequence[Call]) -> list[list[int]]:

@@ -28,7 +28,7 @@ from graphc.lower.fuse import Fusion, Group, Started, root_of
 from graphc.lower.groups import FEWEST, Grouped, adds, arrange, computed_apart
 from graphc.lower.kernels import elementwise_kernel, scatter_kernel
 from graphc.lower.matrices import matrix_kernel
-from graphc.lower.order import shallow_first
+from graphc.lower.order import ordered
 from graphc.lower.parts import Parts, part_kernel, placed, placing_kernel
 from graphc.lower.reductions import Reduced, reduction_kernel
 from graphc.lower.spelled import spelled_kernel
@@ -179,7 +179,8 @@ class _Lowering:
             parts = self.fusion.parts.get(group.members[0])
             self.program.calls += [self._call(group)] if parts is None else self._part_calls(group.members[0], parts)
         early, late = ([c for c in self.program.calls if c.last is last] for last in (False, True))
-        self.program.calls = [*shallow_first(early), *late]
+        kept = {self.memory(t) for t in self.outputs} | {b for c in late for b in c.buffers}
+        self.program.calls = [*ordered(early, kept), *late]
         if samples is not None:
             self.program.order = {id(c): k for k, c in enumerate(self.program.calls)}
             self.program.calls = self._bring_together(samples)

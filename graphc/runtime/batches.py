@@ -10,6 +10,7 @@ import numpy as np
 from graphc.errors import DataError
 from graphc.expr.tensor import Tensor
 from graphc.runtime.compiled import Compiled
+from graphc.runtime.epoch import check_rows, one_length
 
 __all__ = ["ByBatches"]
 
@@ -24,7 +25,7 @@ class ByBatches(Compiled):
         """Run over batches of samples, one call a batch; see :meth:`Compiled.run`."""
         order = np.asarray(order, np.int64).reshape(-1)
         arrays = {t: np.asarray(a) for t, a in batched.items()}
-        length = min((len(a) for a in arrays.values()), default=0)
+        length = one_length(arrays.values())
         bad = order[(order < 0) | (order >= length)]
         if len(bad):
             raise DataError(f"the position {bad[0]} in the order of the samples is out of range")
@@ -41,8 +42,9 @@ class ByBatches(Compiled):
 
     def map(self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None) -> list[Any]:
         """Every output for all samples; see :meth:`Compiled.map`."""
+        check_rows(self, batched)
         arrays = {t: np.asarray(a) for t, a in batched.items()}
-        length = min((len(a) for a in arrays.values()), default=0)
+        length = one_length(arrays.values())
         starts = range(0, length, batch_size) if length else [0]
         parts = [self._batch({t: a[s : s + batch_size] for t, a in arrays.items()}, fixed, seed, k) for k, s in enumerate(starts)]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]

@@ -19,12 +19,16 @@ from graphc.lower.program import Call, Program
 from graphc.runtime.loop import Loop, Part
 from graphc.runtime.memory import place_blocks
 from graphc.runtime.mirror import Mirror, aligned, mirror_of
-from graphc.runtime.pieces import Pieces, counts_of, piece_size, whole
+from graphc.runtime.pieces import Pieces, counts_of, lane_length, piece_size, whole
 from graphc.runtime.table import Entry, Table
 
-__all__ = ["Bound", "Rows", "whole"]
+__all__ = ["Bound", "RoomError", "Rows", "whole"]
 
 _KEPT = 16  # sizes whose rows are kept
+
+
+class RoomError(Exception):
+    """Other sizes need more memory than was laid out."""
 
 
 class Rows:
@@ -118,7 +122,8 @@ class Bound:
         self.sizes, self.floats, self.control = program.sizes(sizes), floats, control
         pieces = {k: piece_size(c, self.sizes, floats) for k, c in enumerate(program.calls) if c.group is not None}
         self.program, self.addresses = opened(program, addresses, bodies, pieces) if pieces else (program, addresses)
-        self._pieces = [(g, n) for k, n in pieces.items() if n and (g := program.calls[k].group) is not None]
+        groups = [(g, n) for k, n in pieces.items() if n and (g := program.calls[k].group) is not None]
+        self._pieces = [(g, n, lane_length(g, self.sizes[str(g.rows)], n)) for g, n in groups]
         self.sizes = self.all_sizes(sizes)
         self._room = {} if room is None else room
         self.bodies, self.constants, self.given, self.always = bodies, constants, dict(given or {}), always
@@ -128,12 +133,13 @@ class Bound:
         self.arrays: dict[Tensor, Any] = {}
         self._lay_out(constants)
         self.loops: dict[int, Loop | Pieces] = {}
-        chosen = iter(size for size in pieces.values() if size)
+        chosen = iter(self._pieces)
         for number, call in enumerate(self.program.calls):
             if call.loop is not None:
                 self.loops[number] = Loop(self, call, functools.partial(self._body, call))
             elif call.group is not None:
-                self.loops[number] = Pieces(self, call, next(chosen), functools.partial(self._piece, call))
+                _, size, each = next(chosen)
+                self.loops[number] = Pieces(self, call, size, each, functools.partial(self._piece, call))
         for loop in self.loops.values():
             self.mirrors |= loop.body.mirrors
         self._looped = {t for c in self.program.calls if c.inside is not None for t in c.buffers}
@@ -145,13 +151,20 @@ class Bound:
         self.patched: set[Tensor] = set()
 
     def rows_for(self, sizes: Mapping[str, int], times: int = 1) -> Rows:
-        """The rows for other sizes, none of them greater, in the same memory; made once for each. They run ``times`` in a row."""
+        """The rows for other sizes in the same memory; made once for each. They run ``times`` in a row.
+
+        Raises:
+            RoomError: where that is not enough: some tensor has more entries although no size is greater, as one of shape ``(101 - n,)``.
+        """
         key = tuple(sizes.items())
         if key not in self._rows:
+            found = self.all_sizes(sizes)
+            if any(room < self._bytes(block, found) for block, room in self._taken):
+                raise RoomError
             while len(self._rows) >= _KEPT:
                 del self._rows[next(iter(self._rows))]
             self._rows[key] = Rows(
-                self.program, self.addresses, self.memory, self.all_sizes(sizes), self.control.ctypes.data, self.scratch, self.loops, self.workers,
+                self.program, self.addresses, self.memory, found, self.control.ctypes.data, self.scratch, self.loops, self.workers,
                 np.dtype(self.floats).itemsize == 8, times,
             )  # fmt: skip
         return self._rows[key]
@@ -159,15 +172,15 @@ class Bound:
     def all_sizes(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """Named sizes, and all that the program has of its own."""
         found = self.program.sizes(sizes)
-        for group, size in self._pieces:
-            pieces, lanes, _ = counts_of(group, found[str(group.rows)], size)
+        for group, size, each in self._pieces:
+            pieces, lanes = counts_of(found[str(group.rows)], size, each)
             found |= {str(group.pieces): pieces, str(group.lanes): lanes}
         return found
 
-    def size(self, extent: Extent) -> int:
-        """The number that an extent is."""
+    def size(self, extent: Extent, sizes: Mapping[str, int] | None = None) -> int:
+        """The number that an extent is; ``sizes``: other ones than those that memory is laid out for."""
         try:
-            return evaluate_extent(extent, self.sizes)
+            return evaluate_extent(extent, self.sizes if sizes is None else sizes)
         except KeyError as error:
             raise DataError(f"the dimension {error.args[0]} is not known: give an array that has it") from None
 
@@ -187,22 +200,26 @@ class Bound:
         self._room[worker] = made.arena
         return made
 
-    def _bytes(self, tensor: Tensor) -> int:
-        return self.size(product(tensor.shape)) * numpy_dtype(tensor.dtype, self.floats).itemsize
+    def _bytes(self, block: Tensor | Scratch, sizes: Mapping[str, int] | None = None) -> int:
+        """The bytes of a tensor, or of a thread's scratch memory."""
+        if isinstance(block, Scratch):
+            return self.size(block.size, sizes) * (8 if block.dtype == "double" else np.dtype(self.floats).itemsize)
+        return self.size(product(block.shape), sizes) * numpy_dtype(block.dtype, self.floats).itemsize
 
     def _lay_out(self, constants: dict[Tensor, Any]) -> None:
         """Addresses for everything that the kernels touch."""
         blocks: list[tuple[int, int, int]] = []
         owners: list[Any] = []
+        self._taken: list[tuple[Tensor | Scratch, int]] = []  # what has memory here, and how many bytes
         last = len(self.program.calls)
         life: dict[Tensor, list[int]] = {t: [0, last] for t in self.always}
         for number, call in enumerate(self.program.calls):
             for buffer in call.buffers:
                 if isinstance(buffer, Scratch):
                     pieces = self.workers if call.kernel.scratch else 1
-                    width = 8 if buffer.dtype == "double" else np.dtype(self.floats).itemsize
-                    blocks.append((self.size(buffer.size) * width * pieces, number, number))
+                    blocks.append((self._bytes(buffer) * pieces, number, number))
                     owners.append(number)
+                    self._taken.append((buffer, self._bytes(buffer)))
                 else:
                     life.setdefault(buffer, [number, number])[1] = number
         for output in self.program.outputs:
@@ -221,6 +238,7 @@ class Bound:
             else:
                 blocks.append((self._bytes(tensor), -1 if tensor.kind == "input" else first, last if tensor.kind == "input" else end))
                 owners.append(tensor)
+                self._taken.append((tensor, self._bytes(tensor)))
         offsets, total = place_blocks(blocks)
         self.arena = self._room[0] if 0 in self._room and len(self._room[0]) >= total else aligned(max(total, 64), np.uint8)
         base = self.arena.ctypes.data

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +25,7 @@ from graphc.runtime.prepare import Prepared, prepare
 from graphc.runtime.rewrites import rewrites_text
 from graphc.runtime.source import kernel_sources, program_source
 from graphc.runtime.threads import thread_count
+from graphc.runtime.turns import alone
 
 if TYPE_CHECKING:
     from graphc.codegen.cache import Report
@@ -34,20 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "check_target", "compile"]
 
 _KEPT = 16  # layouts of memory that a program keeps, one for each set of sizes
-_lock = threading.RLock()  # programs share the memory of parameters and states
-
-
-def _after_fork() -> None:
-    """A child has none of its parent's threads: nobody would let go of a lock that another one holds."""
-    global _lock
-    if _lock.acquire(blocking=False):
-        _lock.release()
-    else:
-        _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def compile(
@@ -201,7 +186,7 @@ class Compiled:
             DataError: for arrays that do not fit, or ids out of range; every state is then as it was.
         """
         seed, step = self._draw(seed, step, named)
-        with _lock:
+        with alone():
             given = [None if v is None else self.accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
             bound, row = self.bind(tuple(None if a is None else a.shape for a in given))
             for tensor, array in zip(self.prepared.placed, given, strict=True):
@@ -212,10 +197,13 @@ class Compiled:
             self.set_control(seed, self.step if step is None else step)
             if step is None:
                 self.step += 1
-            self._execute(row.ctypes.data)
+            try:
+                self._execute(row.ctypes.data)
+            finally:  # Ctrl-C is noticed as soon as this returns
+                if self.control[3] == 0:
+                    for mirror in bound.written:
+                        mirror.written()
             self.raise_error(bound)
-            for mirror in bound.written:
-                mirror.written()
             results = [view.copy() for view in bound.outputs[: self.prepared.count]]
         return results if self._many else results[0]
 
@@ -324,12 +312,12 @@ class Compiled:
         Raises:
             DataError: for a position or an id out of range; states are then as the batch before left them.
         """
-        with _lock:
+        with alone():
             return epoch.run(self, batched, order, batch_size, seed, first_step, fixed or {}, on_slice)
 
     def map(self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None) -> list[Any]:
         """Every output for all samples, computed batch by batch inside compiled code; each must have a row a sample."""
-        with _lock:
+        with alone():
             return epoch.map_rows(self, batched, batch_size, seed, fixed or {})
 
     # Reading ---------------------------------------------------------------------------------------------------------
@@ -361,7 +349,7 @@ class Compiled:
             >>> print(f.explain().split("; ")[0])
             1 kernel calls of 1 kernels
         """
-        with _lock:
+        with alone():
             bound = self._latest
             known = None if bound is None or not measure else self._measured(bound)
         program = self.program if bound is None else bound.program

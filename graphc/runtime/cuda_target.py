@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,12 +18,12 @@ from graphc.runtime.batches import ByBatches
 from graphc.runtime.device_bound import DeviceBound
 from graphc.runtime.formulas import Formulas, calls_of, formulas_of
 from graphc.runtime.rewrites import rewrites_text
+from graphc.runtime.turns import alone
 
 __all__ = ["CudaCompiled"]
 
 _WORD = 0xFFFFFFFF
 _KEPT = 16  # layouts of memory that a program keeps, one for each set of sizes
-_lock = threading.RLock()  # programs share the memory of parameters and states
 
 
 class CudaCompiled(ByBatches):
@@ -41,7 +40,7 @@ class CudaCompiled(ByBatches):
         """The outputs for these arrays; see :meth:`Compiled.__call__`."""
         seed, step = self._draw(seed, step, named)
         given = [None if v is None else self.accept(t, v) for t, v in zip(self.prepared.placed, self._given(arrays, named), strict=True)]
-        with _lock:
+        with alone():
             bound = self._layout(tuple(None if a is None else a.shape for a in given))
             for tensor, array in zip(self.prepared.placed, given, strict=True):
                 if array is not None and tensor in bound.memory:

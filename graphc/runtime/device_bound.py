@@ -159,7 +159,7 @@ class _Loop:
         sizes, made = [body.count(p) for p in op.parameters], [body.count(r) for r in op.results]
         sources = [outer.memory[t] for t in loop.inputs]
         targets = [None if t is None else outer.memory[t] for t in loop.outputs]
-        # As in `bound.py`: items in, carries saved; then outputs out, next carries in; around the loop the carries alone.
+        # What `loop.py` does by addresses that move: items in, carries saved; then outputs out, next carries in; around the loop the carries alone.
         self.before = [copier(sources[k], sizes[k], parts[k], 0, sizes[k]) for k in range(n, moving)]
         self.before += [copier(parts[k], 0, t, sizes[k], sizes[k]) for k, t in enumerate(targets[m:]) if t is not None]
         self.after = [copier(body.outputs[k], 0, t, made[k], made[k]) for k in range(n, m) if (t := targets[k]) is not None]

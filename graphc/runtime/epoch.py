@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +12,28 @@ import numpy as np
 from graphc.errors import DataError
 from graphc.expr.dims import Dim
 from graphc.expr.tensor import Tensor
+from graphc.runtime.bound import RoomError
 
 if TYPE_CHECKING:
     from graphc.runtime.compiled import Compiled
 
-__all__ = ["Plan", "map_rows", "run"]
+__all__ = ["Plan", "check_rows", "map_rows", "one_length", "run"]
 
 _SLICE = 0.05  # seconds between two looks at Ctrl-C and callbacks
 _KEPT = 4  # plans that a program keeps: training, measuring, and some more
 _ORDER, _FIRST, _END, _STEP = 5, 8, 9, 10  # words of the executor's row
+
+
+def one_length(arrays: Iterable[Any]) -> int:
+    """How many samples some arrays have.
+
+    Raises:
+        DataError: where that is not one number.
+    """
+    lengths = {a.shape[0] for a in arrays}
+    if len(lengths) != 1:
+        raise DataError(f"the arrays have {', '.join(map(str, sorted(lengths))) or 'no'} samples: give arrays of equal length")
+    return lengths.pop()
 
 
 class Plan:
@@ -36,10 +49,7 @@ class Plan:
         missing = [t for t in placed if t not in self.batched and t not in self.fixed]
         if missing:
             raise DataError(f"{missing[0].describe()} has no array: give one among batched or fixed")
-        lengths = {a.shape[0] for a in self.batched.values()}
-        if len(lengths) != 1:
-            raise DataError(f"the arrays have {', '.join(map(str, sorted(lengths))) or 'no'} samples: give arrays of equal length")
-        self.length = lengths.pop()
+        self.length = one_length(self.batched.values())
         self.size = min(int(size), max(count, 1))
         self.batches = -(-count // self.size)
         self.bound, _ = program.bind(self._shapes(self.size))
@@ -108,12 +118,14 @@ class Plan:
             program.set_control(seed, first_step)
             row[_FIRST], row[_END] = first, min(first + count, self.batches)
             started = time.perf_counter()
-            self.run(self.at)
+            try:
+                self.run(self.at)
+            finally:  # Ctrl-C is noticed as soon as this returns: what has been done counts
+                reached = int(done[0])
+                if reached > first:
+                    for mirror in bound.written:
+                        mirror.written()
             spent = time.perf_counter() - started
-            reached = int(done[0])
-            if reached > first:
-                for mirror in bound.written:
-                    mirror.written()
             program.raise_error(bound)
             if on_slice is not None:
                 on_slice(reached, self.batches, self.sums / min(reached * self.size, self.count))
@@ -129,7 +141,10 @@ def run(
     """See :meth:`Compiled.run`."""
     order = np.ascontiguousarray(order, np.int64).reshape(-1)
     scalar = program.scalars
-    plan = _plan(program, batched, len(order), batch_size, fixed)
+    try:
+        plan = _plan(program, batched, len(order), batch_size, fixed)
+    except RoomError:
+        return _last_apart(program, batched, order, batch_size, seed, first_step, fixed, on_slice)
     outputs = program.prepared.count
 
     def spread(values: Any) -> list[float]:
@@ -147,6 +162,24 @@ def run(
     return spread(sums / max(len(order), 1))
 
 
+def _last_apart(
+    program: Compiled, batched: dict[Tensor, Any], order: Any, batch_size: int, seed: int, first_step: int, fixed: dict[Tensor, Any],
+    on_slice: Callable[[int, int, list[float]], None] | None,
+) -> list[float]:  # fmt: skip
+    """A run whose last batch, though shorter, needs more memory than the others: that one by itself."""
+    batches = len(order) // batch_size
+    whole = batches * batch_size
+
+    def joined(values: list[float], rows: int) -> list[float]:
+        return [(a * whole + b * rows) / (whole + rows) for a, b in zip(before, values, strict=True)]
+
+    early = None if on_slice is None else lambda done, _, values: on_slice(done, batches + 1, values)
+    before = run(program, batched, order[:whole], batch_size, seed, first_step, fixed, early)
+    rest = len(order) - whole
+    late = None if on_slice is None else lambda done, _, values: on_slice(batches + done, batches + 1, joined(values, rest))
+    return joined(run(program, batched, order[whole:], rest, seed, first_step + batches, fixed, late), rest)
+
+
 def _plan(program: Compiled, batched: dict[Tensor, Any], count: int, size: int, fixed: dict[Tensor, Any]) -> Plan:
     """The plan of an earlier run of the same arrays, or a new one."""
     if not fixed:
@@ -161,17 +194,36 @@ def _plan(program: Compiled, batched: dict[Tensor, Any], count: int, size: int, 
     return plan
 
 
-def map_rows(program: Compiled, batched: dict[Tensor, Any], batch_size: int, seed: int, fixed: dict[Tensor, Any]) -> list[Any]:
+def check_rows(program: Compiled, batched: Mapping[Tensor, Any]) -> None:
+    """See that each output has a row for each sample.
+
+    Raises:
+        DataError: for one that has not.
+    """
+    samples = {t.shape[0] for t in batched if t.ndim and isinstance(t.shape[0], Dim)}
+    for tensor in program.prepared.named[: program.prepared.count]:
+        if not tensor.ndim or tensor.shape[0] not in samples:
+            raise DataError(f"{tensor.describe()} has no row for each sample, so it cannot be computed batch by batch")
+
+
+def map_rows(
+    program: Compiled, batched: dict[Tensor, Any], batch_size: int, seed: int, fixed: dict[Tensor, Any], first_step: int = 0
+) -> list[Any]:  # fmt: skip
     """See :meth:`Compiled.map`."""
+    check_rows(program, batched)
     samples = len(next(iter(batched.values()))) if batched else 0
-    plan = Plan(program, batched, samples, batch_size, fixed)
+    try:
+        plan = Plan(program, batched, samples, batch_size, fixed)
+    except RoomError:  # for the last samples, although they are fewer: these by themselves
+        batches = samples // batch_size
+        cuts = ((slice(batches * batch_size), batch_size, first_step), (slice(batches * batch_size, None), batch_size, first_step + batches))
+        parts = [map_rows(program, {t: a[cut] for t, a in batched.items()}, size, seed, fixed, step) for cut, size, step in cuts]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
     results: list[Any] = []
     copies: list[tuple[int, int, int]] = []
-    for tensor, view in zip(program.program.outputs[: program.prepared.count], plan.bound.outputs, strict=False):
-        if not tensor.ndim or not isinstance(tensor.shape[0], Dim):
-            raise DataError(f"{tensor.describe()} has no row for each sample, so it cannot be computed batch by batch")
+    for view in plan.bound.outputs[: program.prepared.count]:
         results.append(np.empty((samples, *view.shape[1:]), view.dtype))
         copies.append((view.ctypes.data, results[-1].ctypes.data, int(np.prod(view.shape[1:], dtype=np.int64)) * view.itemsize))
     plan.prepare([], copies)
-    plan.execute(np.arange(samples), seed, 0, None)
+    plan.execute(np.arange(samples), seed, first_step, None)
     return results

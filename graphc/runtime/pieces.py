@@ -23,7 +23,7 @@ from graphc.lower.program import Call
 from graphc.runtime.loop import Part
 from graphc.runtime.memory import bytes_of
 
-__all__ = ["Pieces", "counts_of", "piece_size", "whole"]
+__all__ = ["Pieces", "counts_of", "lane_length", "piece_size", "whole"]
 
 _CACHE = 2_000_000  # bytes of a second-level cache, of which a piece may have half
 _BYTE = 0.008  # ns: how much longer it takes to move a byte that has left that cache
@@ -52,11 +52,16 @@ def piece_size(call: Call, sizes: Mapping[str, int], floats: Any) -> int:
         return 0
 
 
-def counts_of(group: Grouped, count: int, size: int) -> tuple[int, int, int]:
-    """How many pieces there are, and lanes, each of which one thread walks through; and the pieces of a lane: several where sums go on."""
+def lane_length(group: Grouped, count: int, size: int) -> int:
+    """How many pieces of so many samples one thread walks through: several where sums go on. It stays when there are fewer samples."""
+    added = any(t.shape[0] == group.lanes for t in group.sums.values())
+    return max(-(-count // size // _LANES), 1) if added else 1
+
+
+def counts_of(count: int, size: int, each: int) -> tuple[int, int]:
+    """How many pieces there are, and lanes of so many pieces."""
     pieces = -(-count // size)
-    each = max(-(-pieces // _LANES), 1) if any(t.shape[0] == group.lanes for t in group.sums.values()) else 1
-    return pieces, -(-pieces // each), each
+    return pieces, -(-pieces // each)
 
 
 class _Estimate:
@@ -92,7 +97,8 @@ class _Estimate:
 
     def _uneven(self, size: int) -> float:
         """How much longer two threads take because one of them has more samples."""
-        _, lanes, each = counts_of(self.group, self.count, size)
+        each = lane_length(self.group, self.count, size)
+        _, lanes = counts_of(self.count, size, each)
         more = min((lanes + 1) // 2 * each * size, self.count)
         return 2 * more / self.count - 1
 
@@ -132,16 +138,16 @@ class Pieces:
     Args:
         outer: the program around it.
         call: the call.
-        size: for how many samples they run at a time.
+        size: for how many samples they run at a time; ``each``: pieces in a lane.
         bind: lays out the calls: from their sizes, the addresses of what lies elsewhere, and a worker.
     """
 
-    def __init__(self, outer: Any, call: Call, size: int, bind: Callable[[Mapping[str, int], Mapping[Tensor, int], int], Any]) -> None:
+    def __init__(self, outer: Any, call: Call, size: int, each: int, bind: Callable[[Mapping[str, int], Mapping[Tensor, int], int], Any]) -> None:
         assert call.group is not None
-        self.group, self.outer, self.size = call.group, outer, size
+        self.group, self.outer, self.size, self.each = call.group, outer, size, each
         self.given: dict[Tensor, int] = {t: outer.memory[t] for t in call.buffers}
         self.given |= {t: outer.memory[lanes] for t, lanes in self.group.sums.items()}
-        _, lanes, _ = counts_of(self.group, outer.sizes[str(self.group.rows)], size)
+        _, lanes = counts_of(outer.sizes[str(self.group.rows)], size, each)
         workers = max(min(outer.workers, lanes), 1)
         self.bodies = [bind(self.sizes(outer.sizes, size), self.given, worker) for worker in range(workers)]
 
@@ -157,14 +163,14 @@ class Pieces:
     def row(self, sizes: Mapping[str, int], kept: list[Any]) -> tuple[list[int], int, float]:
         """The row of the kernel that runs the pieces, how many lanes there are, and what that costs; what it points to is added to ``kept``."""
         count = sizes[str(self.group.rows)]
-        pieces, lanes, each = counts_of(self.group, count, self.size)
+        pieces, lanes = counts_of(count, self.size, self.each)
         rest = count - max(pieces - 1, 0) * self.size
-        made = [self._piece(b, sizes, rows, count, each) for b in self.bodies for rows in (self.size, rest)]
+        made = [self._piece(b, sizes, rows, count) for b in self.bodies for rows in (self.size, rest)]
         addresses = np.array([m.row.ctypes.data for m in made], np.int64)
         kept += [addresses, *made]
-        return [executor_address(PIECE), addresses.ctypes.data, pieces, each], lanes, pieces * made[0].cost
+        return [executor_address(PIECE), addresses.ctypes.data, pieces, self.each], lanes, pieces * made[0].cost
 
-    def _piece(self, body: Any, sizes: Mapping[str, int], rows: int, count: int, each: int) -> Part:
+    def _piece(self, body: Any, sizes: Mapping[str, int], rows: int, count: int) -> Part:
         """The row of a worker's pieces of so many samples."""
         own = self.sizes(sizes, rows)
         found = body.rows_for(own)
@@ -192,5 +198,5 @@ class Pieces:
         words = [np.array(part or [0], np.int64) for part in (by_piece, by_lane, again)]
         counts = (len(by_piece) // 3, len(by_lane) // 3, len(again))
         pairs = [x for w, n in zip(words, counts, strict=True) for x in (w.ctypes.data, n)]
-        row = np.array([found.table.ctypes.data, len(body.program.calls), each, *pairs], np.int64)
+        row = np.array([found.table.ctypes.data, len(body.program.calls), self.each, *pairs], np.int64)
         return Part(row, found.division.cost, found, words, own)

@@ -81,6 +81,22 @@ def test_medians_count_and_of_several_ways_the_better(monkeypatch: pytest.Monkey
     assert "torch failed: too big" in table(results)
 
 
+def test_a_library_that_fails_in_its_turn_takes_nothing_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(Fake):
+        def turn(self) -> dict[str, float]:
+            if self.turns == 2:
+                raise GraphcError("the process that runs jax has ended")
+            return super().turn()
+
+    fakes = {"graphc": Fake("graphc", {"run": [5.0] * 6}), "jax": Failing("jax", {"scan": [9.0] * 6}), "torch": Fake("torch", {"run": [7.0] * 6})}
+    monkeypatch.setattr("graphc.bench.timing.library", lambda name, threads: nullcontext(fakes[name]))
+    monkeypatch.setattr("graphc.codegen.peak.peak_flops", lambda threads: 1e9)
+    monkeypatch.setattr("graphc.bench.timing._LONGEST", 0.0)
+    results = measure([TINY, TINY], list(fakes), rounds=4, threads=1)
+    assert [set(row.times) for row in results.rows] == [{"graphc", "torch"}, {"graphc", "torch"}]
+    assert results.notes[:2] == ["MLP 3-2: the process that runs jax has ended", "MLP 3-2: 3 rounds, which took longer than 0 s"]
+
+
 def test_a_process_that_has_ended_is_told() -> None:
     with library("graphc", 1) as process:
         process._connection.close()

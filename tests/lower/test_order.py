@@ -42,6 +42,12 @@ def gradients() -> tuple[Compiled, Any]:
     return f, f(np.linspace(-1, 1, 512 * 64).reshape(512, 64))
 
 
+def room(f: Compiled) -> int:
+    """The bytes of a program's memory."""
+    ((bound, _),) = f._bound.values()
+    return len(bound.arena)
+
+
 def test_gradients_by_weights_come_one_after_the_other() -> None:
     f, _ = gradients()
     wanted = [f.program.outputs[2 * k] for k in range(6)]  # by weights, of the first layer first
@@ -51,13 +57,26 @@ def test_gradients_by_weights_come_one_after_the_other() -> None:
 
 
 def test_less_memory_and_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    def room(f: Compiled) -> int:
-        ((bound, _),) = f._bound.values()
-        return len(bound.arena)
-
     f, values = gradients()
-    monkeypatch.setattr(program, "shallow_first", list)
+    monkeypatch.setattr(program, "ordered", lambda calls, _: list(calls))
     g, others = gradients()
     assert room(f) < 0.9 * room(g)
     for one, other in zip(values, others, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_order_of_the_graph_stays_where_it_needs_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = gx.tensor("a", (200, 200))
+    chain = [a]
+    for _ in range(8):
+        chain.append(gx.tanh(chain[-1] @ a))
+    back = chain[-1]
+    for inner in reversed(chain[1:-1]):
+        back = (back @ a) * inner
+    wanted = [gx.sum(back), *(a @ gx.transpose(a + k) for k in range(8))]
+    f = compile(wanted)
+    f(np.eye(200))
+    monkeypatch.setattr(program, "ordered", lambda calls, _: shallow_first(calls))
+    g = compile(wanted)
+    g(np.eye(200))
+    assert room(f) < room(g)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from graphc.runtime import compile
+from graphc.runtime import compile, epoch
 
 RNG = np.random.default_rng(3)
 X, Y = RNG.normal(size=(50, 4)), RNG.normal(size=(50, 2))
@@ -203,3 +203,70 @@ def test_a_value_that_a_callback_sets_counts_from_then_on() -> None:
     mean = f.run({x: np.ones((4, 2))}, np.arange(4), 1, on_slice=set_to_zero)[0]
     assert mean < 2.0
     np.testing.assert_array_equal(w.value, np.zeros(2))
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_what_has_no_row_for_each_sample_is_not_mapped(target: str) -> None:
+    x, y = gx.tensor("x", ("n",)), gx.tensor("y", ("m",))
+    for other in (y * 3, x[2:] * 3, gx.concatenate([x, x]), gx.sum(x)):
+        f = compile([x * 2, other], target=target)
+        fixed = {y: np.ones(2)} if y in f.inputs else {}
+        with pytest.raises(gx.DataError, match="has no row for each sample"):
+            f.map({x: np.arange(10.0)}, 4, fixed=fixed)
+
+
+def growing(count: int) -> tuple[Any, Any, Any, list[Any]]:
+    """Sums over windows of which there are more when there are fewer samples."""
+    i, k = gx.indices("i k")
+    x, y = gx.tensor("x", ("n",)), gx.tensor("y", (count,))
+    z = gx.define("z", (i,), gx.Sum(x[k] * y[i + k], k))
+    sums = gx.cumsum(gx.tanh(z), axis=0)
+    return x, y, gx.sum(gx.cumsum(sums * sums, axis=0)), [x * gx.sum(sums)]
+
+
+def test_a_short_batch_that_needs_more_memory_runs_by_itself() -> None:
+    x, y, total, rows = growing(100)
+    X, Y = np.linspace(0, 1, 94), np.linspace(-1, 1, 100)
+    f = compile(total, dtype="float64")
+    seen: list[tuple[int, int, float]] = []
+    got = f.run({x: X}, np.arange(94), 90, fixed={y: Y}, on_slice=lambda done, batches, means: seen.append((done, batches, means[0])))
+    values = [float(gx.evaluate(total, {x: part, y: Y})) for part in (X[:90], X[90:])]
+    want = (values[0] * 90 + values[1] * 4) / 94
+    np.testing.assert_allclose(got, [want], rtol=1e-12)
+    assert [s[:2] for s in seen] == [(1, 2), (2, 2)]
+    np.testing.assert_allclose([s[2] for s in seen], [values[0], want], rtol=1e-12)
+    (mapped,) = compile(rows, dtype="float64").map({x: X}, 90, fixed={y: Y})
+    parts = [gx.evaluate(rows, {x: part, y: Y})[0] for part in (X[:90], X[90:])]
+    np.testing.assert_allclose(mapped, np.concatenate(parts), rtol=1e-12)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_is_done_when_ctrl_c_comes_counts(whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y, outputs, w = step()
+    f = compile(outputs, dtype="float64")
+    f(X[:8], Y[:8])
+    m = next(t for t in gx.leaves(outputs).values() if t.name == "m")
+    before = [w.value, m.value]
+
+    def interrupted(run: Any) -> Any:
+        def both(*row: Any) -> None:
+            run(*row)
+            raise KeyboardInterrupt
+
+        return both
+
+    if whole:
+        prepare = epoch.Plan.prepare
+
+        def prepared(plan: Any, *arguments: Any) -> None:
+            prepare(plan, *arguments)
+            plan.run = interrupted(plan.run)
+
+        monkeypatch.setattr(epoch.Plan, "prepare", prepared)
+    else:
+        monkeypatch.setattr(f, "_execute", interrupted(f._execute))
+    with pytest.raises(KeyboardInterrupt):
+        _ = f.run({x: X, y: Y}, np.arange(50), 1) if whole else f(X[:8], Y[:8])
+    for tensor, old in zip((w, m), before, strict=True):
+        assert not np.array_equal(tensor.value, old)
+        np.testing.assert_array_equal(tensor.value, f._latest.mirrors[tensor].array)

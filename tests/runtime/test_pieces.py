@@ -12,7 +12,7 @@ import graphc as gx
 from graphc.lower import cost
 from graphc.runtime import bound, explain, table
 from graphc.runtime.measure import Measured
-from graphc.runtime.pieces import Pieces, counts_of, piece_size
+from graphc.runtime.pieces import Pieces, counts_of, lane_length, piece_size
 
 D, T = 6, 5
 x, y = gx.tensor("x", ("n", T, D)), gx.tensor("y", ("n", 3))
@@ -101,18 +101,19 @@ def step(rate: float = 0.0, n: Any = "n") -> list[Any]:
     return [value, *gx.optimizers.Adam(1e-2).updates(value, [w, v, g])]
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.4])
-def test_epochs_with_a_short_last_batch(rate: float, monkeypatch: pytest.MonkeyPatch) -> None:
+# 12 samples one by one are 6 lanes of 2, so that sums over the last 8 of 20 have 4: as many lanes of 1 had no room.
+@pytest.mark.parametrize(("rate", "count", "batch"), [(0.0, 23, 9), (0.4, 23, 9), (0.0, 20, 12), (0.0, 19, 12)])
+def test_epochs_with_a_short_last_batch(rate: float, count: int, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    feed = {"x": rng.normal(size=(23, T, D)), "y": rng.random((23, 3))}
+    feed = {"x": rng.normal(size=(count, T, D)), "y": rng.random((count, 3))}
     start = {p: p.value.copy() for p in (w, v, g)}
     results: list[Any] = []
     try:
-        for size, threads in ((0, 1), (3, 1), (3, 2), (3, 3), (2, 2)):
+        for size, threads in ((0, 1), (3, 1), (3, 2), (3, 3), (2, 2), (1, 1), (1, 3)):
             for parameter, value in start.items():
                 parameter.value = value
             f = compiled(step(rate), size, threads, monkeypatch)
-            losses = [f.run({t: feed[t.name] for t in f.inputs}, np.arange(23), 9, first_step=3 * e)[0] for e in range(3)]
+            losses = [f.run({t: feed[t.name] for t in f.inputs}, np.arange(count), batch, first_step=3 * e)[0] for e in range(3)]
             assert len(pieces_of(f)) == (size > 0)
             results.append((np.array(losses), *(p.value.copy() for p in (w, v, g))))
     finally:
@@ -212,7 +213,7 @@ def test_what_does_not_fit_the_cache_is_run_in_pieces() -> None:
     assert sizes[1] == sizes[3] == 0
     assert 0 < sizes[64] <= 16
     for n in (32, 48, 64, 96):  # two threads have as many samples
-        _, lanes, each = counts_of(group.group, n, sizes[n])
+        _, lanes = counts_of(n, sizes[n], each := lane_length(group.group, n, sizes[n]))
         assert lanes % 2 == 0
         assert lanes // 2 * each * sizes[n] == n // 2
 
@@ -224,6 +225,6 @@ def test_a_call_takes_as_long_as_its_pieces_together(count: int, threads: int, m
     [group] = pieces_of(f)
     calls = {id(c): 1.0 for c in group.group.body.calls}
     facts = [one for one in explain._known(f._latest, Measured(0.0, calls)) if id(one.call) in calls]
-    pieces, lanes, each = counts_of(group.group, count, 2)
+    pieces, lanes = counts_of(count, 2, each := lane_length(group.group, count, 2))
     assert pieces == -(-count // 2)
     assert {one.seconds for one in facts} == {float(min(-(-lanes // threads) * each, pieces))}

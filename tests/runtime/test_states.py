@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import graphc as gx
 from graphc.errors import DataError
+from graphc.expr.operation import Cell
 from graphc.runtime import compile
 
 
@@ -141,3 +143,29 @@ def test_large_arrays_are_read_where_they_are_and_left_alone() -> None:
     g = compile(gx.sum(x * x), dtype="float32")
     for factor in (1, 2, 3):
         assert g(big * np.float32(factor)) == 50000 * factor**2
+
+
+def test_a_value_that_comes_while_another_is_fetched_is_not_lost() -> None:
+    cell = Cell(0.0, np.zeros(1))
+    other = threading.Thread(target=lambda: cell.passed_on(lambda: np.full(1, 2.0)))
+
+    def fetch() -> Any:
+        other.start()
+        other.join(0.2)  # it waits until the value is fetched
+        return np.full(1, 1.0)
+
+    cell.passed_on(fetch)
+    assert cell.array == 1.0
+    other.join()
+    assert cell.array == 2.0
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_the_first_bad_id_is_named(target: str) -> None:
+    table, ids = gx.tensor("table", (5, 3)), gx.tensor("ids", ("n",), dtype="int")
+    out = gx.take(table, ids, axis=0)
+    feed = {table: np.ones((5, 3)), ids: [1, 7, 2, 9]}
+    with pytest.raises(gx.DataError, match="ids holds 7"):
+        gx.evaluate(out, feed)
+    with pytest.raises(gx.DataError, match="ids holds 7"):
+        gx.compile(out, target=target)(*feed.values())
