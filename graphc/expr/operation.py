@@ -44,6 +44,10 @@ class Cell:
         self.newest: Callable[[], np.ndarray[Any, Any]] | None = None
         self.version = 0
 
+    def __reduce__(self) -> Any:
+        """A copy has the value, and no program's memory."""
+        return Cell, (self.init, None if self.array is None else self.array.copy())
+
     @property
     def array(self) -> np.ndarray[Any, Any] | None:
         """The current value; ``None`` before there is one."""

@@ -120,7 +120,6 @@ class Layer:
         self._ensure_built(given)
         before = len(self._losses)
         result = self.read(given, training, options)
-        regularizer = getattr(self, "activity_regularizer", None)
         mask = self.compute_mask(given[0] if len(given) == 1 else given, mask)
         if isinstance(result, list | tuple):
             masks = mask if isinstance(mask, list | tuple) else [mask, *[None] * (len(result) - 1)]
@@ -128,11 +127,17 @@ class Layer:
             self.output = marked[0]
         else:
             marked = self._mark(result, flat, mask)
-            if regularizer is not None:
-                self._losses.append(regularizer(marked) / marked.shape[0])
+        self._losses += self.activity_terms(marked)
         # A term belongs to the models that this call is part of.
         self._calls |= dict.fromkeys(self._losses[before:], tuple(marked) if isinstance(marked, list | tuple) else (marked,))
         return marked
+
+    def activity_terms(self, result: Any) -> list[Tensor]:
+        """The penalties on what the layer gives, on each tensor of several, for each sample of the batch."""
+        regularizer = getattr(self, "activity_regularizer", None)
+        if regularizer is None:
+            return []
+        return [regularizer(t) / (t.shape[0] if t.ndim else 1) for t in (result if isinstance(result, list | tuple) else [result])]
 
     def read(self, given: list[Any], training: bool | None, options: Mapping[str, Any]) -> Any:
         """What ``call`` gives, in one reading or in both: a ``call`` that has an argument ``training`` is told which."""

@@ -89,7 +89,11 @@ class Bidirectional(Layer):
         if initial_state is not None and (not isinstance(initial_state, list | tuple) or len(initial_state) != 2 * half):
             raise ShapeError(f"{self.name} starts from a list of {2 * half} states, those of {self.forward_layer.name} first")
         starts: tuple[Any, Any] = (None, None) if initial_state is None else (initial_state[:half], initial_state[half:])
-        made = [layer.call(sequences, start, mask) for layer, start in zip((self.forward_layer, self.backward_layer), starts, strict=True)]
+        made: list[Any] = []
+        for layer, start in zip((self.forward_layer, self.backward_layer), starts, strict=True):
+            made.append(layer.call(sequences, start, mask))
+            for term in layer.activity_terms(made[-1]):
+                self.add_loss(term)
         states: list[Tensor] = []
         if self.forward_layer.return_state:
             states = [*made[0][1:], *made[1][1:]]

@@ -98,6 +98,10 @@ class LossFunction:
         """The mean of the entries: a scalar tensor, or a number where both arguments are arrays."""
         return number_or_tensor(reduce_entries(self.entries(y_true, y_pred, *args, **options)), y_true, y_pred)
 
+    def __reduce__(self) -> str:
+        """It is its name, and no copy."""
+        return str(self.__qualname__)  # type: ignore[attr-defined]
+
     def __repr__(self) -> str:
         return f"<loss {self.name}>"
 

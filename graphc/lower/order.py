@@ -27,14 +27,14 @@ def ordered(calls: Sequence[Call], kept: Collection[Any]) -> list[Call]:
     return min(shallow_first(calls), list(calls), key=lambda order: _room(order, kept))
 
 
-def _room(calls: Sequence[Call], kept: Collection[Any]) -> int:
+def _room(calls: Sequence[Call], kept: Collection[Any]) -> float:
     """How many entries are in memory at a time, at most, at the sizes that are taken for unknown ones."""
     life: dict[Tensor, list[int]] = {}
     for number, call in enumerate(calls):
         for buffer in call.buffers:
             if isinstance(buffer, Tensor) and not isinstance(buffer.op, Leaf):
                 life.setdefault(buffer, [number, number])[1] = len(calls) if buffer in kept else number
-    changes = [0] * (len(calls) + 2)
+    changes = [0.0] * (len(calls) + 2)
     for buffer, (first, last) in life.items():
         changes[first] += nominal(buffer.shape)
         changes[last + 1] -= nominal(buffer.shape)

@@ -12,9 +12,11 @@ import numpy as np
 
 from graphc.callbacks import CallbackList, History
 from graphc.data import epoch_order, holdout, is_batches
-from graphc.errors import DataError, DeclarationError
+from graphc.errors import DataError
+from graphc.expr.numbers import whole_above
 from graphc.models.feeding import Feed, TargetKind, sample_weights, target, target_kind
 from graphc.models.program import Program, weighted_mean
+from graphc.models.progress import line, loudness, numbers, progress
 
 __all__ = ["evaluate_model", "fit_model", "train_batch"]
 
@@ -115,6 +117,7 @@ class _Run:
         self.held_batches: _Batches | None = None
         self._programs: dict[str, Program] = {}
         self.loud = 0
+        self.most: int | None = None  # batches of an epoch
 
     def _program(self, what: str, data: Prepared) -> Program:
         """The model's program for data whose kind stays the same all through the run."""
@@ -134,6 +137,7 @@ class _Run:
         data, model = self.train, self.model
         program = self._program("train", data)
         order = epoch_order(len(data.feed), self.seed, model.epochs_done, self.shuffle)
+        order = order if self.most is None else order[: self.most * self.batch_size]
         if not callbacks.wants_batches:
             first = model.optimizer.iterations
             means = program.run(data.feed, order, self.batch_size, seed=self.seed, first_step=first, on_slice=on_slice)
@@ -238,37 +242,33 @@ def fit_model(
         class_weight: the weight of each class, by label; 1 for a class that is not in it.
         sample_weight: the weight of each sample; weights count in the loss and in the metrics.
         initial_epoch: the number of the first epoch.
-        steps_per_epoch: how many batches of an iterable make an epoch.
+        steps_per_epoch: how many batches make an epoch, at most; with arrays each epoch draws anew which ones.
         validation_batch_size: the size of the batches that measure.
         validation_freq: how many epochs lie between two measurements.
         seed: fixes the initial weights not made yet, the order, the split, and all noise.
     """
-    size = _positive("batch_size", 32 if batch_size is None else batch_size)
-    _positive("epochs", epochs)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise DeclarationError(f"seed={seed!r} of fit: it is a whole number of 0 or more")
+    size = whole_above(1, "batch_size", 32 if batch_size is None else batch_size, "fit")
+    wide = max(size, 256) if validation_batch_size is None else whole_above(1, "validation_batch_size", validation_batch_size, "fit")
+    for least, name, value in (
+        (1, "epochs", epochs),
+        (0, "seed", seed),
+        (0, "initial_epoch", initial_epoch),
+        (1, "validation_freq", validation_freq),
+    ):
+        whole_above(least, name, value, "fit")
+    steps = None if steps_per_epoch is None else whole_above(1, "steps_per_epoch", steps_per_epoch, "fit")
+    loud = loudness(verbose, "fit")
     run = _Run(model, size, int(seed), shuffle, class_weight)
     model.seed = int(seed)
     if y is None and is_batches(x):
-        run.batches = _Batches(x, epochs - initial_epoch, steps_per_epoch)
+        run.batches = _Batches(x, epochs - initial_epoch, steps)
     else:
         run.train = prepare(model, x, y, sample_weight, class_weight)
     _hold_out(run, validation_split, validation_data)
     if run.train is not None:
         model.make_weights(int(seed))
-    wide = validation_batch_size or max(size, 256)
-    run.loud = _loudness(verbose)
+    run.loud, run.most = loud, steps
     return _loop(run, epochs, initial_epoch, callbacks, wide, validation_freq)
-
-
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 1:
-        raise DeclarationError(f"{name}={value!r} of fit: it is a whole number of 1 or more")
-    return int(value)
-
-
-def _loudness(verbose: Any) -> int:
-    return 1 if verbose in ("auto", True, None) else int(verbose)
 
 
 def _hold_out(run: _Run, split: float, given: Any) -> None:
@@ -290,7 +290,7 @@ def _loop(run: _Run, epochs: int, initial: int, given: Any, wide: int, every: in
     model, loud = run.model, run.loud
     history = History()
     listed = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
-    steps = None if run.train is None else -(-len(run.train.feed) // run.batch_size)
+    steps = None if run.train is None else min(-(-len(run.train.feed) // run.batch_size), run.most or sys.maxsize)
     callbacks = CallbackList([*listed, history], model, {"epochs": epochs, "steps": steps, "verbose": loud})
     model.history, model.stop_training = history, False
     callbacks.call("on_train_begin", {})
@@ -298,12 +298,12 @@ def _loop(run: _Run, epochs: int, initial: int, given: Any, wide: int, every: in
     try:
         for epoch in range(initial, epochs):
             callbacks.call("on_epoch_begin", epoch, {})
-            logs = run.epoch(callbacks, _progress(epoch, epochs) if loud == 1 else None)
+            logs = run.epoch(callbacks, progress(epoch, epochs) if loud == 1 else None)
             model.epochs_done += 1
             if (epoch + 1) % every == 0:
                 logs |= {f"val_{name}": value for name, value in run.measure(wide).items()}
             if loud:
-                print(_line(epoch, epochs, logs), flush=True)
+                print(line(epoch, epochs, logs), flush=True)
             done = epoch, logs
             callbacks.call("on_epoch_end", epoch, logs)
             if model.stop_training:
@@ -317,37 +317,6 @@ def _loop(run: _Run, epochs: int, initial: int, given: Any, wide: int, every: in
     if history.epoch:
         history.final = run.final(wide)
     return history
-
-
-def _line(epoch: int, epochs: int, logs: Logs) -> str:
-    # On a terminal the line takes the place of the progress that stood there.
-    start = "\r\x1b[K" if _terminal() else ""
-    return f"{start}Epoch {epoch + 1}/{epochs} - {_numbers(logs)}"
-
-
-def _numbers(logs: Logs) -> str:
-    return " - ".join(f"{name}: {_number(value)}" for name, value in logs.items())
-
-
-def _number(value: float) -> str:
-    return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.4e}"
-
-
-def _terminal() -> bool:
-    return bool(getattr(sys.stdout, "isatty", lambda: False)())
-
-
-def _progress(epoch: int, epochs: int) -> Callable[..., None] | None:
-    """What a terminal shows within an epoch; nothing elsewhere."""
-    if not _terminal():
-        return None
-
-    def show(done: int, total: int, means: Sequence[float]) -> None:
-        bar = "━" * (20 * done // max(total, 1))
-        loss = f" - loss: {_number(float(means[0]))}" if means else ""
-        print(f"\r\x1b[KEpoch {epoch + 1}/{epochs} {bar:<20} {done}/{total}{loss}", end="", flush=True)
-
-    return show
 
 
 def evaluate_model(
@@ -372,14 +341,16 @@ def evaluate_model(
         steps: how many batches of an iterable are measured.
         return_dict: whether to give the numbers by name.
     """
+    size = whole_above(1, "batch_size", 256 if batch_size is None else batch_size, "evaluate")
+    loud = loudness(verbose, "evaluate")
     if y is None and is_batches(x):
         logs = measure_batches(model, _Batches(x, 1, steps))
     else:
         data = prepare(model, x, y, sample_weight)
         model.make_weights(model.seed)
-        logs = measure(model, data, batch_size or 256)
-    if _loudness(verbose):
-        print(_numbers(logs), flush=True)
+        logs = measure(model, data, size)
+    if loud:
+        print(numbers(logs), flush=True)
     return logs if return_dict else _as_keras(logs)
 
 

@@ -14,6 +14,7 @@ from graphc.callbacks import History
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Extent
 from graphc.expr.feed import float_name
+from graphc.expr.numbers import is_real, whole_above
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.layers.base import Layer
 from graphc.models.feeding import Feed, TargetKind, features, fit_input
@@ -93,7 +94,7 @@ class Model(Structure):
         self.optimizer = optimizers.get(optimizer)
         self._losses_given = _checked_losses(loss)
         self._metrics_given = [*_as_list(metrics), *_as_list(weighted_metrics)] if not isinstance(metrics, dict) else metrics
-        self._shares = loss_weights
+        self._shares = _checked_shares(loss_weights)
         self.target, self.float_type = target, dtype
         for metric in self._metrics_given if isinstance(self._metrics_given, list) else ():
             _ = metric if isinstance(metric, list | tuple | dict) else _metric(metric)
@@ -187,10 +188,11 @@ class Model(Structure):
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None) -> Any:
         """The outputs for data, in inference."""
+        size = whole_above(1, "batch_size", 256 if batch_size is None else batch_size, "predict")
         self.build_from(x)
         self.make_weights(self.seed)
         feed = Feed(self.fit_inputs(x))
-        results = self.program("predict").map(feed, batch_size or 256)
+        results = self.program("predict").map(feed, size)
         return results if self._several else results[0]
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
@@ -275,6 +277,15 @@ def _check_options(method: str, function: Callable[..., Any], options: Mapping[s
     unknown = [name for name in options if name not in known]
     if unknown:
         raise DeclarationError(f"model.{method} has no option {unknown[0]}: its options are x, y, {', '.join(known)}")
+
+
+def _checked_shares(given: Any) -> Any:
+    """The losses' shares, of which each is a number."""
+    values: list[Any] = list(given.values()) if isinstance(given, Mapping) else list(given) if isinstance(given, list | tuple) else [given]
+    for value in values:
+        if value is not None and not is_real(value):
+            raise DeclarationError(f"loss_weights={given!r} of model.compile: each is a number, or there are none")
+    return given
 
 
 def _checked_losses(loss: Any) -> Any:

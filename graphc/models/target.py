@@ -23,7 +23,7 @@ def loss_list(outputs: Sequence[Tensor], given: Any, shares: Any, metrics: Any, 
     functions = _per_output(given, names, "losses") if isinstance(given, list | Mapping) else [given] * count
     if any(f is None for f in functions):
         raise DeclarationError("the model has no loss: call model.compile(optimizer='adam', loss='mse')")
-    factors = [1.0] * count if shares is None else [float(s) for s in _per_output(shares, names, "loss_weights")]
+    factors = [1.0] * count if shares is None else [1.0 if s is None else float(s) for s in _per_output(shares, names, "loss_weights")]
     if isinstance(metrics, Mapping):
         lists = [metrics.get(n, []) for n in names]
     elif count > 1 and metrics and all(isinstance(m, list | tuple) for m in metrics):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from graphc.errors import DeclarationError
 from graphc.expr.build import elementwise, operand
 from graphc.expr.graph import unalias
+from graphc.expr.numbers import is_real
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.ops.arithmetic import clip, minimum, square, where
@@ -76,10 +76,10 @@ class Optimizer:
         if len(used) > 1:
             raise DeclarationError(f"{type(self).__name__}: {' and '.join(used)} are given, and only one of them can clip")
         for key, value in {**given, "weight_decay": weight_decay}.items():
-            if value is not None and not value >= 0:
-                raise DeclarationError(f"{type(self).__name__}: {key}={value!r} must be 0 or more")
+            if value is not None and not (is_real(value) and value >= 0):
+                raise DeclarationError(f"{type(self).__name__}: {key}={value!r} must be a number of 0 or more")
         as_schedule(learning_rate)
-        self._rate = float(learning_rate) if isinstance(learning_rate, int | float) else learning_rate
+        self._rate = float(learning_rate) if is_real(learning_rate) else learning_rate
         self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm = weight_decay, clipnorm, clipvalue, global_clipnorm
         self.decoupled_weight_decay, self.maximize = decoupled_weight_decay, maximize
         self.name = name or type(self).__name__.lower()
@@ -113,7 +113,7 @@ class Optimizer:
     @learning_rate.setter
     def learning_rate(self, rate: Any) -> None:
         as_schedule(rate)
-        if not isinstance(rate, int | float):
+        if not is_real(rate):
             if self.slots:
                 raise DeclarationError(f"{self.name} is in use with the rate {self._rate!r}: give a schedule when you make the optimizer")
             self._rate = rate
@@ -178,7 +178,7 @@ class Optimizer:
         return [assign(p, operand(new)), *(assign(states[key], operand(news[key])) for key in states)]
 
     def _keeps(self, p: Tensor) -> bool:
-        return any(p is e for e in self.excluded) or any(re.search(pattern, p.name) for pattern in self.excluded_names)
+        return any(p is e for e in self.excluded) or any(text in p.name for text in self.excluded_names)
 
     def _made_slots(self, parameters: tuple[Tensor, ...], scope: str) -> Slots:
         for slots in self.slots:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphc.errors import DeclarationError
+from graphc.expr.numbers import share
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import sqrt, square, where
 from graphc.optimizers.base import Optimizer, State
@@ -13,12 +13,6 @@ from graphc.optimizers.base import Optimizer, State
 __all__ = ["Adadelta", "Adagrad", "RMSprop", "SGD"]
 
 Next = tuple[Any, Mapping[str, Any]]
-
-
-def _share(owner: str, **shares: float) -> None:
-    for name, value in shares.items():
-        if not 0 <= value < 1:
-            raise DeclarationError(f"{owner}: {name}={value!r} is a share of the past, at least 0 and below 1")
 
 
 class SGD(Optimizer):
@@ -36,7 +30,7 @@ class SGD(Optimizer):
     """
 
     def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, dampening: float = 0.0, **options: Any) -> None:
-        _share("SGD", momentum=momentum)
+        share("SGD", momentum=momentum)
         super().__init__(learning_rate, **options)
         self.momentum, self.nesterov, self.dampening = momentum, nesterov, dampening
 
@@ -72,7 +66,7 @@ class RMSprop(Optimizer):
         self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7, centered: bool = False,
         epsilon_outside_root: bool = False, **options: Any,
     ) -> None:  # fmt: skip
-        _share("RMSprop", rho=rho, momentum=momentum)
+        share("RMSprop", rho=rho, momentum=momentum)
         super().__init__(learning_rate, **options)
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
         self.epsilon_outside_root = epsilon_outside_root
@@ -138,7 +132,7 @@ class Adadelta(Optimizer):
     """
 
     def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **options: Any) -> None:
-        _share("Adadelta", rho=rho)
+        share("Adadelta", rho=rho)
         super().__init__(learning_rate, **options)
         self.rho, self.epsilon = rho, epsilon
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import DeclarationError
+from graphc.expr.numbers import share
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import abs, maximum, sign, sqrt, square
 from graphc.optimizers.base import Optimizer, State
@@ -21,9 +21,7 @@ class _Moments(Optimizer):
     """Optimizers with two averages."""
 
     def __init__(self, learning_rate: Any, beta_1: float, beta_2: float, epsilon: float, options: dict[str, Any]) -> None:
-        for name, value in (("beta_1", beta_1), ("beta_2", beta_2)):
-            if not 0 <= value < 1:
-                raise DeclarationError(f"{type(self).__name__}: {name}={value!r} is a share of the past, at least 0 and below 1")
+        share(type(self).__name__, beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **options)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import DataError
+from graphc.expr.numbers import whole_above
 from graphc.expr.tensor import Tensor
 from graphc.runtime.compiled import Compiled
 from graphc.runtime.epoch import check_rows, one_length
@@ -23,6 +24,7 @@ class ByBatches(Compiled):
         fixed: dict[Tensor, Any] | None = None, on_slice: Callable[[int, int, list[float]], None] | None = None,
     ) -> list[float]:  # fmt: skip
         """Run over batches of samples, one call a batch; see :meth:`Compiled.run`."""
+        batch_size = whole_above(1, "batch_size", batch_size, "run")
         order = np.asarray(order, np.int64).reshape(-1)
         arrays = {t: np.asarray(a) for t, a in batched.items()}
         length = one_length(arrays.values())
@@ -42,6 +44,7 @@ class ByBatches(Compiled):
 
     def map(self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None) -> list[Any]:
         """Every output for all samples; see :meth:`Compiled.map`."""
+        batch_size = whole_above(1, "batch_size", batch_size, "map")
         check_rows(self, batched)
         arrays = {t: np.asarray(a) for t, a in batched.items()}
         length = one_length(arrays.values())

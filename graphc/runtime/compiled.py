@@ -11,6 +11,7 @@ from graphc.errors import CompileError, DataError, DeclarationError
 from graphc.expr.build import operand
 from graphc.expr.feed import as_array, bind_sizes, check_guards, float_name, id_message, numpy_dtype
 from graphc.expr.matrices import singular_message
+from graphc.expr.numbers import whole_above
 from graphc.expr.tensor import Tensor
 from graphc.lower.program import Program, Regular
 from graphc.runtime import epoch
@@ -97,6 +98,13 @@ def check_target(target: str) -> None:
             raise CompileError(f'target="cuda" cannot be used: {reason}; or use target="cpu"')
 
 
+def _again(kind: Any, outputs: Any, inputs: Any, dtype: str, math: str, step: int) -> Compiled:
+    """A compiled function of the same graph."""
+    made = kind(outputs, inputs, dtype, math)
+    made.step = step
+    return made
+
+
 class Compiled:
     """A compiled function: call it with arrays, by position or by name.
 
@@ -111,6 +119,7 @@ class Compiled:
     """
 
     def __init__(self, outputs: Tensor | Sequence[Tensor], inputs: Any, dtype: str, math: str = "vector") -> None:
+        self._declared = (outputs, inputs)
         self._many = isinstance(outputs, list | tuple)
         wanted = [operand(t) for t in (outputs if isinstance(outputs, list | tuple) else [outputs])]
         self.threads = thread_count()
@@ -122,6 +131,10 @@ class Compiled:
         self.prepared: Prepared = prepare(wanted, inputs)
         self.inputs: list[Tensor] = self.prepared.inputs
         self._build()
+
+    def __reduce__(self) -> Any:
+        """A copy, in this process or another, is compiled anew: it has memory of its own, and the graph's copies of parameters and states."""
+        return _again, (type(self), *self._declared, self.dtype, self.math, self.step)
 
     def _build(self) -> None:
         from graphc.codegen.cache import fetch
@@ -312,13 +325,15 @@ class Compiled:
         Raises:
             DataError: for a position or an id out of range; states are then as the batch before left them.
         """
+        size = whole_above(1, "batch_size", batch_size, "run")
         with alone():
-            return epoch.run(self, batched, order, batch_size, seed, first_step, fixed or {}, on_slice)
+            return epoch.run(self, batched, order, size, seed, first_step, fixed or {}, on_slice)
 
     def map(self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None) -> list[Any]:
         """Every output for all samples, computed batch by batch inside compiled code; each must have a row a sample."""
+        size = whole_above(1, "batch_size", batch_size, "map")
         with alone():
-            return epoch.map_rows(self, batched, batch_size, seed, fixed or {})
+            return epoch.map_rows(self, batched, size, seed, fixed or {})
 
     # Reading ---------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from graphc.errors import DeclarationError
 from graphc.expr.build import operand
+from graphc.expr.numbers import is_real
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.ops.arithmetic import cos, floor, maximum, minimum, where
 
@@ -39,13 +40,13 @@ class LearningRateSchedule:
 
 
 def _positive(name: str, value: Any) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0 or not math.isfinite(value):
+    if not is_real(value) or not value > 0 or not math.isfinite(value):
         raise DeclarationError(f"{name}={value!r} of a schedule: it is a number above 0")
 
 
 def _rates(**rates: Any) -> None:
     for name, value in rates.items():
-        if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0 or not math.isfinite(value):
+        if not is_real(value) or not value >= 0 or not math.isfinite(value):
             raise DeclarationError(f"{name}={value!r} of a schedule: a learning rate is a finite number of 0 or more")
 
 
@@ -245,7 +246,7 @@ def as_schedule(rate: Any) -> Callable[[Any], Any]:
     Raises:
         DeclarationError: for anything else, and for a number that is negative or not finite.
     """
-    if isinstance(rate, int | float) and not isinstance(rate, bool):
+    if is_real(rate):
         if not rate >= 0 or not math.isfinite(rate):
             raise DeclarationError(f"the learning rate {rate!r}: it is a finite number of 0 or more")
         return Constant(float(rate))

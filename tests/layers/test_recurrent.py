@@ -393,3 +393,25 @@ MISUSES: list[tuple[Any, Any, str]] = [
 def test_misuses_are_told(make: Any, error: Any, text: str) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+ACTIVE = {
+    "states too": (lambda r, x: K.LSTM(2, return_state=True, activity_regularizer=r)(x)[0], 3),
+    "both ways": (lambda r, x: K.Bidirectional(K.LSTM(2, activity_regularizer=r))(x), 2),
+    "both ways, sequences": (lambda r, x: K.Bidirectional(K.GRU(2, return_sequences=True, activity_regularizer=r))(x), 2),
+    "scores too": (lambda r, x: K.MultiHeadAttention(2, 2, activity_regularizer=r)(x, x, return_attention_scores=True)[0], 2),
+}
+
+
+@pytest.mark.parametrize("row", ACTIVE)
+def test_all_that_a_layer_gives_is_penalised(row: str) -> None:
+    call, count = ACTIVE[row]
+    inputs = K.Input((4, 3))
+    model = gx.Model(inputs, call(gx.regularizers.L2(1.0), inputs))
+    assert len(model.losses) == count
+    data = np.random.default_rng(0).normal(size=(5, 4, 3))
+    model.compile("sgd", "mse", dtype="float64")
+    got = model.predict(data)
+    assert model.evaluate(data, got, verbose=0) > 0
+    if row == "both ways":
+        np.testing.assert_allclose(model.evaluate(data, got, verbose=0), (got**2).sum() / 5, rtol=1e-6)

@@ -386,3 +386,47 @@ def test_an_embedding_as_the_first_layer():
         model.predict(np.full((2, 3), 7))
     with pytest.raises(DataError, match=r"no whole numbers"):
         model.predict(np.full((2, 3), 0.5))
+
+
+SETTINGS = {
+    "batch of nothing": (lambda m: m.predict(X, batch_size=0), "batch_size=0 of predict"),
+    "negative batch": (lambda m: m.predict(X, batch_size=-1), "batch_size=-1 of predict"),
+    "a text": (lambda m: m.predict(X, batch_size="8"), "batch_size='8' of predict"),
+    "half a sample": (lambda m: m.evaluate(X, LINE, batch_size=2.5), "batch_size=2.5 of evaluate"),
+    "negative in evaluate": (lambda m: m.evaluate(X, LINE, batch_size=-3), "batch_size=-3 of evaluate"),
+    "validation": (lambda m: quiet(m, X, LINE, validation_split=0.3, validation_batch_size=-3), "validation_batch_size=-3 of fit"),
+    "never measured": (lambda m: quiet(m, X, LINE, validation_split=0.3, validation_freq=0), "validation_freq=0 of fit"),
+    "first epoch": (lambda m: quiet(m, X, LINE, initial_epoch="a"), "initial_epoch='a' of fit"),
+    "no steps": (lambda m: quiet(m, X, LINE, steps_per_epoch=0), "steps_per_epoch=0 of fit"),
+    "loud": (lambda m: m.fit(X, LINE, verbose="loud"), "verbose='loud' of fit"),
+    "shares": (lambda m: m.compile("sgd", "mse", loss_weights="a"), "loss_weights='a' of model.compile"),
+}
+
+
+@pytest.mark.parametrize("row", SETTINGS)
+def test_settings_that_mean_nothing_are_told(row):
+    call, message = SETTINGS[row]
+    with pytest.raises(DeclarationError, match=re.escape(message)):
+        call(line())
+
+
+def test_steps_of_an_epoch_of_arrays():
+    model = line()
+    seen = []
+    model.fit(X, LINE, verbose=0, batch_size=7, epochs=2, steps_per_epoch=3, callbacks=[Seen(seen)])
+    assert model.optimizer.iterations == 6
+    assert seen == [3]
+    model.fit(X, LINE, verbose=0, batch_size=20, steps_per_epoch=100, callbacks=[Seen(seen)])
+    assert model.optimizer.iterations == 9
+    assert seen == [3, 3]
+
+
+class Seen(gx.callbacks.Callback):
+    """Notes how many steps an epoch has."""
+
+    def __init__(self, seen):
+        super().__init__()
+        self.seen = seen
+
+    def on_train_begin(self, logs=None):
+        self.seen.append(self.params["steps"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -270,3 +272,35 @@ def test_a_rate_is_a_finite_number_of_0_or_more(rate):
     with pytest.raises(DeclarationError, match=r"learning rate .*finite"):
         optimizer.learning_rate = rate
     assert optimizer.learning_rate == 0.0
+
+
+@pytest.mark.parametrize("rate", [np.float32(0.25), np.float64(0.25), np.array(0.25), np.int64(2), 0.25])
+def test_numbers_of_numpy_are_rates(rate: Any) -> None:
+    optimizer = gx.optimizers.SGD(rate)
+    assert optimizer.learning_rate == float(rate)
+    optimizer.learning_rate = rate / 2
+    assert optimizer.learning_rate == float(rate) / 2
+
+
+NO_NUMBERS = [
+    lambda: gx.optimizers.SGD(clipnorm="1"),
+    lambda: gx.optimizers.AdamW(weight_decay="1"),
+    lambda: gx.optimizers.Adam(beta_1="a"),
+    lambda: gx.optimizers.SGD(momentum=None),
+    lambda: gx.optimizers.SGD(True),
+]
+
+
+@pytest.mark.parametrize("make", NO_NUMBERS)
+def test_settings_that_are_no_numbers_are_told(make: Any) -> None:
+    with pytest.raises(gx.DeclarationError):
+        make()
+
+
+def test_names_without_decay_are_texts() -> None:
+    optimizer = gx.optimizers.SGD(1.0, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["W("])
+    w, v = gx.parameter("W(", (2,), init=1.0), gx.parameter("V", (2,), init=1.0)
+    gx.compile(optimizer.updates(0.0 * gx.sum(w * v), [w, v]))()
+    np.testing.assert_array_equal(w.value, np.ones(2))
+    np.testing.assert_array_equal(v.value, np.full(2, 0.5))

@@ -270,3 +270,21 @@ def test_what_is_done_when_ctrl_c_comes_counts(whole: bool, monkeypatch: pytest.
     for tensor, old in zip((w, m), before, strict=True):
         assert not np.array_equal(tensor.value, old)
         np.testing.assert_array_equal(tensor.value, f._latest.mirrors[tensor].array)
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+@pytest.mark.parametrize("size", [0, -1, 2.5, "8", True])
+def test_sizes_of_batches_that_mean_nothing(size: Any, target: str) -> None:
+    x = gx.tensor("x", ("n",))
+    with pytest.raises(gx.DeclarationError, match="batch_size"):
+        compile(x * 2, target=target).map({x: np.ones(4)}, size)
+    with pytest.raises(gx.DeclarationError, match="batch_size"):
+        compile(gx.sum(x), target=target).run({x: np.ones(4)}, np.arange(4), size)
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_arrays_of_unequal_length_are_told(target: str) -> None:
+    x, y = gx.tensor("x", ("n",)), gx.tensor("y", ("m",))
+    f = compile([x * 2, y * 2], target=target)
+    with pytest.raises(gx.DataError, match="samples"):
+        f.map({x: np.ones(4), y: np.ones(3)}, 2)

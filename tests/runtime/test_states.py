@@ -168,4 +168,4 @@ def test_the_first_bad_id_is_named(target: str) -> None:
     with pytest.raises(gx.DataError, match="ids holds 7"):
         gx.evaluate(out, feed)
     with pytest.raises(gx.DataError, match="ids holds 7"):
-        gx.compile(out, target=target)(*feed.values())
+        gx.compile(out, [table, ids], target=target)(*feed.values())
