@@ -11,7 +11,7 @@ from graphc.errors import DataError
 from graphc.expr.numbers import whole_above
 from graphc.expr.tensor import Tensor
 from graphc.runtime.compiled import Compiled
-from graphc.runtime.epoch import check_rows, one_length
+from graphc.runtime.given import check_rows, positions, samples_of
 
 __all__ = ["ByBatches"]
 
@@ -25,9 +25,8 @@ class ByBatches(Compiled):
     ) -> list[float]:  # fmt: skip
         """Run over batches of samples, one call a batch; see :meth:`Compiled.run`."""
         batch_size = whole_above(1, "batch_size", batch_size, "run")
-        order = np.asarray(order, np.int64).reshape(-1)
+        order, length = positions(order), samples_of(self, batched, fixed or {})
         arrays = {t: np.asarray(a) for t, a in batched.items()}
-        length = one_length(arrays.values())
         bad = order[(order < 0) | (order >= length)]
         if len(bad):
             raise DataError(f"the position {bad[0]} in the order of the samples is out of range")
@@ -45,9 +44,9 @@ class ByBatches(Compiled):
     def map(self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None) -> list[Any]:
         """Every output for all samples; see :meth:`Compiled.map`."""
         batch_size = whole_above(1, "batch_size", batch_size, "map")
+        length = samples_of(self, batched, fixed or {})
         check_rows(self, batched)
         arrays = {t: np.asarray(a) for t, a in batched.items()}
-        length = one_length(arrays.values())
         starts = range(0, length, batch_size) if length else [0]
         parts = [self._batch({t: a[s : s + batch_size] for t, a in arrays.items()}, fixed, seed, k) for k, s in enumerate(starts)]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]

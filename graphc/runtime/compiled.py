@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -285,8 +285,8 @@ class Compiled:
         pool = pool_address(self.threads - 1) if self.divided else 0
         self.control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, self.flushes, pool)
 
-    def raise_error(self, bound: Bound) -> None:
-        """Raise what the kernels noted in the error word.
+    def raise_error(self, bound: Bound, sizes: Mapping[str, int] | None = None) -> None:
+        """Raise what the kernels noted in the error word; ``sizes``: other ones than those that they are laid out for.
 
         Raises:
             DataError: for an id out of range, or a singular matrix that is to be inverted.
@@ -297,10 +297,10 @@ class Compiled:
         if code:
             check = self.program.checks[code - 1]
             if isinstance(check, Regular):
-                raise DataError(singular_message(check.label, place, bound.size(check.count), check.origin))
+                raise DataError(singular_message(check.label, place, bound.size(check.count, sizes), check.origin))
             ids = check.ids.label if check.ids is not None else ""
             target = check.tensor.label if check.tensor.name or check.tensor.call else ""
-            raise DataError(id_message(ids, place, target, check.axis, bound.size(check.size)))
+            raise DataError(id_message(ids, place, target, check.axis, bound.size(check.size, sizes)))
 
     # Whole epochs ----------------------------------------------------------------------------------------------------
 

@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.errors import DataError
-from graphc.expr.dims import Dim
 from graphc.expr.tensor import Tensor
 from graphc.runtime.bound import RoomError
+from graphc.runtime.given import check_rows, positions, samples_of
 
 if TYPE_CHECKING:
     from graphc.runtime.compiled import Compiled
 
-__all__ = ["Plan", "check_rows", "map_rows", "one_length", "run"]
+__all__ = ["Plan", "map_rows", "run"]
 
 _SLICE = 0.05  # seconds between two looks at Ctrl-C and callbacks
 _KEPT = 4  # plans that a program keeps: training, measuring, and some more
 _ORDER, _FIRST, _END, _STEP = 5, 8, 9, 10  # words of the executor's row
-
-
-def one_length(arrays: Iterable[Any]) -> int:
-    """How many samples some arrays have.
-
-    Raises:
-        DataError: where that is not one number.
-    """
-    lengths = {a.shape[0] for a in arrays}
-    if len(lengths) != 1:
-        raise DataError(f"the arrays have {', '.join(map(str, sorted(lengths))) or 'no'} samples: give arrays of equal length")
-    return lengths.pop()
 
 
 class Plan:
@@ -42,19 +29,17 @@ class Plan:
     def __init__(self, program: Compiled, batched: dict[Tensor, Any], count: int, size: int, fixed: dict[Tensor, Any]) -> None:
         self.program, self.count, self.asked = program, count, size
         self.busy = False
+        self.length = samples_of(program, batched, fixed)
         placed = program.prepared.placed
         by_user = dict(zip(program.inputs, placed, strict=True)) | {t: t for t in placed}
         self.batched = {by_user[t]: program.accept(by_user[t], a) for t, a in batched.items() if t in by_user}
         self.fixed = {by_user[t]: program.accept(by_user[t], a) for t, a in fixed.items() if t in by_user}
-        missing = [t for t in placed if t not in self.batched and t not in self.fixed]
-        if missing:
-            raise DataError(f"{missing[0].describe()} has no array: give one among batched or fixed")
-        self.length = one_length(self.batched.values())
         self.size = min(int(size), max(count, 1))
         self.batches = -(-count // self.size)
         self.bound, _ = program.bind(self._shapes(self.size))
         rest = count % self.size
-        self.short = self.bound.rows_for(program.sizes(self._shapes(rest))) if rest else self.bound.rows
+        self.short_sizes = program.sizes(self._shapes(rest)) if rest else None
+        self.short = self.bound.rows if self.short_sizes is None else self.bound.rows_for(self.short_sizes)
         # Only arrays that are read where they are can be met again; their memory is the caller's to free.
         self.again = not fixed and all(self.batched.get(by_user[t]) is a for t, a in batched.items() if t in by_user)
         self.met = {t: (weakref.ref(a), a.ctypes.data, a.shape) for t, a in batched.items()} if self.again else {}
@@ -126,7 +111,7 @@ class Plan:
                     for mirror in bound.written:
                         mirror.written()
             spent = time.perf_counter() - started
-            program.raise_error(bound)
+            program.raise_error(bound, self.short_sizes if reached == self.batches - 1 else None)
             if on_slice is not None:
                 on_slice(reached, self.batches, self.sums / min(reached * self.size, self.count))
             program.pace[self.size] = count = max(1, min(int((reached - first) * min(_SLICE / max(spent, 1e-9), 64.0)), 1 << 40))
@@ -139,7 +124,7 @@ def run(
     on_slice: Callable[[int, int, list[float]], None] | None,
 ) -> list[float]:  # fmt: skip
     """See :meth:`Compiled.run`."""
-    order = np.ascontiguousarray(order, np.int64).reshape(-1)
+    order = positions(order)
     scalar = program.scalars
     try:
         plan = _plan(program, batched, len(order), batch_size, fixed)
@@ -194,24 +179,12 @@ def _plan(program: Compiled, batched: dict[Tensor, Any], count: int, size: int, 
     return plan
 
 
-def check_rows(program: Compiled, batched: Mapping[Tensor, Any]) -> None:
-    """See that each output has a row for each sample.
-
-    Raises:
-        DataError: for one that has not.
-    """
-    samples = {t.shape[0] for t in batched if t.ndim and isinstance(t.shape[0], Dim)}
-    for tensor in program.prepared.named[: program.prepared.count]:
-        if not tensor.ndim or tensor.shape[0] not in samples:
-            raise DataError(f"{tensor.describe()} has no row for each sample, so it cannot be computed batch by batch")
-
-
 def map_rows(
     program: Compiled, batched: dict[Tensor, Any], batch_size: int, seed: int, fixed: dict[Tensor, Any], first_step: int = 0
 ) -> list[Any]:  # fmt: skip
     """See :meth:`Compiled.map`."""
+    samples = samples_of(program, batched, fixed)
     check_rows(program, batched)
-    samples = len(next(iter(batched.values()))) if batched else 0
     try:
         plan = Plan(program, batched, samples, batch_size, fixed)
     except RoomError:  # for the last samples, although they are fewer: these by themselves

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -288,3 +289,38 @@ def test_arrays_of_unequal_length_are_told(target: str) -> None:
     f = compile([x * 2, y * 2], target=target)
     with pytest.raises(gx.DataError, match="samples"):
         f.map({x: np.ones(4), y: np.ones(3)}, 2)
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_rows_that_depend_on_how_many_samples_there_are(target: str) -> None:
+    x, y = gx.tensor("x", ("n", 3)), gx.tensor("y", ("m", 3))
+    for output, arrays in ((x @ x.T, {x: np.ones((10, 3))}), (x @ y.T, {x: np.ones((10, 3)), y: np.ones((10, 3))})):
+        with pytest.raises(gx.DataError, match="depend on how many samples there are"):
+            compile(output, target=target).map(arrays, 4)
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_arguments_of_runs_that_do_not_fit(target: str) -> None:
+    x, u, s = gx.tensor("x", ("n", 3)), gx.tensor("u", ("n",)), gx.scalar("s")
+    f, given = compile([gx.sum(x)], target=target), {x: np.ones((10, 3))}
+    both = compile([gx.sum(x) * s], target=target)
+    calls: list[tuple[Callable[[], Any], str]] = [
+        (lambda: f.run(given, np.arange(10) > 4, 4), "entries of type bool"),
+        (lambda: f.run(given, np.array([0.5, 1.7]), 4), "entries of type float64"),
+        (lambda: f.run(given, np.arange(10), 4, fixed=given), "another one among fixed"),
+        (lambda: both.run({**given, s: 3.0}, np.arange(10), 4), "is given a number, which has no samples"),
+        (lambda: f.run({"x": given[x]}, np.arange(10), 4), "has no array"),  # type: ignore[dict-item]
+        (lambda: compile([x * 2], target=target).map({u: np.zeros(5), **given}, 4), "have 5, 10 samples"),
+    ]
+    for call, message in calls:
+        with pytest.raises(gx.DataError, match=message):
+            call()
+    assert f.run(given, [], 4) == [0.0]
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_the_bound_of_an_id_is_that_of_its_batch(target: str) -> None:
+    x, i = gx.tensor("x", ("n", 3)), gx.tensor("i", ("m",), dtype="int")
+    f = compile(gx.sum(gx.take(x, i, axis=0)), target=target)
+    with pytest.raises(gx.DataError, match="i holds 3, and axis 0 of x runs from 0 to 1"):
+        f.run({x: np.ones((10, 3))}, np.arange(10), 4, fixed={i: np.array([0, 3])})
