@@ -216,7 +216,9 @@ def assigns(outputs: Sequence[Tensor]) -> list[Tensor]:
 
 def guards(outputs: Sequence[Tensor]) -> list[Guard]:
     """Everything about sizes that was left to be checked when arrays arrive."""
-    return list(dict.fromkeys(g for node in topological(outputs) for g in node.guards))
+    nodes = topological(outputs)
+    bodies = [g for node in nodes if isinstance(node.op, Scan) for g in guards(node.op.results)]
+    return list(dict.fromkeys([*(g for node in nodes for g in node.guards), *bodies]))
 
 
 def free_dimensions(outputs: Sequence[Tensor]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -243,7 +244,7 @@ class Emitter:
         position = self.integer(self.flat(coords, tensor.shape))
         safe = self.scalars.apply("select", [inside, position[0], self.scalars.number(0, "int")[0]], "int")
         loaded = self._load(tensor, Affine.variable(-(safe[0] + 1)))
-        other = self.scalars.number(float(read.outside) if loaded[1] == "float" else int(read.outside), loaded[1])
+        other = self.scalars.number(float(read.outside) if loaded[1] == "float" else _whole(read.outside), loaded[1])
         return self.scalars.apply("select", [inside, loaded[0], other[0]], loaded[1])
 
     def checked(self, place: Affine, tensor: Tensor, axis: int) -> Affine:
@@ -278,3 +279,8 @@ class Emitter:
         for part in parts[1:]:
             condition = self.scalars.apply("and", [condition, part], "bool")[0]
         return condition
+
+
+def _whole(outside: float) -> int:
+    """What lies outside a tensor of whole numbers: for an infinity the greatest or the least of them."""
+    return int(outside) if math.isfinite(outside) else 2**63 - 1 if outside > 0 else -(2**63)

@@ -206,7 +206,8 @@ class _Lowering:
             sums = [t for c in run if adds(c, samples) for t in c.tensors]
             many = {t: self._several(t, pieces if contraction(t) is None else lanes) for t in sums}
             gathers = [self._gather(t, many[t]) for t in many]
-            reads = frozenset(b for b in shared if b in samples.apart)
+            # A sum may have as many entries as there are samples, and be read by samples later: here each piece has all of it.
+            reads = frozenset(b for b in shared if b in samples.apart and b not in many)
             group = Grouped(body, samples.rows, samples.before, samples.again, lanes, pieces, reads, many, gathers)
             calls.append(Call(_PARTS, [many.get(b, b) for b in shared], [], [run[0].tensors[0]], group=group))
         return [*(calls if any(c.group is not None for c in calls) else early), *late]

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sympy
-from sympy.core.relational import GreaterThan, LessThan, StrictGreaterThan, StrictLessThan
+from sympy.core.relational import GreaterThan, LessThan, Relational, StrictGreaterThan, StrictLessThan
 
+from graphc.expr import scalar
 from graphc.expr.affine import Affine
 from graphc.expr.build import Access, stage
 from graphc.expr.dims import Extent, provably_at_least
@@ -146,10 +147,14 @@ def _cuts(condition: Affine, op: Stage) -> list[tuple[int, tuple[int, ...]]]:
     return [(index, (-(low // step), -(high // step)) if step > 0 else (low // -step + 1, high // -step + 1))]
 
 
+_CHOOSING = (sympy.Add, scalar.Select, scalar.Maximum, scalar.Minimum, Relational, sympy.And, sympy.Or, sympy.Not)  # exact on any numbers
+
+
 def _part(node: Node, op: Stage, inputs: Sequence[Tensor], box: Box) -> Tensor | None:
     """The stage of one box; ``None`` where it is 0."""
     places = {k: Affine.variable(k) + first for k, (first, _) in enumerate(box)}
     values: dict[Any, Any] = {}
+    numbers: dict[Any, Any] = {}
     for relation in op.body.atoms(GreaterThan, LessThan, StrictGreaterThan, StrictLessThan):
         condition = _condition(relation, len(op.extents))
         truth = None if condition is None else _truth(condition, box)
@@ -163,11 +168,21 @@ def _part(node: Node, op: Stage, inputs: Sequence[Tensor], box: Box) -> Tensor |
             if all(truths):
                 outside = None
             elif False in truths and (float(outside).is_integer() or op.body == read_symbol(number)):
-                values[read_symbol(number)] = sympy.Integer(int(outside)) if float(outside).is_integer() else sympy.sympify(outside)
+                numbers[read_symbol(number)] = sympy.Integer(int(outside)) if float(outside).is_integer() else sympy.sympify(outside)
         reads.append((inputs[read.operand], tuple(p.substitute(places) for p in read.coords), outside))
-    body = substitute_indices(op.body.xreplace(values).xreplace(op.dim_values()), places)
     # Only a copy may be infinite: a formula would do SymPy's arithmetic with it.
+    values |= numbers if _stays(op.body, set(numbers)) else {}
+    body = substitute_indices(op.body.xreplace(values).xreplace(op.dim_values()), places)
     if body == 0:
         return None
     write = tuple(p.substitute(places) for p in op.write)
     return stage([e for _, e in box], reads, body, write=write, shape=op.shape, reducer="sum", dtype="float", guards=node.guards, origin=node.origin)
+
+
+def _stays(part: Any, known: set[Any]) -> bool:
+    """Whether a formula means the same with numbers for some reads: none is a factor, which might absorb a NaN, nor all that a function is of."""
+    if part in known or known.isdisjoint(part.free_symbols):
+        return True
+    if isinstance(part, _CHOOSING) or (isinstance(part, sympy.Mul) and sum(not a.is_number for a in part.args) == 1):
+        return all(_stays(a, known) for a in part.args)
+    return all(_stays(a, known) and not (a.free_symbols and known.issuperset(a.free_symbols)) for a in part.args)

@@ -49,7 +49,9 @@ def _through(tensor: Tensor, read: Read, extents: Sequence[Extent]) -> tuple[Ten
         assert isinstance(op, Stage)
         inner, free = op.reads[0], op.free
         assert free is not None
-        if read.outside is not None and not (inner.outside is None and _whole(op, tensor.inputs[0])):
+        # An id is checked against the move's own axis, and a place outside of it is outside.
+        checked = read.outside is not None or any(v < 0 for p in read.coords for v in p.variables)
+        if checked and not (inner.outside is None and _whole(op, tensor.inputs[0])):
             break
         places = {index: read.coords[axis] for axis, index in enumerate(free)}
         coords = tuple(p.substitute(places) for p in inner.coords)
