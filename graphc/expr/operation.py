@@ -46,7 +46,8 @@ class Cell:
 
     def __reduce__(self) -> Any:
         """A copy has the value, and no program's memory."""
-        return Cell, (self.init, None if self.array is None else self.array.copy())
+        value = self.array
+        return Cell, (self.init, None if value is None else value.copy())
 
     @property
     def array(self) -> np.ndarray[Any, Any] | None:

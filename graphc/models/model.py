@@ -14,6 +14,7 @@ from graphc.callbacks import History
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Extent
 from graphc.expr.feed import float_name
+from graphc.expr.graph import topological
 from graphc.expr.numbers import is_real, whole_above
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.layers.base import Layer
@@ -134,6 +135,13 @@ class Model(Structure):
         if key not in self.plans:
             self.plans[key] = measured(self._outputs, self.objectives, self.losses, kinds, weighted)
         return self.plans[key]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy begins with: the graph from its leaves on, so that no depth of it matters, and no compiled programs, which it makes anew."""
+        return {"graph": topological(self._outputs), **vars(self), "plans": {}}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update((name, value) for name, value in state.items() if name != "graph")
 
     def program(self, what: str, kinds: Sequence[TargetKind] = (), weighted: bool = False) -> Program:
         """The compiled program for training, measuring or predicting; made once."""

@@ -10,6 +10,7 @@ import numpy as np
 from graphc.errors import CompileError, DataError, DeclarationError
 from graphc.expr.build import operand
 from graphc.expr.feed import as_array, bind_sizes, check_guards, float_name, id_message, numpy_dtype
+from graphc.expr.graph import topological
 from graphc.expr.matrices import singular_message
 from graphc.expr.numbers import whole_above
 from graphc.expr.tensor import Tensor
@@ -98,7 +99,7 @@ def check_target(target: str) -> None:
             raise CompileError(f'target="cuda" cannot be used: {reason}; or use target="cpu"')
 
 
-def _again(kind: Any, outputs: Any, inputs: Any, dtype: str, math: str, step: int) -> Compiled:
+def _again(_: Any, kind: Any, outputs: Any, inputs: Any, dtype: str, math: str, step: int) -> Compiled:
     """A compiled function of the same graph."""
     made = kind(outputs, inputs, dtype, math)
     made.step = step
@@ -134,7 +135,10 @@ class Compiled:
 
     def __reduce__(self) -> Any:
         """A copy, in this process or another, is compiled anew: it has memory of its own, and the graph's copies of parameters and states."""
-        return _again, (type(self), *self._declared, self.dtype, self.math, self.step)
+        # The graph comes from its leaves on, so that no depth of it matters.
+        outputs, inputs = self._declared
+        graph = topological([operand(t) for t in (outputs if self._many else [outputs])])
+        return _again, (graph, type(self), outputs, inputs, self.dtype, self.math, self.step)
 
     def _build(self) -> None:
         from graphc.codegen.cache import fetch

@@ -62,3 +62,16 @@ def test_a_copy_outlives_what_it_was_made_of() -> None:
     others = [np.full((400, 400), 7.0, np.float32) for _ in range(20)]
     np.testing.assert_array_equal(g(np.ones((3, 400))), np.full((3, 400), 400.0))
     assert len(others) == 20
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_no_depth_is_too_much(how: str) -> None:
+    model = gx.Sequential([L.Dense(4, activation="tanh") for _ in range(80)])
+    model.compile("sgd", "mse")
+    data = RNG.normal(size=(8, 4))
+    model.fit(data, data, verbose=0)
+    other = HOW[how](model)
+    np.testing.assert_array_equal(other.predict(data), model.predict(data))
+    x = gx.tensor("x", ("n", 4))
+    f = gx.compile(gx.grad(gx.sum(model(x)), x))
+    np.testing.assert_array_equal(HOW[how](f)(data), f(data))
