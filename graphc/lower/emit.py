@@ -254,11 +254,8 @@ class Emitter:
         value = self.fresh()
         ids = next((self._ids[-v - 1] for v in place.variables if -v - 1 in self._ids), None)
         code = self.param(("code", self.check(tensor, axis, tensor.shape[axis], ids)))
-        self.statements.append(ir.Checked(value, position[0], self._coefficient(tensor.shape[axis]), code))  # type: ignore[arg-type]
+        self.statements.append(ir.Checked(value, position[0], self.param(tensor.shape[axis]), code))  # type: ignore[arg-type]
         return Affine.variable(-(value + 1))
-
-    def _coefficient(self, extent: Extent) -> ir.Coefficient:
-        return self.param(extent)
 
     def inside(self, coords: Sequence[Affine], shape: Sequence[Extent]) -> int | None:
         """The condition that coordinates are inside a shape; ``None`` where they certainly are."""

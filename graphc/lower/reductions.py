@@ -1,8 +1,8 @@
 """Kernels of stages that reduce. Reductions over the same indices share one kernel: what they read is read once for all of them.
 
-Three forms: a running result in an inner loop; whole rows that are combined into a row of the result, where memory runs along
-the last output axis; and no inner loop at all where a window has few entries, as in pooling: then the loop over the last
-output axis is innermost, and vectorises with the window's entries in registers.
+Four forms: a running result in an inner loop; whole rows that are combined into a row of the result, where memory runs along
+the last output axis; narrow rows, side by side (:mod:`graphc.lower.narrow`); and no inner loop at all where a window has few
+entries, as in pooling: then the loop over the last output axis is innermost, and vectorises with the window's entries in registers.
 """
 
 from __future__ import annotations

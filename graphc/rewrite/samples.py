@@ -139,7 +139,7 @@ class _Part:
 
     def _stage(self, node: Node, op: Stage) -> bool:
         row = op.write[0].bare
-        if row is None or row < 0 or op.extents[row] != self.extent or index_symbol(row) in op.body.free_symbols:
+        if row is None or op.extents[row] != self.extent or index_symbol(row) in op.body.free_symbols:
             return False
         if any(v < 0 for p in (*op.write, *(p for r in op.reads for p in r.coords)) for v in p.variables):
             return False  # ids are checked: which bad one an error names would depend on the threads

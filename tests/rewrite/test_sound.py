@@ -86,3 +86,11 @@ def test_sizes_that_a_recurrence_needs_are_checked() -> None:
         with pytest.raises(gx.GraphcError):
             gx.evaluate(out, dict(zip(inputs, bad, strict=True)))
         np.testing.assert_allclose(f(*good), gx.evaluate(out, dict(zip(inputs, good, strict=True))), rtol=1e-12)
+
+
+def test_an_empty_index_checks_no_other() -> None:
+    i, j = gx.indices("i j")
+    empty, five = gx.tensor("a", (0,)), gx.tensor("b", (5,))
+    with pytest.raises(gx.ShapeError, match="axis 0 of b"):
+        gx.define("y", (i, j), empty[i] * gx.exp(five[j]), extents={j: 10})
+    assert gx.compile(gx.define("y", (i, j), empty[i + 3] * gx.exp(five[j]), extents={i: 0}))(np.ones(0), np.ones(5)).shape == (0, 5)
