@@ -78,14 +78,15 @@ def hvp(y: Tensor, wrt: Any, v: Any) -> Any:
     vectors = [operand(u) for u in vectors]
     pairs = zip(variables, vectors, strict=True)
     vectors = [as_shaped(u, variable, f"the vector {u.describe()} must have the shape of {variable.describe()}") for variable, u in pairs]
-    total = _inner(first[0], vectors[0])
-    for g, u in zip(first[1:], vectors[1:], strict=True):
-        total = stage((), [(total, ()), (_inner(g, u), ())], read_symbol(0) + read_symbol(1))
-    second = grad(total, variables, unconnected="zero")
+    # The Hessian is symmetric: what the gradients pull back. The vectors stay as they are, whatever they are computed from.
+    pulled = [vjp(g, variables, u, unconnected="zero") for g, u in zip(first, vectors, strict=True)]
+    second = [_added(list(parts)) for parts in zip(*pulled, strict=True)]
     return second if isinstance(wrt, list | tuple) else second[0]
 
 
-def _inner(a: Tensor, b: Tensor) -> Tensor:
-    here = tuple(Affine.variable(k) for k in range(a.ndim))
-    body = read_symbol(0) * read_symbol(1)
-    return stage(a.shape, [(a, here), (b, here)], body, outputs=0, reducer="sum" if a.ndim else None)
+def _added(parts: list[Tensor]) -> Tensor:
+    here = tuple(Affine.variable(k) for k in range(parts[0].ndim))
+    total = parts[0]
+    for part in parts[1:]:
+        total = stage(total.shape, [(total, here), (part, here)], read_symbol(0) + read_symbol(1))
+    return total

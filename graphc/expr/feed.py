@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -46,6 +47,9 @@ def as_array(tensor: Tensor, value: Any, floats: Any) -> Array:
         array = np.asarray(value)
     except ValueError:
         raise DataError(f"the value of {tensor.describe()} has rows of unequal lengths: give one array") from None
+    if array.dtype.kind == "O":  # numbers all the same, as frames of nullable columns give them
+        with contextlib.suppress(ValueError):
+            array = np.array(array.tolist())
     if array.dtype.kind not in "fiub":
         raise DataError(f"the value of {tensor.describe()} has entries of type {array.dtype}, which are no real numbers")
     if tensor.dtype == "int" and array.dtype.kind == "f":

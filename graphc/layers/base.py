@@ -186,8 +186,9 @@ class Layer:
             dtype: the kind of its entries.
             trainable: whether training changes it.
             regularizer: a penalty on it that is added to the loss.
-            name: the weight is called ``layer/name``.
+            name: the weight is called ``layer/name``, and a second one of that name ``layer/name_1``.
         """
+        name = unique(name, {n for n, _ in self._own})
         kind = "int" if "int" in str(dtype) else "bool" if "bool" in str(dtype) else "float"
         made = (parameter if trainable else state)(f"{self._path or self.name}/{name}", shape_of(shape, name), init=initializer, dtype=kind)
         penalty = regularizers.get(regularizer)

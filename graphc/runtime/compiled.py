@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.errors import CompileError, DataError, DeclarationError
 from graphc.expr.build import operand
+from graphc.expr.dims import Extent
 from graphc.expr.feed import as_array, bind_sizes, check_guards, float_name, id_message, numpy_dtype
 from graphc.expr.graph import topological
 from graphc.expr.matrices import singular_message
@@ -220,7 +221,7 @@ class Compiled:
                 if self.control[3] == 0:
                     for mirror in bound.written:
                         mirror.written()
-            self.raise_error(bound)
+            self.raise_error(bound.size)
             results = [view.copy() for view in bound.outputs[: self.prepared.count]]
         return results if self._many else results[0]
 
@@ -289,8 +290,8 @@ class Compiled:
         pool = pool_address(self.threads - 1) if self.divided else 0
         self.control[:] = (int(seed) & 0xFFFFFFFF, (int(seed) >> 32) & 0xFFFFFFFF, int(step) & 0xFFFFFFFF, 0, 0, 0, self.flushes, pool)
 
-    def raise_error(self, bound: Bound, sizes: Mapping[str, int] | None = None) -> None:
-        """Raise what the kernels noted in the error word; ``sizes``: other ones than those that they are laid out for.
+    def raise_error(self, size: Callable[[Extent], int]) -> None:
+        """Raise what the kernels noted in the error word; ``size``: the number that an extent was in that run.
 
         Raises:
             DataError: for an id out of range, or a singular matrix that is to be inverted.
@@ -301,10 +302,10 @@ class Compiled:
         if code:
             check = self.program.checks[code - 1]
             if isinstance(check, Regular):
-                raise DataError(singular_message(check.label, place, bound.size(check.count, sizes), check.origin))
+                raise DataError(singular_message(check.label, place, size(check.count), check.origin))
             ids = check.ids.label if check.ids is not None else ""
             target = check.tensor.label if check.tensor.name or check.tensor.call else ""
-            raise DataError(id_message(ids, place, target, check.axis, bound.size(check.size, sizes)))
+            raise DataError(id_message(ids, place, target, check.axis, size(check.size)))
 
     # Whole epochs ----------------------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ class CudaCompiled(ByBatches):
             _launch(bound.early)
             if self.program.checks:
                 self.control[:] = self._words.copy_to_host()
-                self.raise_error(bound)  # type: ignore[arg-type]
+                self.raise_error(bound.size)
             _launch(bound.late)
             for mirror in bound.written:
                 mirror.written()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import weakref
 from collections.abc import Callable
@@ -111,7 +112,8 @@ class Plan:
                     for mirror in bound.written:
                         mirror.written()
             spent = time.perf_counter() - started
-            program.raise_error(bound, self.short_sizes if reached == self.batches - 1 else None)
+            sizes = self.short_sizes if reached == self.batches - 1 else None
+            program.raise_error(functools.partial(bound.size, sizes=sizes))
             if on_slice is not None:
                 on_slice(reached, self.batches, self.sums / min(reached * self.size, self.count))
             program.pace[self.size] = count = max(1, min(int((reached - first) * min(_SLICE / max(spent, 1e-9), 64.0)), 1 << 40))

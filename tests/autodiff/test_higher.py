@@ -65,6 +65,14 @@ def test_lists_of_variables() -> None:
     np.testing.assert_allclose(mixed, turned.transpose(2, 3, 0, 1), atol=1e-12)
     pulled = gx.evaluate(gx.hvp(y, [X, W], [gx.constant(0.0) * X, W * 1.0]), VALUES)
     np.testing.assert_allclose(pulled[0], np.einsum("abcd,cd->ab", mixed, VALUES[W]), atol=1e-10)
+    np.testing.assert_allclose(pulled[1], np.einsum("abcd,cd->ab", gx.evaluate(blocks[1][1], VALUES), VALUES[W]), atol=1e-10)
+
+
+def test_vectors_are_values_whatever_they_are_computed_from() -> None:
+    y = gx.sum(gx.tanh(X @ W) ** 3)
+    hessian, slope = gx.evaluate([gx.hessian(y, W), gx.grad(y, W)], VALUES)
+    for vector, value in ((W, VALUES[W]), (gx.grad(y, W), slope), (W * gx.sum(X), VALUES[W] * VALUES[X].sum())):
+        np.testing.assert_allclose(gx.evaluate(gx.hvp(y, W, vector), VALUES), np.einsum("abcd,cd->ab", hessian, value), atol=1e-10)
 
 
 def test_a_product_needs_a_vector_of_that_shape() -> None:

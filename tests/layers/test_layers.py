@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -261,3 +263,16 @@ def test_embedding():
         K.Embedding(10, 4)(K.Input((3,)))
     with pytest.raises(DeclarationError, match=r"input_dim=0"):
         K.Embedding(0, 4)
+
+
+def test_weights_of_one_name_are_numbered() -> None:
+    class Affine(gx.layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.a, self.b, self.c = self.add_weight(shape=(3, 4)), self.add_weight(shape=(4,)), self.add_weight(shape=(4,), name="b")
+
+        def call(self, x: Any) -> Any:
+            return x @ self.a + self.b * self.c
+
+    model = gx.Sequential([Affine(name="l")])
+    assert model(gx.tensor("x", ("n", 3))).shape[1] == 4
+    assert [w.name.rpartition("/")[2] for w in model.weights] == ["weight", "weight_1", "b"]

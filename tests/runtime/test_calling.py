@@ -223,3 +223,22 @@ def test_a_number_fills_a_state(first: Any, dtype: str) -> None:
     assert np.signbit(s.value.astype(float)).all() == np.signbit(float(first))
     s.value = 1
     np.testing.assert_array_equal(s.value, np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("value", [np.array([[1.5, 2.0]], object), np.array([[1, 2]], object), [[1, 2.5]]])
+def test_objects_that_are_numbers(value: Any) -> None:
+    x = gx.tensor("x", ("n", 2))
+    np.testing.assert_array_equal(compile(x * 2, dtype="float64")(value), np.array(value, float) * 2)
+    np.testing.assert_array_equal(gx.evaluate(x * 2, {x: value}), np.array(value, float) * 2)
+
+
+@pytest.mark.parametrize("value", [np.array([[1.5, None]], object), np.array([["a", 2]], object), np.array([[[1], 2]], object)])
+def test_objects_that_are_none(value: Any) -> None:
+    x = gx.tensor("x", ("n", 2))
+    with pytest.raises(gx.DataError):
+        compile(x * 2)(value)
+
+
+def test_whole_numbers_as_objects_keep_all_digits() -> None:
+    i = gx.tensor("i", ("n",), dtype="int")
+    assert int(compile(i + 1)(np.array([2**60], object))[0]) == 2**60 + 1
