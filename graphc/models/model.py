@@ -136,12 +136,12 @@ class Model(Structure):
             self.plans[key] = measured(self._outputs, self.objectives, self.losses, kinds, weighted)
         return self.plans[key]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Any:
         """What a copy begins with: the graph from its leaves on, so that no depth of it matters, and no compiled programs, which it makes anew."""
-        return {"graph": topological(self._outputs), **vars(self), "plans": {}}
+        return topological(self._outputs), {**vars(self), "plans": {}}
 
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        vars(self).update((name, value) for name, value in state.items() if name != "graph")
+    def __setstate__(self, state: Any) -> None:
+        vars(self).update(state[1])
 
     def program(self, what: str, kinds: Sequence[TargetKind] = (), weighted: bool = False) -> Program:
         """The compiled program for training, measuring or predicting; made once."""

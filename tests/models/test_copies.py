@@ -30,7 +30,9 @@ def test_a_copy_of_a_trained_model_goes_on_by_itself(net: str, how: str) -> None
     rate = gx.schedules.ExponentialDecay(0.01, 10, 0.9)
     model.compile(gx.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(X, Y, verbose=0)
+    model.graph = "an attribute of the user's"
     other = HOW[how](model)
+    assert other.graph == model.graph
     before = model.predict(X)
     np.testing.assert_array_equal(other.predict(X), before)
     other.fit(X, Y, verbose=0, epochs=2)
