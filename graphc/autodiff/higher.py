@@ -7,13 +7,12 @@ from typing import Any
 import sympy
 
 from graphc.autodiff.batch import vectorise
-from graphc.autodiff.sweep import as_shaped, grad, vjp
+from graphc.autodiff.sweep import as_shaped, grad, total, vjp
 from graphc.errors import ShapeError
-from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
 from graphc.expr.operation import Alias, Leaf
 from graphc.expr.scalar import Select
-from graphc.expr.stage import index_symbol, read_symbol
+from graphc.expr.stage import index_symbol
 from graphc.expr.tensor import Tensor, make
 
 __all__ = ["hessian", "hvp", "jacobian"]
@@ -80,13 +79,5 @@ def hvp(y: Tensor, wrt: Any, v: Any) -> Any:
     vectors = [as_shaped(u, variable, f"the vector {u.describe()} must have the shape of {variable.describe()}") for variable, u in pairs]
     # The Hessian is symmetric: what the gradients pull back. The vectors stay as they are, whatever they are computed from.
     pulled = [vjp(g, variables, u, unconnected="zero") for g, u in zip(first, vectors, strict=True)]
-    second = [_added(list(parts)) for parts in zip(*pulled, strict=True)]
+    second = [total(list(parts)) for parts in zip(*pulled, strict=True)]
     return second if isinstance(wrt, list | tuple) else second[0]
-
-
-def _added(parts: list[Tensor]) -> Tensor:
-    here = tuple(Affine.variable(k) for k in range(parts[0].ndim))
-    total = parts[0]
-    for part in parts[1:]:
-        total = stage(total.shape, [(total, here), (part, here)], read_symbol(0) + read_symbol(1))
-    return total

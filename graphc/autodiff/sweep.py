@@ -19,7 +19,7 @@ from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Node, Tensor, make
 from graphc.stable import stabilise_keeping
 
-__all__ = ["as_shaped", "grad", "vjp"]
+__all__ = ["as_shaped", "grad", "total", "vjp"]
 
 
 def grad(y: Tensor, wrt: Any, *, unconnected: str = "raise") -> Any:
@@ -145,7 +145,7 @@ def _sweep(seeds: Sequence[tuple[Tensor, Tensor]], variables: Sequence[Tensor]) 
         reached = [t for t in node.outputs if t in parts and t in wanted]
         if not reached:
             continue
-        adjoints.update((t, _total(parts.pop(t))) for t in reached)
+        adjoints.update((t, total(parts.pop(t))) for t in reached)
         for source, contribution in _contributions(node, adjoints, wanted):
             parts.setdefault(source, []).append(contribution)
     return adjoints
@@ -171,7 +171,7 @@ def _contributions(node: Node, adjoints: dict[Tensor, Tensor], wanted: set[Tenso
     return [(source, adjoint)]
 
 
-def _total(parts: list[Tensor]) -> Tensor:
+def total(parts: list[Tensor]) -> Tensor:
     """The sum of contributions, as one stage."""
     if len(parts) == 1:
         return parts[0]

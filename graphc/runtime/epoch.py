@@ -112,8 +112,8 @@ class Plan:
                     for mirror in bound.written:
                         mirror.written()
             spent = time.perf_counter() - started
-            sizes = self.short_sizes if reached == self.batches - 1 else None
-            program.raise_error(functools.partial(bound.size, sizes=sizes))
+            short = self.short_sizes is not None and reached == self.batches - 1
+            program.raise_error(functools.partial(bound.size, sizes=bound.all_sizes(self.short_sizes) if short else None))
             if on_slice is not None:
                 on_slice(reached, self.batches, self.sums / min(reached * self.size, self.count))
             program.pace[self.size] = count = max(1, min(int((reached - first) * min(_SLICE / max(spent, 1e-9), 64.0)), 1 << 40))

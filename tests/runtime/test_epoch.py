@@ -321,6 +321,7 @@ def test_arguments_of_runs_that_do_not_fit(target: str) -> None:
 @pytest.mark.parametrize("target", ["cpu", "numpy"])
 def test_the_bound_of_an_id_is_that_of_its_batch(target: str) -> None:
     x, i = gx.tensor("x", ("n", 3)), gx.tensor("i", ("m",), dtype="int")
-    f = compile(gx.sum(gx.take(x, i, axis=0)), target=target)
-    with pytest.raises(gx.DataError, match="i holds 3, and axis 0 of x runs from 0 to 1"):
-        f.run({x: np.ones((10, 3))}, np.arange(10), 4, fixed={i: np.array([0, 3])})
+    for rows in (x, gx.tanh(x)):  # the second ones have samples of their own
+        f = compile([gx.sum(gx.take(rows, i, axis=0)), gx.sum(gx.tanh(x))], target=target)
+        with pytest.raises(gx.DataError, match=r"i holds 3, and axis 0 of .* runs from 0 to 1"):
+            f.run({x: np.ones((10, 3))}, np.arange(10), 4, fixed={i: np.array([0, 3])})
