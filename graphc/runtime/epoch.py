@@ -112,8 +112,8 @@ class Plan:
                     for mirror in bound.written:
                         mirror.written()
             spent = time.perf_counter() - started
-            short = self.short_sizes is not None and reached == self.batches - 1
-            program.raise_error(functools.partial(bound.size, sizes=bound.all_sizes(self.short_sizes) if short else None))
+            sizes = bound.sizes if self.short_sizes is None or reached < self.batches - 1 else bound.all_sizes(self.short_sizes)
+            program.raise_error(functools.partial(bound.size, sizes=sizes))
             if on_slice is not None:
                 on_slice(reached, self.batches, self.sums / min(reached * self.size, self.count))
             program.pace[self.size] = count = max(1, min(int((reached - first) * min(_SLICE / max(spent, 1e-9), 64.0)), 1 << 40))
