@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from graphc import initializers, regularizers
 from graphc.errors import DeclarationError
 from graphc.expr.build import operand
+from graphc.expr.carry import collecting
 from graphc.expr.dims import Extent
 from graphc.expr.tensor import Tensor, make
 from graphc.layers.mask import mask_of, masks_of
@@ -21,6 +25,7 @@ from graphc.ops.state import parameter, shape_of, state
 __all__ = ["Layer", "check_names"]
 
 Shape = tuple[Extent, ...]
+_numbers = itertools.count()
 
 
 class Layer:
@@ -52,6 +57,7 @@ class Layer:
     built: bool
     output: Tensor | None
     sample_shape: tuple[Any, ...] | None
+    _made: int  # the number of this layer among all, in the order of their making
     _own: list[tuple[str, Tensor]]
     _penalties: list[tuple[Tensor, Callable[[Tensor], Tensor]]]
     _losses: list[Tensor]
@@ -61,6 +67,7 @@ class Layer:
         # A subclass that sets attributes before super().__init__() still finds what a layer needs.
         self = super().__new__(cls)
         self._name, self._path, self._trainable, self.built, self.output = None, "", True, False, None
+        self._made = next(_numbers)
         self.sample_shape, self._own, self._penalties, self._losses, self._calls = None, [], [], [], {}
         return self
 
@@ -160,7 +167,8 @@ class Layer:
         if self.built:
             return
         shapes = [[t.shape for t in x] if isinstance(x, list) else x.shape for x in given]
-        self.build(shapes[0] if len(shapes) == 1 else shapes)
+        with collecting(apart=True):  # what is called while it is built is no part of a call around
+            self.build(shapes[0] if len(shapes) == 1 else shapes)
         self.built = True
 
     def _mark(self, result: Tensor, inputs: list[Tensor], mask: Any) -> Tensor:
@@ -287,10 +295,9 @@ class Layer:
             DeclarationError: for a wrong number of arrays, or one of another shape.
         """
         mine = self.weights
-        if len(weights) != len(mine):
-            raise DeclarationError(
-                f"{self.name} has {len(mine)} weights, and {len(weights)} arrays are given: {', '.join(w.describe() for w in mine)}"
-            )
+        count = len(weights) if isinstance(weights, Sequence | np.ndarray) else 0
+        if count != len(mine):
+            raise DeclarationError(f"{self.name} has {len(mine)} weights, and {count} arrays are given: {', '.join(w.describe() for w in mine)}")
         for w, value in zip(mine, weights, strict=True):
             w.value = value
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from graphc.expr.graph import topological
 from graphc.expr.operation import Scan
-from graphc.expr.tensor import Tensor
+from graphc.expr.tensor import Node, Tensor
 from graphc.layers.mask import Masked
 
-__all__ = ["LayerOutput", "calls_of", "layers_of"]
+__all__ = ["LayerOutput", "calls_of", "layers_by_depth", "layers_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,3 +40,49 @@ def calls_of(outputs: Sequence[Tensor]) -> list[Any]:
         elif isinstance(node.op, Scan):
             found.update(dict.fromkeys(calls_of(node.op.results)))
     return list(found)
+
+
+def layers_by_depth(outputs: Sequence[Tensor]) -> list[Any]:
+    """The layers of a graph in Keras's order: the farthest from the outputs first, equals in the order in which a walk from there meets them.
+
+    How far a layer is says the longest way from it to an output, counted in calls of layers and in operations between them.
+    """
+    met: dict[Any, int] = {}
+    far: dict[Node, int] = {}
+    farthest: dict[Any, int] = {}
+    for node in reversed(_walked(outputs, met)):
+        layer = _layer_of(node)
+        far[node] = farthest[layer] = max(far.get(node, 0), farthest.get(layer, 0))
+        for parent in _parents(node):
+            far[parent] = max(far[node] + 1, far.get(parent, 0))
+    return sorted((layer for layer in met if not isinstance(layer, Node)), key=lambda layer: (-farthest[layer], met[layer]))
+
+
+def _walked(outputs: Sequence[Tensor], met: dict[Any, int]) -> list[Node]:
+    """The nodes that the user wrote, each behind those it reads; ``met`` takes down when the walk came to each layer."""
+    order: list[Node] = []
+    begun: set[Node] = set()
+    stack = [(t.node, False) for t in reversed(outputs)]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif node not in begun:
+            begun.add(node)
+            met.setdefault(_layer_of(node), len(met))
+            stack += [(node, True), *((n, False) for n in reversed(_parents(node)))]
+    return order
+
+
+def _layer_of(node: Node) -> Any:
+    """The layer whose output a node is, or the node itself."""
+    return node.op.layer if isinstance(node.op, LayerOutput) else node
+
+
+def _parents(node: Node) -> list[Node]:
+    """What was called on what: of a layer the tensors that it was given, of an operation made of several those of the user."""
+    op, call = node.op, node.outputs[0].call
+    if isinstance(op, LayerOutput):
+        return [t.node for t in op.inputs]
+    inside = calls_of(op.results) if isinstance(op, Scan) else []
+    return [t.node for t in (node.inputs if call is None or inside else call.inputs)] + inside

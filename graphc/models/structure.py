@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import numpy as np
+
 from graphc.errors import DeclarationError
+from graphc.expr.carry import collecting
 from graphc.expr.graph import leaves, topological
 from graphc.expr.operation import Leaf
 from graphc.expr.tensor import METHODS, Tensor
@@ -14,7 +17,7 @@ from graphc.layers.base import Layer
 from graphc.layers.core import AutomaticInput, Input
 from graphc.layers.mask import mask_of, masked
 from graphc.layers.naming import free_name, unique
-from graphc.layers.output import calls_of, layers_of
+from graphc.layers.output import calls_of, layers_by_depth, layers_of
 from graphc.models.feeding import features
 from graphc.models.reuse import apply_again
 from graphc.models.summary import summary_text
@@ -42,8 +45,8 @@ class Structure(Layer):
         self._several = False
         self._placed = False  # whether its layers bear its name before theirs
 
-    def _connect(self, inputs: Any, outputs: Any) -> None:
-        """Take a graph as the model's: check it, name its layers and inputs."""
+    def _connect(self, inputs: Any, outputs: Any, first: Sequence[Layer] = ()) -> None:
+        """Take a graph as the model's: check it, name its layers and inputs; ``first``: layers that come before all others."""
         self._inputs = list(inputs) if isinstance(inputs, list | tuple) else list(inputs.values()) if isinstance(inputs, Mapping) else [inputs]
         self._several = isinstance(outputs, list | tuple)
         results = list(outputs) if self._several else [outputs]
@@ -56,7 +59,8 @@ class Structure(Layer):
         self._outputs = results
         found = layers_of(results)
         inner = {w for layer in found for w in layer.nested if w is not layer}
-        self._found_layers = [layer for layer in found if layer not in inner]
+        order = dict.fromkeys([*first, *layers_by_depth(results), *found])
+        self._found_layers = [layer for layer in order if layer in found and layer not in inner]
         self._name_all()
         mine = {w for layer in self.layers for w in layer.weights}
         self._bare = [t for t in leaves(results).values() if t.kind in ("parameter", "state") and t not in mine]
@@ -74,7 +78,7 @@ class Structure(Layer):
             else:
                 taken.add(t.name)
         named: set[str] = set()
-        for layer in self.layers:
+        for layer in sorted(self.layers, key=lambda layer: layer._made):
             layer.rename(prefix + unique(layer.base_name, named))
         for node in calls_of(self._outputs):
             node.outputs[0].name = node.op.layer.path
@@ -111,7 +115,7 @@ class Structure(Layer):
 
     @property
     def layers(self) -> list[Layer]:
-        """The model's layers, in order of first use."""
+        """The model's layers in Keras's order: the farthest from the outputs first, those of a subclass as its attributes stand."""
         return list(self._found_layers) if self._outputs else self.sublayers
 
     @property
@@ -127,10 +131,10 @@ class Structure(Layer):
         Raises:
             DeclarationError: for an unknown name, listing the known ones.
         """
-        if index is not None:
-            return self.layers[index]
-        for layer in self.layers:
-            if layer.name == name:
+        if index is not None and not (isinstance(index, int | np.integer) and -len(self.layers) <= index < len(self.layers)):
+            raise DeclarationError(f"the model has {len(self.layers)} layers, and none at index {index!r}")
+        for k, layer in enumerate(self.layers):
+            if layer.name == name if index is None else k == index % len(self.layers):
                 return layer
         raise DeclarationError(f"the model has no layer {name!r}: it has {', '.join(layer.name for layer in self.layers)}")
 
@@ -210,8 +214,9 @@ class Structure(Layer):
         """Build a subclass that has ``call`` alone."""
         kinds = kinds or ["float"] * len(shapes)
         given = [Input(tuple(s[1:]), dtype=kind) for s, kind in zip(shapes, kinds, strict=True)]
-        outputs = self.read(given, None, {})
-        self._connect(given if len(given) > 1 else given[0], outputs)
+        with collecting(apart=True):  # what is assigned on inputs of its own is no part of a call around
+            outputs = self.read(given, None, {})
+        self._connect(given if len(given) > 1 else given[0], outputs, self.sublayers)
 
     @property
     def several(self) -> bool:

@@ -26,6 +26,90 @@ def test_names_and_order_of_weights():
     assert [str(e) for e in model.output_shape] == ["n", "1"]
 
 
+def named(name):
+    return K.Dense(4, name=name)
+
+
+def shortcut():
+    x = K.Input((4,))
+    a, s = named("a")(x), named("s")
+    return M.Model(x, K.Add()([s(x), named("b")(a)]))
+
+
+def unequal_ways():
+    x, z = K.Input((4,)), K.Input((4,))
+    return M.Model([x, z], K.Concatenate()([named("d")(z), named("c")(named("b")(named("a")(x)))]))
+
+
+def two_outputs():
+    x = K.Input((4,))
+    return M.Model(x, [named("one")(x), named("two")(named("hidden")(x))])
+
+
+def operations_between():
+    x = K.Input((4,))
+    return M.Model(x, named("out")(named("near")(x) + gx.exp(2 * named("far")(x))))
+
+
+def within_a_recurrence():
+    x = K.Input((3, 4))
+    last, _ = gx.scan(lambda h, e: (named("step")(h + e), h), gx.transpose(x, (1, 0, 2)), 0 * x[:, 0])
+    return M.Model(x, named("out")(last))
+
+
+class Attributes(M.Model):
+    def __init__(self):
+        super().__init__()
+        self.last, self.others = K.Dense(1, name="last"), [named("first")]
+
+    def call(self, x):
+        return self.last(self.others[0](x))
+
+
+def by_subclass():
+    model = Attributes()
+    model.build((None, 4))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "order"),
+    [
+        (shortcut, ["a", "s", "b", "add"]),
+        (unequal_ways, ["a", "b", "d", "c", "concatenate"]),
+        (two_outputs, ["hidden", "one", "two"]),
+        (operations_between, ["far", "near", "out"]),
+        (within_a_recurrence, ["step", "out"]),
+        (by_subclass, ["last", "first"]),
+    ],
+)
+def test_layers_stand_in_the_order_of_keras(make, order):
+    # What Keras 3 gives for the same models: the farthest from the outputs first, attributes of a subclass as they stand.
+    model = make()
+    assert [layer.name for layer in model.layers] == order
+    assert [w.name.partition("/")[0] for w in model.weights[::2]] == [name for name in order if name not in ("add", "concatenate")]
+
+
+def test_automatic_names_count_in_the_order_of_making():
+    x, second, first = K.Input((4,)), K.Dense(2), K.Dense(3)
+    model = M.Model(x, second(first(x)))
+    assert [(layer.name, layer.units) for layer in model.layers] == [("dense_1", 3), ("dense", 2)]
+
+
+@pytest.mark.parametrize("index", [5, -3, "dense", 1.0])
+def test_no_layer_at_such_an_index(index):
+    model = M.Sequential([K.Input((4,)), K.Dense(3), K.Dense(1)])
+    with pytest.raises(DeclarationError, match=r"has 2 layers, and none at index"):
+        model.get_layer(index=index)
+    assert model.get_layer(index=-1) is model.layers[1] is model.get_layer("dense_1")
+
+
+def test_weights_that_are_no_list():
+    model = M.Sequential([K.Input((4,)), K.Dense(3)])
+    with pytest.raises(DeclarationError, match=r"has 2 weights, and 0 arrays are given"):
+        model.set_weights(None)
+
+
 @pytest.mark.parametrize("first", [{"input_shape": (4,)}, {"input_dim": 4}])
 def test_the_first_layer_may_give_the_shape(first):
     assert M.Sequential([K.Dense(3, **first)]).count_params() == 15
