@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.errors import DeclarationError
+from graphc.expr.carry import collecting
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer
 from graphc.layers.core import Activation, Input
@@ -80,7 +81,12 @@ class Sequential(Model):
         if self._start is None and isinstance(first, Model) and first.built and len(first.inputs) == 1:
             self._start = Input(first.inputs[0].shape[1:], dtype=first.inputs[0].dtype)
         if self._start is not None:
-            self._connect(self._start, self._through(self._start))
+            self._build_on(self._start)
+
+    def _build_on(self, start: Tensor) -> None:
+        with collecting(apart=True):  # what is assigned on an input of its own is no part of a call around
+            result = self._through(start)
+        self._connect(start, result)
 
     def _through(self, x: Any) -> Any:
         for layer in self._row:
@@ -106,4 +112,4 @@ class Sequential(Model):
             raise DeclarationError(f"{self.name} has no layers: add some with model.add(gx.layers.Dense(10))")
         kind = getattr(self._row[0], "input_dtype", (kinds or ["float"])[0])
         self._start = Input(tuple(shapes[0][1:]), dtype=kind)
-        self._connect(self._start, self._through(self._start))
+        self._build_on(self._start)
