@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy
 
-__all__ = ["Form", "Poly", "Term", "add", "atom", "exponential", "is_positive", "is_positive_poly", "multiply", "number", "power"]
+__all__ = ["Form", "Poly", "Term", "add", "atom", "compensate", "exponential", "is_positive", "is_positive_poly", "multiply", "number", "power"]
 
 ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
 _MOST_TERMS = 12
@@ -50,6 +50,36 @@ class Form:
             return Term(t.coefficient, t.exponent.xreplace(rule), _sorted({a.xreplace(rule): k for a, k in t.atoms}))
 
         return Form(one(self.term), tuple((tuple(one(t) for t in p), k) for p, k in self.polys))
+
+
+def compensate(factors: Sequence[Form]) -> bool:
+    """Whether one of some factors may grow beyond all numbers where another one vanishes, so that they have to be one formula.
+
+    Each is as large as the largest of its exponentials. One with a constant among these, or with both ``exp(e)`` and ``exp(-e)``,
+    never vanishes, and one with ``exp(c*e)`` does not where ``exp(e)`` grows, for ``c > 0``.
+    """
+    sizes = [_exponents(f) for f in factors]
+    known = [size for size in sizes if size is not None]
+    vanishing = [s for s in known if ZERO not in s and not any(_ratio(e, other) < 0 for e in s for other in s)]
+    growing = [e for s in known for e in s if e != 0]
+    return len(known) < len(sizes) or any(not any(_ratio(e, other) > 0 for other in s) for s in vanishing for e in growing)
+
+
+def _exponents(f: Form) -> set[Any] | None:
+    """The exponents that a form's size is the largest of; ``None`` where it divides by a sum, or they are too many."""
+    found = {f.term.exponent}
+    for p, k in f.polys:
+        if not k.is_Integer or k < 0 or len(found) * len(p) > _MOST_TERMS:
+            return None
+        found = {sympy.expand_mul(e + k * t.exponent) for e in found for t in p}
+    return found
+
+
+def _ratio(one: Any, other: Any) -> Any:
+    """How many times an exponent another one is; 0 where it is no multiple of it."""
+    mine, theirs = one.as_coefficients_dict(), other.as_coefficients_dict()
+    ratios = {c / theirs[t] for t, c in mine.items()} if mine.keys() == theirs.keys() else set()
+    return ratios.pop() if len(ratios) == 1 else ZERO
 
 
 def _sorted(powers: dict[Any, Any]) -> Atoms:

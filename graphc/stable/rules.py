@@ -14,6 +14,7 @@ from graphc.expr.operation import Reshape
 from graphc.expr.scalar import Expm1, Log1p, RootOfSquares, Select
 from graphc.expr.stage import Stage, read_symbol
 from graphc.expr.tensor import Tensor
+from graphc.stable import form as forms
 from graphc.stable.emit import log_of, value_of
 from graphc.stable.expand import Expander
 from graphc.stable.form import Form, number
@@ -143,6 +144,8 @@ class Rules:
         own = any(self._divides(a, frame) for a, _ in parts)
         growing = sum(p.grows for _, p in parts)
         if not own and growing < 2 and not (divided and growing):
+            return None
+        if not own and not forms.compensate([self.expander.of(a, frame) for a, _ in parts]):
             return None
         test = self.expander.positive(frame)
         found = self.expander.known(expr, frame)
