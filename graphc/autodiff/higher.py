@@ -8,7 +8,7 @@ import sympy
 
 from graphc.autodiff.batch import vectorise
 from graphc.autodiff.sweep import as_shaped, grad, total, vjp
-from graphc.errors import ShapeError
+from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import operand, stage
 from graphc.expr.operation import Alias, Leaf
 from graphc.expr.scalar import Select
@@ -72,7 +72,7 @@ def hessian(y: Tensor, wrt: Any) -> Any:
 
 def hvp(y: Tensor, wrt: Any, v: Any) -> Any:
     """The Hessian of a scalar times a vector, without forming the Hessian; for a list of variables ``v`` is a list too."""
-    variables, vectors = (list(wrt), list(v)) if isinstance(wrt, list | tuple) else ([wrt], [v])
+    variables, vectors = _with_vectors(wrt, v)
     first = grad(y, variables)
     vectors = [operand(u) for u in vectors]
     pairs = zip(variables, vectors, strict=True)
@@ -81,3 +81,16 @@ def hvp(y: Tensor, wrt: Any, v: Any) -> Any:
     pulled = [vjp(g, variables, u, unconnected="zero") for g, u in zip(first, vectors, strict=True)]
     second = [total(list(parts)) for parts in zip(*pulled, strict=True)]
     return second if isinstance(wrt, list | tuple) else second[0]
+
+
+def _with_vectors(wrt: Any, v: Any) -> tuple[list[Any], list[Any]]:
+    """The variables, and a vector for each."""
+    several = isinstance(v, list | tuple)
+    if not isinstance(wrt, list | tuple):
+        if several and any(isinstance(u, Tensor) for u in v):
+            raise DeclarationError("gx.hvp is given one variable and a list of tensors: give the one that is its vector")
+        return [wrt], [v]
+    if not several or len(v) != len(wrt):
+        given = f"a list of {len(v)} vectors" if several else "no list of vectors"
+        raise DeclarationError(f"gx.hvp is given a list of {len(wrt)} variables and {given}: give a list of as many vectors")
+    return list(wrt), list(v)

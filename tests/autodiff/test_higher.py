@@ -122,3 +122,11 @@ def test_a_vector_or_a_cotangent_of_numbers_for_named_sizes() -> None:
         gx.evaluate(gx.vjp(X * X, X, v[:3]), VALUES)
     with pytest.raises(gx.ShapeError, match="vector"):
         gx.hvp(y, X, v[:, :2])
+
+
+@pytest.mark.parametrize(
+    ("wrt", "vectors"), [([X], [X, X]), ([X, W], [X]), ([X, W], X), ([X], np.ones((2, 3))), (X, [X])], ids=["more", "fewer", "one", "array", "list"]
+)
+def test_a_vector_for_each_variable(wrt, vectors):
+    with pytest.raises(gx.DeclarationError, match=r"gx.hvp is given (one|a list of \d) variable.*: give"):
+        gx.hvp(gx.sum(X * X) + gx.sum(W), wrt, vectors)
