@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from graphc.errors import DeclarationError
@@ -19,14 +20,14 @@ class Callback:
     """
 
     model: Any = None
-    params: dict[str, Any]
+    params: Mapping[str, Any] = MappingProxyType({})
 
     def set_model(self, model: Any) -> None:
         """Called before training with the model."""
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Called before training with ``epochs``, ``steps`` and ``verbose``."""
+        """Called before training with ``epochs``, ``steps``, ``verbose``, and ``validation_freq`` where there is validation data, else ``None``."""
         self.params = params
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

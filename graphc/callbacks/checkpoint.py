@@ -47,15 +47,25 @@ class ModelCheckpoint(Callback):
         """Keep the best, and write the file."""
         better = False
         if self.save_best_only or self.monitor in (logs or {}):
-            value = self.watch.value(logs, "ModelCheckpoint")
-            better = self.watch.better(value)
-            if better:
+            value = self.watch.value(logs, self)
+            if value is not None and self.watch.better(value):
+                better = True
                 self.watch.best, self._kept = value, self.model.snapshot()
         if (epoch + 1) % self.save_freq == 0 and (better or not self.save_best_only):
-            path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
+            path = self._path({**(logs or {}), "epoch": epoch + 1})
             self.model.save(path, None if self._kept is None else (self.monitor, self.watch.best, self._kept))
             if self.verbose:
                 print(f"Epoch {epoch + 1}: saved to {path}")
+
+    def _path(self, numbers: dict[str, Any]) -> str:
+        try:
+            return self.filepath.format(**numbers)
+        except (KeyError, IndexError, ValueError) as error:
+            wrong = f"{error} is not measured" if isinstance(error, KeyError) else str(error)
+            raise DeclarationError(
+                f"filepath={self.filepath!r} of ModelCheckpoint cannot be filled in for epoch {numbers['epoch']}: {wrong}: "
+                f"take names among {', '.join(sorted(numbers))}"
+            ) from None
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Go back to the best state."""

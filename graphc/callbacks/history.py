@@ -13,7 +13,7 @@ class History(Callback):
     """The losses and metrics of a run.
 
     Attributes:
-        history: a list of numbers for each name, one an epoch; ``history["loss"]`` is the loss in training, each batch
+        history: a list of numbers for each name, one for each epoch that measures it; ``history["loss"]`` is the loss in training, each batch
             weighted by its size.
         epoch: the epochs' numbers, from 0.
         final: the exact training and validation values of the weights that were kept.
@@ -23,12 +23,14 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self.final: dict[str, float] = {}
+        self._measured: dict[str, list[int]] = {}  # the epochs of each number, which not all have
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append an epoch's numbers."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self._measured.setdefault(name, []).append(epoch)
 
     def plot(self, names: Any = None) -> Any:
         """The curves as a matplotlib figure: one axes a number, training and validation in it.
@@ -42,14 +44,17 @@ class History(Callback):
         figure = Figure(figsize=(5 * max(1, len(chosen)), 4), layout="constrained")
         for k, name in enumerate(chosen):
             axes = figure.add_subplot(1, len(chosen), k + 1)
-            axes.plot([e + 1 for e in self.epoch], self.history[name], label="training")
-            held = self.history.get(f"val_{name}")
-            if held:
-                axes.plot([e + 1 for e in self.epoch[-len(held) :]], held, linestyle="--", label="validation")
+            axes.plot(self._places(name), self.history[name], label="training")
+            held = f"val_{name}"
+            if held in self.history:
+                axes.plot(self._places(held), self.history[held], linestyle="--", label="validation")
                 axes.legend()
             axes.set_xlabel("epoch")
             axes.set_ylabel(name)
         return figure
+
+    def _places(self, name: str) -> list[int]:
+        return [e + 1 for e in self._measured.get(name, self.epoch)]
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in self.history.items())

@@ -168,6 +168,11 @@ class _Run:
             raise DataError("the iterable of batches is empty: give one that can be walked in every epoch, or steps_per_epoch")
         return program.logs(weighted_mean(rows))
 
+    @property
+    def validates(self) -> bool:
+        """Whether there are held-out samples."""
+        return self.held is not None or self.held_batches is not None
+
     def measure(self, batch_size: int) -> Logs:
         """The held-out samples in inference."""
         if self.held_batches is not None:
@@ -291,7 +296,9 @@ def _loop(run: _Run, epochs: int, initial: int, given: Any, wide: int, every: in
     history = History()
     listed = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
     steps = None if run.train is None else min(-(-len(run.train.feed) // run.batch_size), run.most or sys.maxsize)
-    callbacks = CallbackList([*listed, history], model, {"epochs": epochs, "steps": steps, "verbose": loud})
+    callbacks = CallbackList(
+        [*listed, history], model, {"epochs": epochs, "steps": steps, "verbose": loud, "validation_freq": every if run.validates else None}
+    )
     model.history, model.stop_training = history, False
     callbacks.call("on_train_begin", {})
     done: tuple[int, Logs] | None = None

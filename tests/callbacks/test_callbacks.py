@@ -7,7 +7,7 @@ import pytest
 
 from graphc import callbacks as C
 from graphc import layers as K
-from graphc import models, optimizers
+from graphc import models, optimizers, schedules
 from graphc.errors import DeclarationError
 
 rng = np.random.default_rng(0)
@@ -98,6 +98,101 @@ def test_what_is_not_measured_is_told():
         model().fit(X, Y, verbose=0, callbacks=[C.EarlyStopping()])
 
 
+SELDOM = {
+    "stopping": C.EarlyStopping(patience=1),
+    "plateau": C.ReduceLROnPlateau(patience=1),
+}
+
+
+@pytest.mark.parametrize("row", SELDOM)
+def test_epochs_that_are_not_validated_are_passed_over(row):
+    watch = SELDOM[row]
+    history = model().fit(X, Y, epochs=5, verbose=0, validation_data=(X, Y), validation_freq=2, callbacks=[watch])
+    assert len(history.history["val_loss"]) == 2
+    assert watch.watch.best == min(history.history["val_loss"])
+
+
+def test_patience_counts_epochs_that_are_validated():
+    rows = iter([2.0, 3.0, 4.0])
+
+    class Course(C.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if "val_loss" in logs:
+                logs["val_loss"] = next(rows)
+
+    stop = C.EarlyStopping(patience=2)
+    history = model().fit(X, Y, epochs=9, verbose=0, validation_data=(X, Y), validation_freq=2, callbacks=[Course(), stop])
+    assert (len(history.epoch), stop.best_epoch) == (6, 1)
+
+
+NEVER = {
+    "another name": ("val_mae", {"validation_data": (X, Y), "validation_freq": 2}, r"watches val_mae, which is not measured: watch one of loss"),
+    "too seldom": ("val_loss", {"validation_data": (X, Y), "validation_freq": 4}, r"val_loss, which is not measured: validation_freq=4 lies beyond"),
+    "no data": ("val_loss", {"validation_freq": 2}, r"val_loss, which is not measured: give validation data, or watch one of loss"),
+}
+
+
+@pytest.mark.parametrize("row", NEVER)
+def test_what_no_epoch_measures_is_told(row):
+    monitor, options, message = NEVER[row]
+    for made in (C.EarlyStopping(monitor), C.ReduceLROnPlateau(monitor)):
+        with pytest.raises(DeclarationError, match=message):
+            model().fit(X, Y, epochs=3, verbose=0, callbacks=[made], **options)
+
+
+def test_the_history_has_the_rates():
+    schedule = C.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    found = model(optimizers.SGD(0.1)).fit(X, Y, epochs=3, verbose=0, callbacks=[schedule]).history
+    assert found["learning_rate"] == [0.05, 0.025, 0.0125]
+    plateau = C.ReduceLROnPlateau(factor=0.5, patience=1)
+    found = model(optimizers.SGD(0.1)).fit(X, Y, epochs=4, verbose=0, callbacks=[Script([1, 1, 1, 1]), plateau]).history
+    assert found["learning_rate"] == [0.1, 0.1, 0.05, 0.025]  # that of the epoch, before it is reduced
+
+
+def wrong(epoch, rate):
+    return rate + "a"
+
+
+def test_an_error_in_a_schedule_is_its_own():
+    with pytest.raises(TypeError, match=r"unsupported operand"):
+        model().fit(X, Y, verbose=0, callbacks=[C.LearningRateScheduler(wrong)])
+
+
+DECAY = schedules.ExponentialDecay(0.1, 10, 0.9)
+MISTAKES = {
+    "plateau on a schedule": (
+        lambda: fitted(DECAY, C.ReduceLROnPlateau("loss")),
+        r"ReduceLROnPlateau changes the learning rate, and sgd follows the sched",
+    ),
+    "schedule on a schedule": (
+        lambda: fitted(DECAY, C.LearningRateScheduler(lambda e, lr: lr / 2)),
+        r"LearningRateScheduler changes the learning rate",
+    ),
+    "no rate": (lambda: fitted(0.1, C.LearningRateScheduler(lambda e: None)), r"gives None for epoch 0: let it return a number"),
+    "no schedule": (lambda: C.LearningRateScheduler(0.1), r"0.1 is no schedule"),
+    "patience": (lambda: C.EarlyStopping(patience="5"), r"patience='5' of EarlyStopping: it is a whole number"),
+    "start": (lambda: C.EarlyStopping(start_from_epoch=-1), r"start_from_epoch=-1 of EarlyStopping"),
+    "delta": (lambda: C.EarlyStopping(min_delta="0.1"), r"min_delta='0.1' of EarlyStopping: it is a number"),
+    "baseline": (lambda: C.EarlyStopping(baseline="low"), r"baseline='low' of EarlyStopping"),
+    "monitor": (lambda: C.EarlyStopping(monitor=None), r"monitor=None of a callback"),
+    "factor": (lambda: C.ReduceLROnPlateau(factor="half"), r"factor='half' of ReduceLROnPlateau"),
+    "plateau's patience": (lambda: C.ReduceLROnPlateau(patience=2.5), r"patience=2.5 of ReduceLROnPlateau"),
+    "cooldown": (lambda: C.ReduceLROnPlateau(cooldown=None), r"cooldown=None of ReduceLROnPlateau"),
+    "least rate": (lambda: C.ReduceLROnPlateau(min_lr="0"), r"min_lr='0' of ReduceLROnPlateau"),
+}
+
+
+def fitted(rate, callback):
+    return model(optimizers.SGD(rate)).fit(X, Y, epochs=2, verbose=0, callbacks=[callback])
+
+
+@pytest.mark.parametrize("row", MISTAKES)
+def test_settings_that_mean_nothing_are_told(row):
+    call, message = MISTAKES[row]
+    with pytest.raises(DeclarationError, match=message):
+        call()
+
+
 def test_rates():
     made = model(optimizers.SGD(0.1))
     rates = []
@@ -142,6 +237,13 @@ def test_plot():
     (axes,) = figure.axes
     assert [line.get_label() for line in axes.lines] == ["training", "validation"]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), history.history["loss"])
+
+
+def test_plot_draws_each_number_at_its_epochs():
+    pytest.importorskip("matplotlib")
+    history = model().fit(X, Y, epochs=5, verbose=0, validation_split=0.2, validation_freq=2)
+    (axes,) = history.plot().axes
+    assert [list(line.get_xdata()) for line in axes.lines] == [[1, 2, 3, 4, 5], [2, 4]]
 
 
 def test_what_is_no_callback_is_told():

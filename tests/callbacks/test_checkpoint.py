@@ -56,6 +56,20 @@ def test_names_and_best_only(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["01-2.0", "03-1.0"]
 
 
+def test_epochs_that_are_not_validated_write_no_best(tmp_path):
+    a = line("adam")
+    quiet(a, X, LINE, epochs=3, validation_data=(X, LINE), validation_freq=2, callbacks=[ModelCheckpoint(tmp_path / "{epoch}", save_best_only=True)])
+    assert [p.name for p in tmp_path.iterdir()] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("{val_acc:.2f}", r"'val_acc' is not measured: take names among epoch, loss"), ("{}", r"filepath='.*{}'")]
+)
+def test_names_that_cannot_be_filled_in_are_told(tmp_path, name, message):
+    with pytest.raises(DeclarationError, match=message):
+        quiet(line(), X, LINE, callbacks=[ModelCheckpoint(tmp_path / name)])
+
+
 def test_without_validation_the_last_is_written(tmp_path):
     a = line("adam")
     quiet(a, X, LINE, epochs=2, callbacks=[ModelCheckpoint(tmp_path / "run")])
