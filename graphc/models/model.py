@@ -22,7 +22,7 @@ from graphc.models.feeding import Feed, TargetKind, features, fit_input
 from graphc.models.fitting import evaluate_model, fit_model, train_batch
 from graphc.models.program import Loss, Measured, Program, measured, measurer, predictor, trainer
 from graphc.models.structure import Structure
-from graphc.models.target import loss_list
+from graphc.models.target import as_list, loss_list
 
 __all__ = ["Model"]
 
@@ -58,7 +58,7 @@ class Model(Structure):
         self.plans: dict[Any, Any] = {}
         self.compiled_flags: dict[Layer, bool] = {}  # of each layer, whether it was trainable when the model was compiled
         self._losses_given: Any = None
-        self._metrics_given: Any = None
+        self._metrics_given: tuple[Any, ...] = ()
         self._shares: Any = None
         self.target, self.float_type = "cpu", "float32"
 
@@ -81,7 +81,7 @@ class Model(Structure):
             optimizer: a name or an optimizer.
             loss: a name, a function ``(y_true, y_pred) -> tensor``, or one for each output.
             loss_weights: the share of each output's loss.
-            metrics, weighted_metrics: names or functions; one list, or one for each output.
+            metrics, weighted_metrics: names or functions; one list, or one for each output; those of one name are numbered.
             target: ``"cpu"``, ``"cuda"`` or ``"numpy"``.
             dtype: ``"float32"`` or ``"float64"``.
             run_eagerly, steps_per_execution, jit_compile: taken for Keras's sake; graphc always compiles whole epochs.
@@ -94,11 +94,13 @@ class Model(Structure):
             raise DeclarationError(f"dtype={dtype!r} of model.compile: it is 'float32' or 'float64'")
         self.optimizer = optimizers.get(optimizer)
         self._losses_given = _checked_losses(loss)
-        self._metrics_given = [*_as_list(metrics), *_as_list(weighted_metrics)] if not isinstance(metrics, dict) else metrics
+        self._metrics_given = (metrics, weighted_metrics)
         self._shares = _checked_shares(loss_weights)
         self.target, self.float_type = target, dtype
-        for metric in self._metrics_given if isinstance(self._metrics_given, list) else ():
-            _ = metric if isinstance(metric, list | tuple | dict) else _metric(metric)
+        for setting in self._metrics_given:
+            for entry in setting.values() if isinstance(setting, Mapping) else as_list(setting):
+                for metric in as_list(entry):
+                    _metric(metric)
         self.plans = {}
         self.compiled_flags = self.flags
 
@@ -274,10 +276,6 @@ def _kinds_key(kinds: Sequence[TargetKind]) -> tuple[Any, ...]:
 
 def _metric(metric: Any) -> metrics.Metric:
     return metrics.get(metric)
-
-
-def _as_list(value: Any) -> list[Any]:
-    return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _check_options(method: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:

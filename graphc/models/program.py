@@ -89,8 +89,10 @@ def measured(
     weight = tensor(unique("sample_weight", taken), (outputs[0].shape[0],)) if weighted else None
     scalars: list[Tensor] = []
     readers: list[Reader] = []
+    named: set[str] = set()
 
     def add(name: str, values: Sequence[Tensor], result: Callable[..., Any] | None, over_weight: bool) -> None:
+        name = unique(name, named)  # metrics of one name are told apart, and none takes the loss's
         readers.append(Reader(name, len(scalars), len(scalars) + len(values), result, over_weight))
         scalars.extend(values)
 

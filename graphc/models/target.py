@@ -9,14 +9,14 @@ from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
 from graphc.models.program import Loss
 
-__all__ = ["loss_list"]
+__all__ = ["as_list", "loss_list"]
 
 
-def loss_list(outputs: Sequence[Tensor], given: Any, shares: Any, metrics: Any, metric: Callable[[Any], Any]) -> list[Loss]:
-    """One entry for each output.
+def loss_list(outputs: Sequence[Tensor], given: Any, shares: Any, metrics: Sequence[Any], metric: Callable[[Any], Any]) -> list[Loss]:
+    """One entry for each output; ``metrics`` are several settings, whose metrics are put together.
 
     Raises:
-        DeclarationError: for a wrong number of losses, or no loss at all.
+        DeclarationError: for a wrong number of losses, no loss at all, or an output that does not exist.
     """
     count = len(outputs)
     names = [(t.name.rpartition("/")[2] or f"output_{k}") for k, t in enumerate(outputs)]
@@ -24,17 +24,24 @@ def loss_list(outputs: Sequence[Tensor], given: Any, shares: Any, metrics: Any, 
     if any(f is None for f in functions):
         raise DeclarationError("the model has no loss: call model.compile(optimizer='adam', loss='mse')")
     factors = [1.0] * count if shares is None else [1.0 if s is None else float(s) for s in _per_output(shares, names, "loss_weights")]
-    if isinstance(metrics, Mapping):
-        lists = [metrics.get(n, []) for n in names]
-    elif count > 1 and metrics and all(isinstance(m, list | tuple) for m in metrics):
-        lists = _per_output(metrics, names, "metrics")
-    else:
-        lists = [metrics or []] * count
+    lists = [_metric_lists(setting, names) for setting in metrics]
     found: list[Loss] = []
-    for name, function, factor, wanted in zip(names, functions, factors, lists, strict=True):
-        chosen = tuple(metric(m) for m in (wanted if isinstance(wanted, list | tuple) else [wanted]))
+    for k, (name, function, factor) in enumerate(zip(names, functions, factors, strict=True)):
+        chosen = tuple(metric(m) for wanted in lists for m in wanted[k])
         found.append(Loss(function, factor, chosen, f"{name}_" if count > 1 else ""))
     return found
+
+
+def _metric_lists(given: Any, names: Sequence[str]) -> list[list[Any]]:
+    """The metrics of each output: by name, a list for each, or one list for all."""
+    listed = as_list(given) if not isinstance(given, Mapping) else []
+    apart = isinstance(given, Mapping) or (bool(listed) and all(isinstance(m, list | tuple) for m in listed))
+    return [as_list(m) for m in (_per_output(given, names, "metrics") if apart else [listed] * len(names))]
+
+
+def as_list(value: Any) -> list[Any]:
+    """Several as they are, one in a list, nothing in an empty one."""
+    return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _per_output(given: Any, names: Sequence[str], what: str) -> list[Any]:

@@ -203,6 +203,42 @@ def test_several_outputs():
     quiet(model, X, {"sign": Y, "line": LINE})
 
 
+NAMES = {
+    "two of one class": ([gx.metrics.Precision(0.3), gx.metrics.Precision(0.8)], ["loss", "precision", "precision_1"]),
+    "two functions": ([lambda y, p: p - y, lambda y, p: y - p], ["loss", "<lambda>", "<lambda>_1"]),
+    "one called loss": ([gx.metrics.BinaryAccuracy(name="loss")], ["loss", "loss_1"]),
+    "one twice": (["mae", "mae"], ["loss", "mae", "mae_1"]),
+    "a list in a list": ([["mae"]], ["loss", "mae"]),
+    "by the output's name": ({"dense_1": "mae"}, ["loss", "mae"]),
+}
+
+
+@pytest.mark.parametrize("row", NAMES)
+def test_metrics_of_one_name_are_numbered(row):
+    given, names = NAMES[row]
+    model = classifier(metrics=given)
+    assert list(quiet(model, epochs=2).history) == names
+    found = model.evaluate(X, Y, verbose=0, return_dict=True)
+    p = model.predict(X)[:, 0]
+    np.testing.assert_allclose(found["loss"], -np.mean(np.log(np.where(Y, p, 1 - p))), rtol=1e-5)
+    if row == "two of one class":
+        np.testing.assert_allclose([found["precision"], found["precision_1"]], [gx.metrics.Precision(t)(Y, p) for t in (0.3, 0.8)], rtol=1e-5)
+
+
+def test_metrics_of_several_outputs():
+    x = K.Input((4,))
+    model = models.Model(x, [K.Dense(1, name="a")(x), K.Dense(1, name="b")(x)])
+    model.compile("sgd", "mse", metrics={"a": ["mae"]}, weighted_metrics={"b": "mae", "a": ["mae", "mse"]})
+    assert list(quiet(model, X, [LINE, LINE]).history) == ["loss", "a_loss", "b_loss", "a_mae", "a_mae_1", "a_mse", "b_mae"]
+    model.compile("sgd", "mse", metrics=[["mae"], []], weighted_metrics=["mse"])
+    assert list(quiet(model, X, [LINE, LINE]).history) == ["loss", "a_loss", "b_loss", "a_mae", "a_mse", "b_mse"]
+    model.compile("sgd", "mse", metrics={"typo": ["mae"]})
+    with pytest.raises(DeclarationError, match=r"metrics are given for the output 'typo', and the model's outputs are a, b"):
+        quiet(model, X, [LINE, LINE])
+    with pytest.raises(DeclarationError, match=r"the metric 'mea' is unknown"):
+        model.compile("sgd", "mse", metrics={"a": ["mea"]})
+
+
 def test_train_on_batch():
     model = line(optimizers.SGD(0.05), dtype="float64")
     kernel, bias = model.get_weights()
