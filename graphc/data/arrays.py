@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from graphc.errors import DataError
+from graphc.expr.feed import array_of
 
-__all__ = ["Column", "as_numbers", "check_finite", "column_names", "is_batches"]
+__all__ = ["Column", "as_floats", "as_numbers", "check_finite", "column_names", "is_batches"]
 
 Array = np.ndarray[Any, Any]
 
@@ -43,13 +45,7 @@ def as_numbers(label: str, value: Any) -> Column:
         DataError: for rows of unequal lengths, or entries that are no numbers, naming the column.
     """
     names = column_names(value)
-    if hasattr(value, "to_numpy"):
-        array = np.asarray(value.to_numpy())
-    else:
-        try:
-            array = np.asarray(value)
-        except ValueError:
-            raise DataError(f"{label} has rows of unequal lengths: give one array") from None
+    array = np.asarray(value.to_numpy()) if hasattr(value, "to_numpy") else array_of(label, value)
     if array.dtype.kind == "O":
         array = _from_objects(label, array, names)
     if array.dtype.kind not in "fiub":
@@ -60,9 +56,13 @@ def as_numbers(label: str, value: Any) -> Column:
 
 
 def _from_objects(label: str, array: Array, names: tuple[str, ...]) -> Array:
-    """Frames of mixed columns, and lists with ``None`` in them, come as objects."""
+    """Frames of mixed or nullable columns, and lists with ``None`` in them, come as objects; what is missing in them is NaN."""
     try:
-        return np.where(np.equal(array, cast("Any", None)), np.nan, array).astype(np.float64)
+        missing = np.equal(array, cast("Any", None))
+        if "pandas" in sys.modules:  # its own sign for what is missing
+            missing |= sys.modules["pandas"].isna(array)
+        array = np.where(missing, np.nan, array)
+        return array.astype(np.float64)
     except (TypeError, ValueError):
         pass
     if array.ndim == 2:
@@ -104,12 +104,31 @@ def check_finite(column: Column) -> None:
     raise DataError(f"{column.label} is {what} in {place} ({rows}): fill or drop these rows")
 
 
+def as_floats(column: Column, array: Array, floats: Any) -> Array:
+    """A column's entries, which are finite, in the precision of a program.
+
+    Raises:
+        DataError: for one that is beyond it, naming its row and column.
+    """
+    with np.errstate(all="ignore"):
+        made = np.ascontiguousarray(array, dtype=floats)
+        beyond = array.dtype.kind == "f" and array.dtype.itemsize > made.itemsize and not np.isfinite(np.sum(made))
+    if beyond and not np.isfinite(made).all():
+        row, *rest = (int(k) for k in np.argwhere(~np.isfinite(made))[0])
+        place = f" in the column {_name(column.names, rest[0])}" if len(rest) == 1 else f" in the entry {tuple(rest)}" if rest else ""
+        raise DataError(
+            f"{column.label} has {array[row, *rest]:g}{place} (row {row}), which is beyond {made.dtype}: scale these numbers down, "
+            "or compile the model with dtype='float64'"
+        )
+    return made
+
+
 def is_batches(value: Any) -> bool:
-    """Whether a value is an iterable of batches ``(x, y)`` rather than data: a generator, or a list of tuples of arrays."""
-    if isinstance(value, np.ndarray) or hasattr(value, "to_numpy") or hasattr(value, "__array__") or isinstance(value, dict):
+    """Whether a value is an iterable of batches, ``(x, y)`` or to predict ``(x,)``, rather than data: a generator, or a list of tuples of arrays."""
+    if _is_array(value) or isinstance(value, dict | str | range) or hasattr(value, "toarray"):
         return False
     if isinstance(value, list | tuple):
-        return len(value) > 0 and all(isinstance(b, tuple) and len(b) in (2, 3) and all(_is_array(a) for a in b) for b in value)
+        return len(value) > 0 and all(isinstance(b, tuple) and len(b) in (1, 2, 3) and all(_is_array(a) for a in b) for b in value)
     return hasattr(value, "__iter__") or (hasattr(value, "__getitem__") and hasattr(value, "__len__"))
 
 

@@ -13,7 +13,7 @@ from graphc.expr.dims import Dim, Extent
 from graphc.expr.operation import DType
 from graphc.expr.tensor import Guard, Tensor
 
-__all__ = ["as_array", "bind_sizes", "check_guards", "extent_value", "float_name", "id_message", "numpy_dtype"]
+__all__ = ["array_of", "as_array", "bind_sizes", "check_guards", "extent_value", "float_name", "id_message", "numpy_dtype"]
 
 Array = np.ndarray[Any, Any]
 
@@ -37,16 +37,35 @@ def id_message(ids: str, place: int, target: str, axis: int, size: int) -> str:
     return f"{given} {where} runs from 0 to {size - 1}: an id is out of range"
 
 
+def array_of(what: str, value: Any) -> Array:
+    """``value`` as NumPy reads it; ``what``: how a message calls it.
+
+    Raises:
+        DataError: for nothing, a tensor, rows of unequal lengths, or what cannot be read, saying what to give instead.
+    """
+    if value is None:
+        raise DataError(f"{what} is None: give an array")
+    if isinstance(value, Tensor):
+        raise DataError(f"{what} is the tensor {value.describe()}, which is a formula: give an array of numbers")
+    if hasattr(value, "toarray"):
+        raise DataError(f"{what} is a sparse matrix: give .toarray() of it")
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise DataError(f"{what} has rows of unequal lengths: give one array") from None
+    except (RuntimeError, TypeError) as error:  # tensors of other libraries that carry gradients, or lie on a device
+        if hasattr(value, "detach"):
+            raise DataError(f"{what} carries gradients or lies on a device: give .detach().cpu().numpy() of it") from None
+        raise DataError(f"{what} cannot be read as an array ({error}): give a NumPy array") from None
+
+
 def as_array(tensor: Tensor, value: Any, floats: Any) -> Array:
     """``value`` as an array of the tensor's kind, native and in row-major order; the caller's array stays as it is.
 
     Raises:
         DataError: for values that are no numbers of that kind, or a wrong number of axes.
     """
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise DataError(f"the value of {tensor.describe()} has rows of unequal lengths: give one array") from None
+    array = array_of(f"the value of {tensor.describe()}", value)
     if array.dtype.kind == "O":  # numbers all the same, as frames of nullable columns give them
         with contextlib.suppress(ValueError):
             array = np.array(array.tolist())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.data import Column, as_numbers, check_finite
+from graphc.data import Column, as_floats, as_numbers, check_finite
 from graphc.errors import DataError
 from graphc.expr.dims import Extent
 from graphc.expr.operation import DType
@@ -71,7 +71,7 @@ def fit_input(tensor: Tensor, column: Column, floats: Any) -> Array:
     """An array in the type and rank of its input.
 
     Raises:
-        DataError: for another number of axes or columns, with both numbers, or entries of a wrong kind.
+        DataError: for another number of axes or columns, with both numbers, or entries of a wrong kind, or beyond the precision.
     """
     array = column.array
     if array.ndim + 1 == tensor.ndim and tensor.shape[-1] == 1:
@@ -84,7 +84,9 @@ def fit_input(tensor: Tensor, column: Column, floats: Any) -> Array:
             raise DataError(f"{column.label} has {got} {what}, and the model's input {tensor.describe()} wants {want}")
     if tensor.dtype == "int" and array.dtype.kind == "f" and not np.array_equal(array, np.floor(array)):
         raise DataError(f"{column.label} has entries that are no whole numbers, and the model's input {tensor.describe()} takes ids")
-    return np.ascontiguousarray(array, dtype={"float": floats, "int": np.int64, "bool": np.bool_}[tensor.dtype])
+    if tensor.dtype == "float":
+        return as_floats(column, array, floats)
+    return np.ascontiguousarray(array, dtype=np.int64 if tensor.dtype == "int" else np.bool_)
 
 
 def target(label: str, value: Any, output: Tensor, loss: Any, count: int) -> Array:
@@ -165,7 +167,7 @@ def sample_weights(sample_weight: Any, class_weight: Mapping[Any, float] | None,
     """One weight for each sample, from both kinds of weights; ``None`` where there are none.
 
     Raises:
-        DataError: for a wrong number of weights, NaN or a negative one, or ``class_weight`` that is no table of numbers.
+        DataError: for a wrong number of weights, NaN or a negative one, or ``class_weight`` that is no table of such numbers.
     """
     weight: Array | None = None
     if sample_weight is not None:
@@ -182,11 +184,21 @@ def sample_weights(sample_weight: Any, class_weight: Mapping[Any, float] | None,
         return weight
     if y is None:
         raise DataError("class_weight needs targets, and none are given")
+    if y.size != count and y.ndim != 2:
+        raise DataError(f"class_weight needs one class a sample, and the targets have the shape {y.shape}: give sample_weight instead")
     labels = y.argmax(axis=-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(count)
+    table = _class_table(class_weight)
+    # As in Keras, a class that is not in the table weighs 1.
+    by_class = np.array([table.get(float(c), 1.0) for c in labels])
+    return by_class if weight is None else weight * by_class
+
+
+def _class_table(class_weight: Mapping[Any, float]) -> dict[float, float]:
     try:
         table = {float(k): float(v) for k, v in class_weight.items()}
     except (AttributeError, TypeError, ValueError):
         raise DataError(f"class_weight={class_weight!r}: give the weight of each class by its label, {{0: 1.0, 1: 3.0}}") from None
-    # As in Keras, a class that is not in the table weighs 1.
-    by_class = np.array([table.get(float(c), 1.0) for c in labels])
-    return by_class if weight is None else weight * by_class
+    for label, value in table.items():
+        if not 0 <= value < np.inf:
+            raise DataError(f"class_weight has {value:g} for the class {label:g}: a weight is a number of 0 or more")
+    return table

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc.callbacks import CallbackList, History
-from graphc.data import epoch_order, holdout, is_batches
+from graphc.data import Column, as_floats, epoch_order, holdout, is_batches
 from graphc.errors import DataError
 from graphc.expr.numbers import whole_above
+from graphc.models.batches import Batches, parts
 from graphc.models.feeding import Feed, TargetKind, sample_weights, target, target_kind
 from graphc.models.program import Program, weighted_mean
 from graphc.models.progress import line, loudness, numbers, progress
+from graphc.models.target import output_names
 
 __all__ = ["evaluate_model", "fit_model", "train_batch"]
 
@@ -49,18 +51,37 @@ def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight:
     inputs = model.fit_inputs(x)
     count = len(inputs[0])
     names = ["y"] if len(objectives) == 1 else [f"y[{k}]" for k in range(len(objectives))]
-    if y is None:
-        raise DataError("y is missing: give the targets, fit(x, y)")
-    given = [y] if len(objectives) == 1 else [y[t.name] for t in model.outputs] if isinstance(y, dict) else list(y)
-    if len(given) != len(objectives):
-        raise DataError(f"the model has {len(objectives)} outputs, and {len(given)} arrays of targets are given")
+    if class_weight is not None and len(objectives) > 1:
+        raise DataError(f"class_weight is given, and the model has {len(objectives)} outputs: give sample_weight, made of the classes that are meant")
+    given = _targets_given(model, y)
     arrays = [target(n, v, t, o.function, count) for n, v, t, o in zip(names, given, model.outputs, objectives, strict=True)]
     kinds = tuple(target_kind(a, t, o.function) for a, t, o in zip(arrays, model.outputs, objectives, strict=True))
     floats = np.dtype(model.float_type)
-    targets = tuple(np.ascontiguousarray(a, dtype=floats if kind == "float" else np.int64) for a, (kind, _) in zip(arrays, kinds, strict=True))
+    targets = tuple(
+        as_floats(Column(n, a), a, floats) if kind == "float" else np.ascontiguousarray(a, dtype=np.int64)
+        for n, a, (kind, _) in zip(names, arrays, kinds, strict=True)
+    )
     weight = sample_weights(sample_weight, class_weight, arrays[0], count)
-    feed = Feed(inputs, targets, None if weight is None else np.ascontiguousarray(weight, dtype=floats))
+    feed = Feed(inputs, targets, None if weight is None else as_floats(Column("sample_weight", weight), weight, floats))
     return Prepared(feed, kinds, _class_labels(arrays[0], objectives[0].function))
+
+
+def _targets_given(model: Any, y: Any) -> list[Any]:
+    """The targets of each output, as the user gave them: one array, several, or by the outputs' names."""
+    count = len(model.outputs)
+    if y is None:
+        raise DataError("y is missing: give the targets, fit(x, y)")
+    if isinstance(y, Mapping):
+        names = [t.name if t.name in y else n for t, n in zip(model.outputs, output_names(model.outputs), strict=True)]
+        missing = [n for n in names if n not in y]
+        if missing:
+            there = ", ".join(map(repr, y)) or "nothing"
+            raise DataError(f"y has nothing for the output {missing[0]!r}: it has {there}, and the model's outputs are {', '.join(names)}")
+        return [y[n] for n in names]
+    given: list[Any] = list(y) if count > 1 and isinstance(y, list | tuple | np.ndarray) else [y]
+    if len(given) != count:
+        raise DataError(f"the model has {count} outputs, and {len(given)} arrays of targets are given")
+    return given
 
 
 def _class_labels(y: Array, loss: Any) -> Array | None:
@@ -76,45 +97,15 @@ def _class_labels(y: Array, loss: Any) -> Array | None:
     return None
 
 
-class _Batches:
-    """An iterable of batches that may be walked once or many times."""
-
-    def __init__(self, source: Any, epochs: int, steps: int | None) -> None:
-        self.source, self.steps = source, steps
-        # A generator can be walked once only: what it gives is kept for the other epochs.
-        once = hasattr(source, "__iter__") and iter(source) is source
-        self.kept: list[Any] | None = list(source) if once and epochs > 1 and steps is None else None
-
-    def __iter__(self) -> Iterator[Any]:
-        walked: Iterable[Any] = self.kept if self.kept is not None else self.source
-        if not hasattr(walked, "__iter__"):
-            walked = (self.source[k] for k in range(len(self.source)))
-        for k, batch in enumerate(walked):
-            yield batch
-            if self.steps is not None and k + 1 >= self.steps:
-                return
-
-    @property
-    def again(self) -> bool:
-        """Whether another walk gives the same batches."""
-        return self.kept is not None or not (hasattr(self.source, "__iter__") and iter(self.source) is self.source)
-
-
-def _parts(batch: Any) -> tuple[Any, Any, Any]:
-    if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-        raise DataError("an iterable of batches gives (x, y) or (x, y, sample_weight) for each")
-    return batch[0], batch[1], batch[2] if len(batch) == 3 else None
-
-
 class _Run:
     """One call of ``fit``."""
 
     def __init__(self, model: Any, batch_size: int, seed: int, shuffle: bool, class_weight: Any) -> None:
         self.model, self.batch_size, self.seed, self.shuffle, self.class_weight = model, batch_size, seed, shuffle, class_weight
         self.train: Prepared | None = None
-        self.batches: _Batches | None = None
+        self.batches: Batches | None = None
         self.held: Prepared | None = None
-        self.held_batches: _Batches | None = None
+        self.held_batches: Batches | None = None
         self._programs: dict[str, Program] = {}
         self.loud = 0
         self.most: int | None = None  # batches of an epoch
@@ -159,7 +150,7 @@ class _Run:
         rows: list[tuple[int, list[float]]] = []
         program: Program | None = None
         for k, batch in enumerate(self.batches):
-            x, y, weight = _parts(batch)
+            x, y, weight = parts(batch)
             data = prepare(self.model, x, y, weight, self.class_weight)
             self.model.make_weights(self.seed)
             program = made = self.model.program("train", data.kinds, data.feed.weight is not None)
@@ -203,7 +194,7 @@ def measure_batches(model: Any, batches: Iterable[Any]) -> Logs:
     rows: list[tuple[int, Sequence[float]]] = []
     program: Program | None = None
     for batch in batches:
-        x, y, weight = _parts(batch)
+        x, y, weight = parts(batch)
         data = prepare(model, x, y, weight)
         program = made = model.program("measure", data.kinds, data.feed.weight is not None)
         rows.append((len(data.feed), made.run(data.feed, np.arange(len(data.feed), dtype=np.int64), len(data.feed))))
@@ -266,7 +257,7 @@ def fit_model(
     run = _Run(model, size, int(seed), shuffle, class_weight)
     model.seed = int(seed)
     if y is None and is_batches(x):
-        run.batches = _Batches(x, epochs - initial_epoch, steps)
+        run.batches = Batches(x, epochs - initial_epoch, steps)
     else:
         run.train = prepare(model, x, y, sample_weight, class_weight)
     _hold_out(run, validation_split, validation_data)
@@ -279,9 +270,9 @@ def fit_model(
 def _hold_out(run: _Run, split: float, given: Any) -> None:
     if given is not None:
         if is_batches(given) and not (isinstance(given, tuple) and len(given) in (2, 3)):
-            run.held_batches = _Batches(given, 2, None)
+            run.held_batches = Batches(given, 2, None)
             return
-        xv, yv, wv = _parts(given)
+        xv, yv, wv = parts(given)
         run.held = prepare(run.model, xv, yv, wv)
     elif split:
         if run.train is None:
@@ -351,7 +342,7 @@ def evaluate_model(
     size = whole_above(1, "batch_size", 256 if batch_size is None else batch_size, "evaluate")
     loud = loudness(verbose, "evaluate")
     if y is None and is_batches(x):
-        logs = measure_batches(model, _Batches(x, 1, steps))
+        logs = measure_batches(model, Batches(x, 1, steps))
     else:
         data = prepare(model, x, y, sample_weight)
         model.make_weights(model.seed)

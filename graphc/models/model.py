@@ -11,13 +11,15 @@ import numpy as np
 
 from graphc import losses, metrics, optimizers
 from graphc.callbacks import History
-from graphc.errors import DeclarationError
+from graphc.data import is_batches
+from graphc.errors import DataError, DeclarationError
 from graphc.expr.dims import Extent
 from graphc.expr.feed import float_name
 from graphc.expr.graph import topological
 from graphc.expr.numbers import is_real, whole_above
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.layers.base import Layer
+from graphc.models.batches import Batches, inputs_of
 from graphc.models.feeding import Feed, TargetKind, features, fit_input
 from graphc.models.fitting import evaluate_model, fit_model, train_batch
 from graphc.models.program import Loss, Measured, Program, measured, measurer, predictor, trainer
@@ -55,6 +57,7 @@ class Model(Structure):
         self.history: History | None = None
         self.best: Best | None = None
         self.epochs_done = 0
+        self._predictions = 0  # batches so far, the step that random numbers of an inference are drawn for
         self.plans: dict[Any, Any] = {}
         self.compiled_flags: dict[Layer, bool] = {}  # of each layer, whether it was trainable when the model was compiled
         self._losses_given: Any = None
@@ -197,13 +200,35 @@ class Model(Structure):
         return evaluate_model(self, x, y, **options)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None) -> Any:
-        """The outputs for data, in inference."""
+        """The outputs for data, in inference.
+
+        Args:
+            x: arrays, lists, frames; or an iterable of batches, each an array, ``(x,)`` or ``(x, y)``.
+            batch_size: how many samples are computed at once.
+            verbose: taken for Keras's sake; nothing is printed.
+            steps: how many batches of an iterable are predicted.
+
+        Random numbers that the inference draws are others at each call, and the same in each run of a program.
+        """
         size = whole_above(1, "batch_size", 256 if batch_size is None else batch_size, "predict")
+        most = None if steps is None else whole_above(1, "steps", steps, "predict")
+        if is_batches(x):
+            inputs, rank = (len(self._inputs), self._inputs[0].ndim) if self._inputs else (1, 2)
+            rows = [self._predicted(inputs_of(batch, inputs, rank), size) for batch in Batches(x, 1, most)]
+            if not rows:
+                raise DataError("the iterable of batches is empty")
+            results = [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+        else:
+            results = self._predicted(x, size)
+        return results if self._several else results[0]
+
+    def _predicted(self, x: Any, size: int) -> list[Array]:
         self.build_from(x)
         self.make_weights(self.seed)
         feed = Feed(self.fit_inputs(x))
-        results = self.program("predict").map(feed, size)
-        return results if self._several else results[0]
+        first = self._predictions
+        self._predictions += -(-len(feed) // size)
+        return self.program("predict").map(feed, size, first_step=first)
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
         """One step of training on one batch: its loss, or a list of loss and metrics."""

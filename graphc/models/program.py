@@ -161,9 +161,9 @@ class Program:
         means = self.compiled.run(batched=self._feeds(feed), order=order, batch_size=batch_size, seed=seed, first_step=first_step, on_slice=on_slice)
         return [float(m) for m in means[: len(self.what.scalars)]]
 
-    def map(self, feed: Feed, batch_size: int, seed: int = 0) -> list[Array]:
+    def map(self, feed: Feed, batch_size: int, first_step: int = 0) -> list[Array]:
         """The outputs for all samples."""
-        return list(self.compiled.map(self._feeds(feed), batch_size=batch_size, seed=seed))
+        return list(self.compiled.map(self._feeds(feed), batch_size=batch_size, first_step=first_step))
 
     def logs(self, means: Sequence[float]) -> Logs:
         """The measured numbers by name."""

@@ -9,7 +9,12 @@ from graphc.errors import DeclarationError
 from graphc.expr.tensor import Tensor
 from graphc.models.program import Loss
 
-__all__ = ["as_list", "loss_list"]
+__all__ = ["as_list", "loss_list", "output_names"]
+
+
+def output_names(outputs: Sequence[Tensor]) -> list[str]:
+    """How settings and targets call the outputs."""
+    return [(t.name.rpartition("/")[2] or f"output_{k}") for k, t in enumerate(outputs)]
 
 
 def loss_list(outputs: Sequence[Tensor], given: Any, shares: Any, metrics: Sequence[Any], metric: Callable[[Any], Any]) -> list[Loss]:
@@ -18,8 +23,7 @@ def loss_list(outputs: Sequence[Tensor], given: Any, shares: Any, metrics: Seque
     Raises:
         DeclarationError: for a wrong number of losses, no loss at all, or an output that does not exist.
     """
-    count = len(outputs)
-    names = [(t.name.rpartition("/")[2] or f"output_{k}") for k, t in enumerate(outputs)]
+    count, names = len(outputs), output_names(outputs)
     functions = _per_output(given, names, "losses") if isinstance(given, list | Mapping) else [given] * count
     if any(f is None for f in functions):
         raise DeclarationError("the model has no loss: call model.compile(optimizer='adam', loss='mse')")

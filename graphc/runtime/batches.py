@@ -41,14 +41,16 @@ class ByBatches(Compiled):
                 on_slice(batch + 1, batches, list(sums / min((batch + 1) * batch_size, len(order))))
         return [float(s) for s in sums / max(len(order), 1)]
 
-    def map(self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None) -> list[Any]:
+    def map(
+        self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None, first_step: int = 0
+    ) -> list[Any]:  # fmt: skip
         """Every output for all samples; see :meth:`Compiled.map`."""
         batch_size = whole_above(1, "batch_size", batch_size, "map")
         length = samples_of(self, batched, fixed or {})
         check_rows(self, batched)
         arrays = {t: np.asarray(a) for t, a in batched.items()}
         starts = range(0, length, batch_size) if length else [0]
-        parts = [self._batch({t: a[s : s + batch_size] for t, a in arrays.items()}, fixed, seed, k) for k, s in enumerate(starts)]
+        parts = [self._batch({t: a[s : s + batch_size] for t, a in arrays.items()}, fixed, seed, first_step + k) for k, s in enumerate(starts)]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
     def _batch(self, arrays: dict[Tensor, Any], fixed: dict[Tensor, Any] | None, seed: int, step: int) -> list[Any]:

@@ -236,7 +236,7 @@ class Compiled:
         return int(free.get("seed", 0)), int(free["step"]) if "step" in free else None
 
     def _given(self, arrays: Sequence[Any], named: dict[str, Any]) -> list[Any]:
-        if not named and len(arrays) == len(self.inputs):
+        if not named and len(arrays) == len(self.inputs) and all(a is not None for a in arrays):
             return list(arrays)
         if len(arrays) > len(self.inputs):
             raise DataError(
@@ -334,11 +334,16 @@ class Compiled:
         with alone():
             return epoch.run(self, batched, order, size, seed, first_step, fixed or {}, on_slice)
 
-    def map(self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None) -> list[Any]:
-        """Every output for all samples, computed batch by batch inside compiled code; each must have a row a sample."""
+    def map(
+        self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None, first_step: int = 0
+    ) -> list[Any]:  # fmt: skip
+        """Every output for all samples, computed batch by batch inside compiled code; each must have a row a sample.
+
+        Batch ``b`` draws its random numbers for step ``first_step + b``.
+        """
         size = whole_above(1, "batch_size", batch_size, "map")
         with alone():
-            return epoch.map_rows(self, batched, size, seed, fixed or {})
+            return epoch.map_rows(self, batched, size, seed, fixed or {}, first_step)
 
     # Reading ---------------------------------------------------------------------------------------------------------
 

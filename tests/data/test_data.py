@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphc.data import as_numbers, check_finite, epoch_order, holdout, is_batches
+import graphc as gx
+from graphc.data import as_floats, as_numbers, check_finite, epoch_order, holdout, is_batches
 from graphc.errors import DataError
 
 GIVEN = {
@@ -33,6 +34,63 @@ def test_frames():
     with pytest.raises(DataError, match=r"column 'city' of x has entries that are no numbers"):
         as_numbers("x", pandas.DataFrame({"height": [1, 2], "city": ["Oslo", "Rome"]}))
     assert as_numbers("y", frame["height"]).array.tolist() == [1, 2]
+
+
+def test_a_nullable_column_has_nan_where_it_has_nothing():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"height": pandas.array([1, None], dtype="Int64"), "width": [0.5, 1.5]})
+    with pytest.raises(DataError, match=r"x is NaN in the column 'height' \(row 1\)"):
+        check_finite(as_numbers("x", frame))
+    with pytest.raises(DataError, match=r"y is NaN in row 1"):
+        check_finite(as_numbers("y", frame["height"]))
+    np.testing.assert_array_equal(as_numbers("x", frame.iloc[:1]).array, [[1, 0.5]])
+    with pytest.raises(DataError, match=r"column 'city' of x has entries that are no numbers"):
+        as_numbers("x", frame.assign(city=["Oslo", None]))
+
+
+class Graded:
+    """A tensor of a library that computes gradients, which NumPy may not read."""
+
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+    def detach(self):
+        return self
+
+
+class Sparse:
+    def toarray(self):
+        return np.eye(2)
+
+
+UNREADABLE = {
+    "gradients": (Graded(), r"x carries gradients or lies on a device: give \.detach\(\)\.cpu\(\)\.numpy\(\) of it"),
+    "sparse": (Sparse(), r"x is a sparse matrix: give \.toarray\(\) of it"),
+    "nothing": (None, r"x is None: give an array"),
+    "a formula": (gx.constant([1.0], name="c"), r"x is the tensor c\(1,\), which is a formula"),
+}
+
+
+@pytest.mark.parametrize("row", UNREADABLE)
+def test_what_cannot_be_read_is_told(row):
+    value, message = UNREADABLE[row]
+    with pytest.raises(DataError, match=message):
+        as_numbers("x", value)
+    assert not is_batches(value)
+    x = gx.tensor("x", ("n",))
+    for call in (lambda: gx.evaluate(x, {x: value}), lambda: gx.compile(x)(value), lambda: gx.compile(x, target="numpy")(value)):
+        with pytest.raises(DataError, match="the value of x" if value is not None else r"None|has no array: give one, f\(x=array\)"):
+            call()
+
+
+def test_numbers_beyond_the_precision():
+    pandas = pytest.importorskip("pandas")
+    column = as_numbers("x", pandas.DataFrame({"a": [1.0, 2.0], "b": [3.0, -1e300]}))
+    with pytest.raises(DataError, match=r"x has -1e\+300 in the column 'b' \(row 1\), which is beyond float32: scale .*dtype='float64'"):
+        as_floats(column, column.array, np.dtype("float32"))
+    assert as_floats(column, column.array, np.dtype("float64"))[1, 1] == -1e300
+    large = np.full((5, 2), 3e38)  # whose sum is beyond it, and no entry
+    np.testing.assert_array_equal(as_floats(as_numbers("x", large), large, np.dtype("float32")), large.astype(np.float32))
 
 
 def test_nan_by_number():

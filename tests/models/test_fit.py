@@ -153,6 +153,58 @@ def test_batches():
     np.testing.assert_allclose(model.evaluate(batches, verbose=0), model.evaluate(X, Y, verbose=0), rtol=1e-5)
 
 
+BATCHES = {
+    "arrays": lambda x: x,
+    "lists": lambda x: x.tolist(),
+    "inputs": lambda x: (x,),
+    "with targets": lambda x: (x, x[:, 0]),
+    "with weights": lambda x: (x, x[:, 0], x[:, 0]),
+    "of a loader": lambda x: [x, x[:, 0]],
+    "rows": lambda x: list(x),
+}
+
+
+@pytest.mark.parametrize("row", BATCHES)
+def test_batches_to_predict(row):
+    model = line()
+    expected = model.predict(X)
+    np.testing.assert_array_equal(model.predict(BATCHES[row](X[k : k + 3]) for k in range(0, 60, 3)), expected)
+    np.testing.assert_array_equal(model.predict((BATCHES[row](X) for _ in range(9)), steps=1), expected)
+    fresh = models.Sequential([K.Dense(1, kernel_initializer="ones")])
+    np.testing.assert_allclose(fresh.predict((X[k : k + 3],) for k in range(0, 60, 3))[:, 0], X.sum(1), rtol=1e-5, atol=1e-6)
+
+
+def test_batches_to_predict_from_several_inputs():
+    a, b = K.Input((4,)), K.Input((4,))
+    model = models.Model([a, b], [a + b, a - b])
+    for batches in ([([X[:30], X[:30]],), ([X[30:], X[30:]],)], (([X[k : k + 30], X[k : k + 30]], Y) for k in (0, 30))):
+        total, none = model.predict(b for b in batches)
+        np.testing.assert_allclose(total, 2 * X, rtol=1e-6)
+        assert not none.any()
+    np.testing.assert_allclose(model.predict(b for b in [[X, X]])[0], 2 * X, rtol=1e-6)
+
+
+def test_draws_of_an_inference_are_others_at_each_call():
+    def drawn():
+        inner = classifier(dropout=0.5)
+        x = K.Input((4,))
+        outer = models.Model(x, inner(x, training=True))
+        outer.make_weights(0)
+        return [outer.predict(X, batch_size=32) for _ in range(3)], outer
+
+    first, outer = drawn()
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[1], first[2])
+    np.testing.assert_array_equal(first, drawn()[0])
+    f = gx.compile(outer.outputs[0], outer.inputs)
+    np.testing.assert_array_equal(first[0][:32], f(X[:32], step=0))
+    np.testing.assert_array_equal(first[1][:32], f(X[:32], step=2))  # two batches a call
+
+
+def test_targets_by_name_of_one_output():
+    assert quiet(line(), X, {"dense": LINE}).history == quiet(line(), X, LINE).history
+
+
 def test_class_labels_and_one_hot_agree():
     labels = several(dtype="float64")
     one_hot = several(dtype="float64", loss="categorical_crossentropy")
@@ -282,6 +334,19 @@ def test_compiling_that_takes_long_is_told_of_once(capsys, monkeypatch):
     assert capsys.readouterr().out == ""
 
 
+def pair():
+    x = K.Input((4,))
+    model = models.Model(x, [K.Dense(1, name="a")(x), K.Dense(1, name="b")(x)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def sequence():
+    model = models.Sequential([K.Input((4,)), K.Reshape((4, 1)), K.Dense(2)])
+    model.compile("sgd", "mse")
+    return model
+
+
 BAD = {
     "lengths": (lambda: quiet(classifier(), X, Y[:59]), r"x has 60 samples and y has 59"),
     "width": (lambda: quiet(line(), X[:, :3], LINE), r"x has 3 columns, and the model's input x\(n, 4\) wants 4"),
@@ -300,6 +365,27 @@ BAD = {
     "weights": (lambda: quiet(line(), X, LINE, sample_weight=np.ones(3)), r"sample_weight has the shape \(3,\), and there are 60"),
     "class weights": (lambda: quiet(classifier(), class_weight={0: "much"}), r"class_weight=.*by its label"),
     "a list of class weights": (lambda: quiet(classifier(), class_weight=[1.0, 2.0]), r"class_weight=.*by its label"),
+    "a negative class weight": (
+        lambda: quiet(classifier(), class_weight={0: -1.0}),
+        r"class_weight has -1 for the class 0: a weight is a number of 0",
+    ),
+    "a class weight of NaN": (lambda: quiet(classifier(), class_weight={0: math.nan}), r"class_weight has nan for the class 0"),
+    "class weights of sequences": (lambda: quiet(sequence(), X, np.zeros((60, 4, 2)), class_weight={0: 1}), r"targets have the shape \(60, 4, 2\)"),
+    "class weights for two": (lambda: quiet(pair(), X, [LINE, LINE], class_weight={0: 2.0}), r"class_weight is given, and the model has 2 outputs"),
+    "another output": (lambda: quiet(pair(), X, {"a": LINE, "c": LINE}), r"y has nothing for the output 'b': it has 'a', 'c', and the .* a, b$"),
+    "one of two": (lambda: quiet(pair(), X, LINE), r"the model has 2 outputs, and 60 arrays of targets are given"),
+    "a number for two": (lambda: quiet(pair(), X, 3.0), r"the model has 2 outputs, and 1 arrays of targets are given"),
+    "another output of one": (lambda: quiet(line(), X, {"b": LINE}), r"y has nothing for the output 'dense': it has 'b'"),
+    "a formula": (lambda: quiet(line(), gx.constant(X), LINE), r"x is the tensor .*\(60, 4\), which is a formula: give an array of numbers"),
+    "a formula in y": (lambda: quiet(line(), X, gx.constant(LINE)), r"y is the tensor"),
+    "None": (lambda: line().fit(), r"x is None: give an array"),
+    "beyond the precision": (
+        lambda: quiet(line(), np.where(X > 2, 1e300, X), LINE),
+        r"x has 1e\+300 in the column \d \(row \d+\), which is beyond float32",
+    ),
+    "y beyond it": (lambda: quiet(line(), X, np.where(LINE > 2, -1e39, LINE)), r"y has -1e\+39 in the column 0 \(row \d+\), which is beyond float32"),
+    "a weight beyond it": (lambda: quiet(line(), X, LINE, sample_weight=np.full(60, 1e40)), r"sample_weight has 1e\+40 \(row 0\), which is beyond"),
+    "no batches to predict": (lambda: line().predict(iter([])), r"batches is empty"),
     "no targets": (lambda: quiet(line(), X, None), r"y is missing"),
     "nothing": (lambda: quiet(line(), X[:0], LINE[:0]), r"x has no samples"),
     "split": (lambda: quiet(line(), X, LINE, validation_split=1.5), r"validation_split=1.5"),

@@ -1,0 +1,56 @@
+"""Data that comes batch by batch: generators, loaders, lists of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from graphc.errors import DataError
+
+__all__ = ["Batches", "inputs_of", "parts"]
+
+
+class Batches:
+    """An iterable of batches that may be walked once or many times."""
+
+    def __init__(self, source: Any, epochs: int, steps: int | None) -> None:
+        self.source, self.steps = source, steps
+        # A generator can be walked once only: what it gives is kept for the other epochs.
+        once = hasattr(source, "__iter__") and iter(source) is source
+        self.kept: list[Any] | None = list(source) if once and epochs > 1 and steps is None else None
+
+    def __iter__(self) -> Iterator[Any]:
+        walked: Iterable[Any] = self.kept if self.kept is not None else self.source
+        if not hasattr(walked, "__iter__"):
+            walked = (self.source[k] for k in range(len(self.source)))
+        for k, batch in enumerate(walked):
+            yield batch
+            if self.steps is not None and k + 1 >= self.steps:
+                return
+
+    @property
+    def again(self) -> bool:
+        """Whether another walk gives the same batches."""
+        return self.kept is not None or not (hasattr(self.source, "__iter__") and iter(self.source) is self.source)
+
+
+def parts(batch: Any) -> tuple[Any, Any, Any]:
+    """Inputs, targets and weights of a batch to train or measure."""
+    if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+        raise DataError("an iterable of batches gives (x, y) or (x, y, sample_weight) for each")
+    return batch[0], batch[1], batch[2] if len(batch) == 3 else None
+
+
+def inputs_of(batch: Any, count: int, rank: int) -> Any:
+    """The inputs of a batch to predict: the batch itself, or the first part of ``(x,)``, ``(x, y)`` or ``(x, y, sample_weight)``.
+
+    Args:
+        batch: what the iterable gave; loaders give lists where they mean such parts.
+        count, rank: how many inputs the model has, and the axes of the first; a list of several inputs or of rows stays as it is.
+    """
+    listed = isinstance(batch, list) and len(batch) in (1, 2, 3)
+    if listed and count > 1:
+        listed = len(batch) != count
+    elif listed:
+        listed = getattr(batch[0], "ndim", None) == rank
+    return batch[0] if listed or (isinstance(batch, tuple) and len(batch) in (1, 2, 3)) else batch
