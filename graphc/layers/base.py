@@ -140,11 +140,11 @@ class Layer:
         return marked
 
     def activity_terms(self, result: Any) -> list[Tensor]:
-        """The penalties on what the layer gives, on each tensor of several, for each sample of the batch."""
+        """The penalties on what the layer gives for a batch, on each tensor of several; as in Keras 3 they are not divided by the batch's size."""
         regularizer = getattr(self, "activity_regularizer", None)
         if regularizer is None:
             return []
-        return [regularizer(t) / (t.shape[0] if t.ndim else 1) for t in (result if isinstance(result, list | tuple) else [result])]
+        return [regularizer(t) for t in (result if isinstance(result, list | tuple) else [result])]
 
     def read(self, given: list[Any], training: bool | None, options: Mapping[str, Any]) -> Any:
         """What ``call`` gives, in one reading or in both: a ``call`` that has an argument ``training`` is told which."""

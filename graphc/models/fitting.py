@@ -25,6 +25,7 @@ __all__ = ["evaluate_model", "fit_model", "train_batch"]
 Array = np.ndarray[Any, Any]
 Logs = dict[str, float]
 _LONG = 1.0  # seconds of compiling that are told of
+_BATCH, _WIDE = 32, 256  # samples of a batch that trains, and of one that measures
 
 
 @dataclass(frozen=True)
@@ -164,23 +165,29 @@ class _Run:
         """Whether there are held-out samples."""
         return self.held is not None or self.held_batches is not None
 
-    def measure(self, batch_size: int) -> Logs:
+    def measure(self, batch_size: int | None) -> Logs:
         """The held-out samples in inference."""
         if self.held_batches is not None:
             return measure_batches(self.model, self.held_batches)
         if self.held is None:
             return {}
         program = self._program("measure of held-out", self.held)
-        return program.logs(program.run(self.held.feed, np.arange(len(self.held.feed), dtype=np.int64), batch_size))
+        wide = batch_size or _measuring(self.model, self.batch_size)
+        return program.logs(program.run(self.held.feed, np.arange(len(self.held.feed), dtype=np.int64), wide))
 
-    def final(self, batch_size: int) -> Logs:
+    def final(self, batch_size: int | None) -> Logs:
         """The exact values of the weights that were kept."""
         found: Logs = {}
         if self.train is not None:
-            found = measure(self.model, self.train, batch_size)
+            found = measure(self.model, self.train, batch_size or _measuring(self.model, self.batch_size))
         elif self.batches is not None and self.batches.again:
             found = measure_batches(self.model, self.batches)
         return found | {f"val_{name}": value for name, value in self.measure(batch_size).items()}
+
+
+def _measuring(model: Any, training: int) -> int:
+    """How many samples are measured at once: many, but as many as in training where a term of the loss may sum over the batch."""
+    return training if model.reads_batches else max(training, _WIDE)
 
 
 def measure(model: Any, data: Prepared, batch_size: int) -> Logs:
@@ -239,12 +246,12 @@ def fit_model(
         sample_weight: the weight of each sample; weights count in the loss and in the metrics.
         initial_epoch: the number of the first epoch.
         steps_per_epoch: how many batches make an epoch, at most; with arrays each epoch draws anew which ones.
-        validation_batch_size: the size of the batches that measure.
+        validation_batch_size: the size of the batches that measure; by default that of training where the size can matter.
         validation_freq: how many epochs lie between two measurements.
         seed: fixes the initial weights not made yet, the order, the split, and all noise.
     """
-    size = whole_above(1, "batch_size", 32 if batch_size is None else batch_size, "fit")
-    wide = max(size, 256) if validation_batch_size is None else whole_above(1, "validation_batch_size", validation_batch_size, "fit")
+    size = whole_above(1, "batch_size", _BATCH if batch_size is None else batch_size, "fit")
+    wide = None if validation_batch_size is None else whole_above(1, "validation_batch_size", validation_batch_size, "fit")
     for least, name, value in (
         (1, "epochs", epochs),
         (0, "seed", seed),
@@ -282,7 +289,7 @@ def _hold_out(run: _Run, split: float, given: Any) -> None:
         run.train, run.held = data.take(kept), data.take(held)
 
 
-def _loop(run: _Run, epochs: int, initial: int, given: Any, wide: int, every: int) -> History:
+def _loop(run: _Run, epochs: int, initial: int, given: Any, wide: int | None, every: int) -> History:
     model, loud = run.model, run.loud
     history = History()
     listed = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
@@ -333,20 +340,20 @@ def evaluate_model(
     Args:
         model: a compiled model.
         x, y: as for :func:`fit_model`.
-        batch_size: how many samples are measured at once; the result does not depend on it.
+        batch_size: how many samples are measured at once; only a term of the loss that sums over a batch depends on it.
         verbose: 0 prints nothing.
         sample_weight: the weight of each sample.
         steps: how many batches of an iterable are measured.
         return_dict: whether to give the numbers by name.
     """
-    size = whole_above(1, "batch_size", 256 if batch_size is None else batch_size, "evaluate")
+    size = None if batch_size is None else whole_above(1, "batch_size", batch_size, "evaluate")
     loud = loudness(verbose, "evaluate")
     if y is None and is_batches(x):
         logs = measure_batches(model, Batches(x, 1, steps))
     else:
         data = prepare(model, x, y, sample_weight)
         model.make_weights(model.seed)
-        logs = measure(model, data, size)
+        logs = measure(model, data, size or _measuring(model, _BATCH))
     if loud:
         print(numbers(logs), flush=True)
     return logs if return_dict else _as_keras(logs)

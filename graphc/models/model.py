@@ -15,7 +15,7 @@ from graphc.data import is_batches
 from graphc.errors import DataError, DeclarationError
 from graphc.expr.dims import Extent
 from graphc.expr.feed import float_name
-from graphc.expr.graph import topological
+from graphc.expr.graph import leaves, topological
 from graphc.expr.numbers import is_real, whole_above
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.layers.base import Layer
@@ -126,6 +126,14 @@ class Model(Structure):
         """What a step of training depends on: the weights that it changes, and the layers that are frozen."""
         with self.as_compiled():
             return tuple(self.trainable_weights), tuple(layer for layer, on in self.flags.items() if not on)
+
+    @property
+    def reads_batches(self) -> bool:
+        """Whether a term beside the loss is made of the data, so that it may depend on how many samples a batch has."""
+        key = ("terms of data",)
+        if key not in self.plans:
+            self.plans[key] = any(leaf.kind == "input" for leaf in leaves(self.losses).values())
+        return self.plans[key]
 
     @property
     def objectives(self) -> list[Loss]:

@@ -248,7 +248,7 @@ def test_a_penalty_on_what_passes():
     x = K.Input((4,))
     layer = K.ActivityRegularization(l1=0.5, l2=0.1)
     layer(x)
-    expected = (0.5 * np.abs(X).sum() + 0.1 * (X**2).sum()) / 5
+    expected = 0.5 * np.abs(X).sum() + 0.1 * (X**2).sum()
     np.testing.assert_allclose(gx.evaluate(layer.losses[0], {x: X}), expected)
 
 

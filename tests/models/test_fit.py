@@ -242,6 +242,28 @@ def test_penalties_and_added_losses_count():
     np.testing.assert_allclose(loss - mse, 0.1 * np.sum(kernel**2) + np.abs(bias).sum() + 2, rtol=1e-9)
 
 
+def test_a_penalty_on_activity_is_a_sum_over_each_batch():
+    model = models.Sequential([K.Input((4,)), K.Dense(1, activity_regularizer=gx.regularizers.L2(0.1))])
+    model.compile(optimizers.SGD(0.0), "mse", dtype="float64")
+    h = model.predict(X)[:, 0]
+    error = np.mean((h - LINE) ** 2)
+
+    def expected(batch):
+        parts = [h[k : k + batch] for k in range(0, 60, batch)]
+        return error + sum(len(p) * 0.1 * np.sum(p**2) for p in parts) / 60
+
+    for batch in (60, 16, 7):  # the last of 16 and of 7 are shorter
+        history = quiet(model, X, LINE, batch_size=batch, shuffle=False, validation_data=(X, LINE))
+        found = [
+            history.history["loss"][0],
+            history.history["val_loss"][0],
+            history.final["loss"],
+            model.evaluate(X, LINE, batch_size=batch, verbose=0),
+        ]
+        np.testing.assert_allclose(found, expected(batch), rtol=1e-10)
+    np.testing.assert_allclose(model.evaluate(X, LINE, verbose=0), expected(32), rtol=1e-10)
+
+
 def test_several_outputs():
     x = K.Input((4,))
     h = K.Dense(5, activation="tanh")(x)

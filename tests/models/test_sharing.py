@@ -350,7 +350,7 @@ def test_a_penalty_on_what_a_part_gives_counts_for_each_use(kind: str) -> None:
     def rest(x: Any) -> Any:
         return (code(x) @ weights[2] + weights[3]) @ weights[4] + weights[5]
 
-    decay, active = 0.01 * (weights[2] ** 2).sum(), [0.1 * (code(v) ** 2).sum() / 32 for v in (X, Z)]
+    decay, active = 0.01 * (weights[2] ** 2).sum(), [0.1 * (code(v) ** 2).sum() for v in (X, Z)]
     wanted = np.mean(((rest(X) * rest(Z)).sum(1, keepdims=True) - Y) ** 2) + decay + sum(active)
     assert pair.evaluate([X, Z], Y, verbose=0) == pytest.approx(wanted, rel=1e-9)
     assert single.evaluate(X, Y, verbose=0) == pytest.approx(np.mean((rest(X).sum(1, keepdims=True) - Y) ** 2) + decay + active[0], rel=1e-9)
