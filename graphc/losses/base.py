@@ -11,6 +11,7 @@ import numpy as np
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import operand
 from graphc.expr.tensor import METHODS, Tensor
+from graphc.ops.arithmetic import equal, where
 from graphc.ops.layout import expand_dims, squeeze
 from graphc.ops.reduction import mean
 from graphc.ops.reduction import sum as sum_
@@ -18,7 +19,7 @@ from graphc.ops.reduction import sum as sum_
 __all__ = ["Entries", "Loss", "LossFunction", "Reduction", "Targets", "align", "as_tensor", "entries_of", "number_or_tensor", "reduce_entries"]
 
 Entries = Callable[..., Tensor]
-Reduction = Literal["sum_over_batch_size", "mean", "sum", "none"]
+Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
 # What a loss takes for targets: any numbers, class labels 0 to K - 1, or numbers from 0 to 1.
 Targets = Literal["numbers", "labels", "unit"]
 
@@ -59,6 +60,8 @@ def number_or_tensor(result: Tensor, *given: Any) -> Any:
 def reduce_entries(entries: Tensor, weight: Any = None, reduction: Reduction = "sum_over_batch_size") -> Tensor:
     """The entries of a loss as one number: their mean, after each sample is multiplied by its weight.
 
+    With ``"mean_with_sample_weight"`` their sum is divided by that of the weights; 0 where that is 0.
+
     Raises:
         DeclarationError: where weights meet a loss that has averaged its samples itself.
     """
@@ -72,6 +75,9 @@ def reduce_entries(entries: Tensor, weight: Any = None, reduction: Reduction = "
         for _ in range(entries.ndim - weight.ndim):
             weight = expand_dims(weight, -1)
         entries = entries * weight
+        if reduction == "mean_with_sample_weight" and entries.ndim:
+            share = mean(weight)
+            return mean(entries) / where(equal(share, 0.0), 1.0, share)
     if reduction == "none" or not entries.ndim:
         return entries
     return sum_(entries) if reduction == "sum" else mean(entries)
@@ -111,13 +117,16 @@ class Loss:
 
     Args:
         name: how logs call it.
-        reduction: ``"sum_over_batch_size"`` (the mean), ``"sum"`` or ``"none"``.
+        reduction: ``"sum_over_batch_size"`` or ``"mean"``, ``"mean_with_sample_weight"`` (the sum of the weights divides it),
+            ``"sum"``, or ``"none"``. As in Keras what is summed, or given as it is, is one number a sample: graphc's own
+            losses take the mean over the last axis first.
     """
 
     targets: Targets | None = None
+    columns: bool = False  # whether the entries are those of columns, of which a sample's loss is the mean
 
     def __init__(self, name: str | None = None, reduction: Reduction | None = "sum_over_batch_size") -> None:
-        known = ("sum_over_batch_size", "mean", "sum", "none", None)
+        known = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
         if reduction not in known:
             raise DeclarationError(f"reduction={reduction!r} of a loss: it is one of {known[:-1]}")
         self.name = name or _snake(type(self).__name__)
@@ -128,8 +137,9 @@ class Loss:
         raise NotImplementedError
 
     def entries(self, y_true: Any, y_pred: Any) -> Tensor:
-        """What is averaged."""
-        return as_tensor(self.call(as_tensor(y_true), as_tensor(y_pred)))
+        """What is averaged or summed."""
+        made = as_tensor(self.call(as_tensor(y_true), as_tensor(y_pred)))
+        return mean(made, -1) if self.columns and made.ndim > 1 and self.reduction in ("sum", "none") else made
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss as a scalar tensor, or as a number where all arguments are arrays."""

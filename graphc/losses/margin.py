@@ -64,6 +64,7 @@ class _Formula(Loss):
 
     formula: LossFunction
     targets = "numbers"
+    columns = True
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The entries of the function."""
@@ -92,3 +93,4 @@ class CategoricalHinge(_Formula):
     """The hinge loss of several classes; see :func:`categorical_hinge`."""
 
     formula = categorical_hinge
+    columns = False

@@ -161,6 +161,7 @@ class BinaryCrossentropy(Loss):
     """Cross-entropy of yes and no; see :func:`binary_crossentropy`."""
 
     targets = "unit"
+    columns = True
 
     def __init__(
         self, from_logits: bool = False, label_smoothing: float = 0.0, name: str | None = None,

@@ -89,6 +89,7 @@ class _Formula(Loss):
 
     formula: LossFunction
     targets = "numbers"
+    columns = True
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The entries of the function."""
@@ -135,6 +136,7 @@ class Huber(Loss):
     """Squared near 0, absolute beyond ``delta``; see :func:`huber`."""
 
     targets = "numbers"
+    columns = True
 
     def __init__(self, delta: float = 1.0, name: str | None = None, reduction: Reduction | None = "sum_over_batch_size") -> None:
         super().__init__(name, reduction)

@@ -100,9 +100,11 @@ def measured(
     single: list[tuple[str, Tensor]] = []
     for loss, y, output in zip(losses, targets, outputs, strict=True):
         reduction: Any = getattr(loss.function, "reduction", "sum_over_batch_size")
-        entries = _counted(as_tensor(entries_of(loss.function)(y, output)), mask_of(output), reduction == "sum")
-        value = reduce_entries(entries, weight, reduction)
-        value = reduce_entries(value)
+        entries, mask = as_tensor(entries_of(loss.function)(y, output)), mask_of(output)
+        if reduction == "mean_with_sample_weight" and weight is not None and mask is not None and entries.ndim >= mask.ndim:
+            value = reduce_entries(entries, _counted(_spread(weight, mask), mask, plain=True), reduction)
+        else:
+            value = reduce_entries(reduce_entries(_counted(entries, mask, reduction == "sum"), weight, reduction))
         single.append((f"{loss.prefix}loss", value))
         value = value if loss.share == 1.0 else loss.share * value
         total = value if total is None else total + value
@@ -120,6 +122,11 @@ def measured(
             parts = [reduce_entries(_counted(part, mask_of(output)), weight) for part in metric.parts(y, output)]
             add(f"{loss.prefix}{metric.name}", parts, metric.combine, True)
     return Measured(targets, weight, tuple(scalars), tuple(readers))
+
+
+def _spread(weight: Tensor, mask: Tensor) -> Tensor:
+    """The weight of each sample at each place that a mask speaks of."""
+    return expand_dims(weight, tuple(range(1, mask.ndim))) if mask.ndim > 1 else weight
 
 
 def _counted(entries: Tensor, mask: Tensor | None, plain: bool = False) -> Tensor:

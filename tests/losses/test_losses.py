@@ -33,8 +33,10 @@ ROWS = {
     "mse": (L.mse, Y, P, np.mean((Y - P) ** 2)),
     "MSE": (L.MSE, Y, P, np.mean((Y - P) ** 2)),
     "mse class": (L.MeanSquaredError(), Y, P, np.mean((Y - P) ** 2)),
-    "mse sum": (L.MeanSquaredError(reduction="sum"), Y, P, np.sum((Y - P) ** 2)),
-    "mse none": (L.MeanSquaredError(reduction=None), Y, P, (Y - P) ** 2),
+    "mse sum": (L.MeanSquaredError(reduction="sum"), Y, P, np.sum(np.mean((Y - P) ** 2, 1))),
+    "mse none": (L.MeanSquaredError(reduction=None), Y, P, np.mean((Y - P) ** 2, 1)),
+    "mse sum of a vector": (L.MeanSquaredError(reduction="sum"), Y[:, 0], P[:, 0], np.sum((Y - P)[:, 0] ** 2)),
+    "mse sum of a column": (L.MeanSquaredError(reduction="sum"), Y[:, 0], P[:, :1], np.sum((Y - P)[:, 0] ** 2)),
     "mae": (L.mae, Y, P, np.mean(E)),
     "mape": (L.mape, Y, P, 100 * np.mean(E / np.abs(Y))),
     "msle": (L.msle, np.abs(Y), np.abs(P), np.mean((np.log1p(np.abs(Y)) - np.log1p(np.abs(P))) ** 2)),
@@ -98,6 +100,46 @@ def test_certain_probabilities_given_as_data_are_finite_as_in_keras(y, p):
 def test_sample_weights_scale_each_sample():
     w = np.array([0.0, 1.0, 2.0, 0.5, 1.0])
     np.testing.assert_allclose(L.MeanSquaredError()(Y, P, w), np.mean((Y - P) ** 2 * w[:, None]), rtol=1e-12)
+
+
+PER_SAMPLE = {
+    "mse": (L.MeanSquaredError, Y, P, np.mean((Y - P) ** 2, 1)),
+    "mae": (L.MeanAbsoluteError, Y, P, np.mean(E, 1)),
+    "mape": (L.MeanAbsolutePercentageError, Y, P, 100 * np.mean(E / np.abs(Y), 1)),
+    "msle": (L.MeanSquaredLogarithmicError, np.abs(Y), np.abs(P), np.mean((np.log1p(np.abs(Y)) - np.log1p(np.abs(P))) ** 2, 1)),
+    "huber": (L.Huber, Y, P, np.mean(np.where(E <= 1, E**2 / 2, E - 0.5), 1)),
+    "log_cosh": (L.LogCosh, Y, P, np.mean(np.log(np.cosh(Y - P)), 1)),
+    "poisson": (L.Poisson, np.abs(Y), np.abs(P), np.mean(np.abs(P) - np.abs(Y) * np.log(np.abs(P) + 1e-7), 1)),
+    "bce": (L.BinaryCrossentropy, BITS, PROBABILITIES, np.mean(bce(BITS, PROBABILITIES), 1)),
+    "hinge": (L.Hinge, SIGNS, P, np.mean(np.maximum(0, 1 - SIGNS * P), 1)),
+    "squared_hinge": (L.SquaredHinge, SIGNS, P, np.mean(np.maximum(0, 1 - SIGNS * P) ** 2, 1)),
+    "perceptron": (L.Perceptron, SIGNS, P, np.mean(np.maximum(0, -SIGNS * P), 1)),
+    "categorical_hinge": (L.CategoricalHinge, ONE_HOT, P, np.maximum(0, ((1 - ONE_HOT) * P).max(1) - (ONE_HOT * P).sum(1) + 1)),
+    "cce": (L.CategoricalCrossentropy, ONE_HOT, ROWS_SUM, -np.log(ROWS_SUM[np.arange(5), LABELS])),
+    "sparse": (L.SparseCategoricalCrossentropy, LABELS, ROWS_SUM, -np.log(ROWS_SUM[np.arange(5), LABELS])),
+    "kl": (L.KLDivergence, TARGET, ROWS_SUM, np.sum(TARGET * np.log(TARGET / ROWS_SUM), 1)),
+}
+W = np.array([0.0, 1.0, 2.0, 0.5, 1.0])
+REDUCED = {
+    "none": (lambda e: e, lambda e: e * W),
+    "sum": (np.sum, lambda e: np.sum(e * W)),
+    "mean": (np.mean, lambda e: np.mean(e * W)),
+    "mean_with_sample_weight": (np.mean, lambda e: np.average(e, weights=W)),
+}
+
+
+@pytest.mark.parametrize("reduction", REDUCED)
+@pytest.mark.parametrize("row", PER_SAMPLE)
+def test_reductions_are_of_one_number_a_sample(row, reduction):
+    kind, y, p, entries = PER_SAMPLE[row]
+    plain, weighted = REDUCED[reduction]
+    loss = kind(reduction=reduction)
+    np.testing.assert_allclose(loss(y, p), plain(entries), rtol=1e-9)
+    np.testing.assert_allclose(loss(y, p, W), weighted(entries), rtol=1e-9)
+
+
+def test_weights_that_are_all_0_divide_nothing():
+    assert L.MeanSquaredError(reduction="mean_with_sample_weight")(Y, P, np.zeros(5)) == 0.0
 
 
 def test_shapes_that_differ_are_refused():

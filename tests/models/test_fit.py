@@ -46,6 +46,26 @@ def test_weights_of_samples_count_in_loss_and_metrics():
     np.testing.assert_allclose(found, [np.mean(weight * error**2), np.average(np.abs(error), weights=weight)], rtol=1e-10)
 
 
+@pytest.mark.parametrize("reduction", ["sum", "mean", "mean_with_sample_weight"])
+def test_reductions_in_training(reduction):
+    y, weight = np.stack([LINE, 2 * LINE], 1), np.random.default_rng(1).uniform(0, 2, 60)
+    model = models.Sequential([K.Input((4,)), K.Dense(2)])
+    model.compile("sgd", losses.MeanSquaredError(reduction=reduction), dtype="float64")
+    error = np.mean((model.predict(X) - y) ** 2, 1)
+    wanted = {"sum": np.sum(weight * error), "mean": np.mean(weight * error), "mean_with_sample_weight": np.average(error, weights=weight)}
+    np.testing.assert_allclose(model.evaluate(X, y, sample_weight=weight, verbose=0), wanted[reduction], rtol=1e-10)
+
+
+def test_weighted_means_count_what_a_mask_leaves():
+    x, ids, y = K.Input((3,), dtype="int"), np.array([[1, 2, 0], [3, 0, 0], [1, 1, 1]]), np.ones((3, 3, 1))
+    model = models.Model(x, K.Dense(1)(K.Embedding(4, 2, mask_zero=True)(x)))
+    model.compile("sgd", losses.MeanSquaredError(reduction="mean_with_sample_weight"), dtype="float64")
+    weight = np.array([0.5, 2.0, 1.0])
+    error = (model.predict(ids) - y)[..., 0] ** 2
+    wanted = np.average(error, weights=(ids > 0) * weight[:, None])
+    np.testing.assert_allclose(model.evaluate(ids, y, sample_weight=weight, verbose=0), wanted, rtol=1e-10)
+
+
 def test_weights_of_classes_are_weights_of_samples():
     a, b = classifier(dtype="float64"), classifier(dtype="float64")
     quiet(a, class_weight={0: 0.5, 1: 3.0}, epochs=2)
