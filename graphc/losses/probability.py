@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import sympy
 
+from graphc.errors import DataError
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
 from graphc.expr.operation import Alias, Leaf, Phase, Reshape
@@ -119,6 +121,20 @@ def picked(labels: Tensor, values: Tensor) -> Tensor:
     return chosen.called("pick", labels, values, latex="{1}_{{0}}")
 
 
+def checked_labels(y_true: Any, output: Tensor) -> Tensor:
+    """Class labels that pick among the outputs. Those that are known are looked through: a sum with a condition passes wrong ones over.
+
+    Raises:
+        DataError: for one that is no class, 0 to K - 1.
+    """
+    labels, classes = class_labels(y_true, output), output.shape[-1]
+    given = as_tensor(y_true)
+    if given.kind == "constant" and isinstance(classes, int) and not (right := np.isin(given.value, np.arange(classes))).all():
+        wrong = given.value[~right].flat[0]
+        raise DataError(f"y_true has the class {wrong:g}, and there are {classes} classes, 0 to {classes - 1}: number the classes from 0")
+    return labels
+
+
 def class_labels(y_true: Any, output: Tensor) -> Tensor:
     """Class labels without a trailing axis of size 1."""
     labels = as_tensor(y_true)
@@ -133,9 +149,12 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
         y_true: labels of shape ``(n,)`` or ``(n, 1)``.
         y_pred: probabilities ``(n, K)``.
         from_logits: whether ``y_pred`` are scores instead.
+
+    Raises:
+        DataError: for labels in an array that are no class.
     """
     output = as_tensor(y_pred)
-    labels = class_labels(y_true, output)
+    labels = checked_labels(y_true, output)
     logs = log_softmax(output) if from_logits else log(_normalised(output, -1))
     return -picked(labels, logs)
 

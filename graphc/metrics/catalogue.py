@@ -13,7 +13,7 @@ from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.losses import probability, regression
 from graphc.losses.base import align, as_tensor
-from graphc.losses.probability import class_labels, picked
+from graphc.losses.probability import checked_labels, class_labels, picked
 from graphc.metrics.base import Metric, from_loss
 from graphc.ops.arithmetic import equal, where
 from graphc.ops.reduction import argmax
@@ -86,7 +86,7 @@ def _top_k(k: int) -> Any:
 def _sparse_top_k(y_true: Any, y_pred: Any) -> Tensor:
     """The share of samples whose class label is among the 5 largest outputs."""
     output = as_tensor(y_pred)
-    return _in_top(class_labels(y_true, output), output, 5)
+    return _in_top(checked_labels(y_true, output), output, 5)
 
 
 def ratio(a: Any, b: Any) -> Any:

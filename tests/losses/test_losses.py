@@ -7,7 +7,7 @@ import pytest
 
 import graphc as gx
 from graphc import losses as L
-from graphc.errors import DeclarationError, ShapeError
+from graphc.errors import DataError, DeclarationError, ShapeError
 
 rng = np.random.default_rng(3)
 Y, P = rng.normal(size=(5, 3)), rng.normal(size=(5, 3))
@@ -152,6 +152,16 @@ def test_shapes_that_differ_are_refused():
 def test_a_gradient_of_mse_is_the_textbook_one():
     x, y = gx.tensor("x", (5, 3)), gx.tensor("y", (5, 3))
     np.testing.assert_allclose(gx.evaluate(gx.grad(L.mse(y, x), x), {x: P, y: Y}), 2 / 15 * (P - Y), rtol=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [5, -1, 3, 0.5, float("nan")])
+@pytest.mark.parametrize("loss", [L.sparse_categorical_crossentropy, L.SparseCategoricalCrossentropy(), gx.metrics.sparse_top_k_categorical_accuracy])
+def test_labels_that_are_no_class_are_told(loss, wrong):
+    for labels in ([0, wrong, 1, 1, 0], np.array([[0], [wrong], [1], [1], [0]]), gx.constant([0, wrong, 1, 1, 0])):
+        with pytest.raises(DataError, match=rf"y_true has the class {wrong:g}, and there are 3 classes, 0 to 2"):
+            loss(labels, ROWS_SUM)
+        with pytest.raises(DataError, match=r"y_true has the class"):
+            loss(labels, gx.tensor("p", ("n", 3)))
 
 
 def test_own_losses():
