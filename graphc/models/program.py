@@ -43,13 +43,13 @@ class Loss:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a named number is made of the means of ``scalars[start:stop]``."""
+    """How a named number is made of the means of ``scalars[start:stop]``, each divided by that of ``scalars[over]``."""
 
     name: str
     start: int
     stop: int
     result: Callable[..., Any] | None
-    over_weight: bool
+    over: int | None
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class Measured:
         return self.scalars[0]
 
     def finish(self, means: Sequence[float]) -> Logs:
-        """The named numbers; the mean of the weights is the second scalar, where there are weights."""
+        """The named numbers."""
         logs: Logs = {}
         for r in self.readers:
-            share = means[1] if r.over_weight and self.weight is not None else 1.0
+            share = 1.0 if r.over is None else means[r.over]
             values = [m / share if share else m for m in means[r.start : r.stop]]
             logs[r.name] = float(values[0] if r.result is None else r.result(*values))
         return logs
@@ -91,9 +91,9 @@ def measured(
     readers: list[Reader] = []
     named: set[str] = set()
 
-    def add(name: str, values: Sequence[Tensor], result: Callable[..., Any] | None, over_weight: bool) -> None:
+    def add(name: str, values: Sequence[Tensor], result: Callable[..., Any] | None = None, over: int | None = None) -> None:
         name = unique(name, named)  # metrics of one name are told apart, and none takes the loss's
-        readers.append(Reader(name, len(scalars), len(scalars) + len(values), result, over_weight))
+        readers.append(Reader(name, len(scalars), len(scalars) + len(values), result, over))
         scalars.extend(values)
 
     total: Tensor | None = None
@@ -111,17 +111,29 @@ def measured(
     for penalty in penalties:
         total = penalty if total is None else total + penalty
     assert total is not None
-    add("loss", [total.named(unique("loss", taken))], None, False)
-    if weight is not None:
-        scalars.append(reduce_entries(weight))
+    add("loss", [total.named(unique("loss", taken))])
     if len(losses) > 1:
         for name, value in single:
-            add(name, [value], None, False)
+            add(name, [value])
+    shares: dict[Tensor, int] = {}  # which scalar is the mean of some weights
     for loss, y, output in zip(losses, targets, outputs, strict=True):
+        seen = _seen(mask_of(output), weight)
         for metric in loss.metrics:
-            parts = [reduce_entries(_counted(part, mask_of(output)), weight) for part in metric.parts(y, output)]
-            add(f"{loss.prefix}{metric.name}", parts, metric.combine, True)
+            parts = metric.parts(y, output)
+            weights = weight if seen is None or any(p.ndim < seen.ndim for p in parts) else seen
+            if weights is not None and weights not in shares:
+                shares[weights] = len(scalars)
+                scalars.append(reduce_entries(weights))
+            over = None if weights is None else shares[weights]
+            add(f"{loss.prefix}{metric.name}", [reduce_entries(p, weights) for p in parts], metric.combine, over)
     return Measured(targets, weight, tuple(scalars), tuple(readers))
+
+
+def _seen(mask: Tensor | None, weight: Tensor | None) -> Tensor | None:
+    """What the entries of a metric are multiplied by where a mask leaves some out, so that these count in no batch."""
+    if mask is None:
+        return None
+    return where(mask, 1.0, 0.0) if weight is None else _counted(_spread(weight, mask), mask, plain=True)
 
 
 def _spread(weight: Tensor, mask: Tensor) -> Tensor:

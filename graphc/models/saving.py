@@ -118,7 +118,7 @@ def _compiled(model: Any, plans: Any, ref: Any) -> dict[str, Any]:
             {
                 "kinds": kinds, "weighted": weighted, "targets": [ref(t) for t in plan.targets],
                 "weight": None if plan.weight is None else ref(plan.weight), "scalars": [ref(t) for t in plan.scalars],
-                "readers": [[r.name, r.start, r.stop, _result(r), r.over_weight] for r in plan.readers], "updates": [ref(t) for t in updates],
+                "readers": [[r.name, r.start, r.stop, _result(r), r.over] for r in plan.readers], "updates": [ref(t) for t in updates],
             }
             for (kinds, weighted), plan, updates in plans
         ],
@@ -268,12 +268,19 @@ def _restore_training(model: Model, data: Any, dtype: str, at: Any, flags: dict[
     trained = model.trained
     for plan in data["plans"]:
         kinds = tuple((kind, tuple(shape)) for kind, shape in plan["kinds"])
-        readers = tuple(Reader(str(n), int(a), int(b), None if f is None else RESULTS[f], bool(w)) for n, a, b, f, w in plan["readers"])
+        readers = tuple(Reader(str(n), int(a), int(b), None if f is None else RESULTS[f], _over(w, plan)) for n, a, b, f, w in plan["readers"])
         weight = None if plan["weight"] is None else at(plan["weight"])
         made = Measured(tuple(at(r) for r in plan["targets"]), weight, tuple(at(r) for r in plan["scalars"]), readers)
         model.plans[("measured", kinds, bool(plan["weighted"]))] = made
         if plan["updates"]:
             model.plans[("updates", kinds, bool(plan["weighted"]), trained)] = [at(r) for r in plan["updates"]]
+
+
+def _over(data: Any, plan: Any) -> int | None:
+    """Which scalar's mean a number is divided by; older files say whether it is that of the weights, the second."""
+    if isinstance(data, bool):
+        return 1 if data and plan["weight"] is not None else None
+    return None if data is None else int(data)
 
 
 def _target(wanted: str) -> str:
