@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.errors import CompileError, DataError, DeclarationError
+from graphc.errors import CompileError, DataError
 from graphc.expr.build import operand
 from graphc.expr.dims import Extent
 from graphc.expr.feed import as_array, bind_sizes, check_guards, float_name, id_message, numpy_dtype
@@ -21,6 +21,7 @@ from graphc.runtime.bound import Bound
 from graphc.runtime.denormals import flushes
 from graphc.runtime.explain import explanation
 from graphc.runtime.formulas import Formulas
+from graphc.runtime.given import draw, tables
 from graphc.runtime.measure import Measured
 from graphc.runtime.measure import measure as measured
 from graphc.runtime.pool import pool_address
@@ -230,10 +231,8 @@ class Compiled:
         given = {name: value for name, value in (("seed", seed), ("step", step)) if value is not None}
         named.update({name: value for name, value in given.items() if name in self._by_name})
         free = {name: value for name, value in given.items() if name not in self._by_name}
-        for name, value in free.items():
-            if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise DeclarationError(f"{name}={value!r} is no whole number")
-        return int(free.get("seed", 0)), int(free["step"]) if "step" in free else None
+        found = dict(zip(free, draw(**free), strict=True))
+        return found.get("seed", 0), found.get("step")
 
     def _given(self, arrays: Sequence[Any], named: dict[str, Any]) -> list[Any]:
         if not named and len(arrays) == len(self.inputs) and all(a is not None for a in arrays):
@@ -331,8 +330,10 @@ class Compiled:
             DataError: for a position or an id out of range; states are then as the batch before left them.
         """
         size = whole_above(1, "batch_size", batch_size, "run")
+        seed, first = draw(seed=seed, first_step=first_step)
+        arrays, others = tables(batched, fixed)
         with alone():
-            return epoch.run(self, batched, order, size, seed, first_step, fixed or {}, on_slice)
+            return epoch.run(self, arrays, order, size, seed, first & 0xFFFFFFFF, others, on_slice)
 
     def map(
         self, batched: dict[Tensor, Any], batch_size: int = 256, seed: int = 0, fixed: dict[Tensor, Any] | None = None, first_step: int = 0
@@ -342,8 +343,10 @@ class Compiled:
         Batch ``b`` draws its random numbers for step ``first_step + b``.
         """
         size = whole_above(1, "batch_size", batch_size, "map")
+        seed, first = draw(seed=seed, first_step=first_step)
+        arrays, others = tables(batched, fixed)
         with alone():
-            return epoch.map_rows(self, batched, size, seed, fixed or {}, first_step)
+            return epoch.map_rows(self, arrays, size, seed, others, first & 0xFFFFFFFF)
 
     # Reading ---------------------------------------------------------------------------------------------------------
 

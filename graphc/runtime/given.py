@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.errors import DataError
+from graphc.errors import DataError, DeclarationError
 from graphc.expr.dims import Dim
+from graphc.expr.feed import array_of
 from graphc.expr.tensor import Tensor
 
 if TYPE_CHECKING:
     from graphc.runtime.compiled import Compiled
 
-__all__ = ["check_rows", "positions", "samples_of"]
+__all__ = ["check_rows", "draw", "positions", "samples_of", "tables"]
 
 
 def positions(order: Any) -> np.ndarray[Any, Any]:
@@ -27,6 +28,30 @@ def positions(order: Any) -> np.ndarray[Any, Any]:
     if given.size and given.dtype.kind not in "iu":
         raise DataError(f"the order of the samples has entries of type {given.dtype}: give their positions, which are whole numbers")
     return np.ascontiguousarray(given, np.int64).reshape(-1)
+
+
+def draw(**numbers: Any) -> list[int]:
+    """The whole numbers that random nodes are a function of: the seed, and the step.
+
+    Raises:
+        DeclarationError: for anything else.
+    """
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise DeclarationError(f"{name}={value!r} is no whole number")
+    return [int(value) for value in numbers.values()]
+
+
+def tables(batched: Any, fixed: Any) -> tuple[Any, Any]:
+    """The arrays by their inputs: those with samples, and all others.
+
+    Raises:
+        DataError: for what is no dictionary.
+    """
+    for name, arrays in (("batched", batched), ("fixed", {} if fixed is None else fixed)):
+        if not isinstance(arrays, Mapping):
+            raise DataError(f"{name} is no dictionary but of type {type(arrays).__name__}: give the array of each input by its tensor")
+    return batched, {} if fixed is None else fixed
 
 
 def samples_of(program: Compiled, batched: Mapping[Tensor, Any], fixed: Mapping[Tensor, Any]) -> int:
@@ -45,7 +70,7 @@ def samples_of(program: Compiled, batched: Mapping[Tensor, Any], fixed: Mapping[
     for tensor in placed:
         if tensor in twice:
             raise DataError(f"{tensor.describe()} has an array among batched and another one among fixed: give one of them")
-    shapes = {t: a.shape if hasattr(a, "shape") else np.shape(a) for t, a in batched.items()}
+    shapes = {t: a.shape if hasattr(a, "shape") else array_of(f"the value of {t.describe()}", a).shape for t, a in batched.items()}
     for tensor, shape in shapes.items():
         if not shape:
             raise DataError(f"{tensor.describe()} is given a number, which has no samples: give it among fixed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import graphc as gx
 from graphc.runtime import compile, epoch
 
 RNG = np.random.default_rng(3)
+MATRIX = gx.tensor("matrix", ("n", 2))
 X, Y = RNG.normal(size=(50, 4)), RNG.normal(size=(50, 2))
 
 
@@ -325,3 +327,30 @@ def test_the_bound_of_an_id_is_that_of_its_batch(target: str) -> None:
         f = compile([gx.sum(gx.take(rows, i, axis=0)), gx.sum(gx.tanh(x))], target=target)
         with pytest.raises(gx.DataError, match=r"i holds 3, and axis 0 of .* runs from 0 to 1"):
             f.run({x: np.ones((10, 3))}, np.arange(10), 4, fixed={i: np.array([0, 3])})
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+@pytest.mark.parametrize(
+    ("kind", "given", "message"),
+    [
+        (gx.DeclarationError, {"seed": None}, "seed=None is no whole number"),
+        (gx.DeclarationError, {"seed": 1.5}, "seed=1.5 is no whole number"),
+        (gx.DeclarationError, {"first_step": "q"}, "first_step='q' is no whole number"),
+        (gx.DataError, {"batched": None}, "batched is no dictionary but of type NoneType"),
+        (gx.DataError, {"batched": [np.ones(3)]}, "batched is no dictionary but of type list"),
+        (gx.DataError, {"fixed": 3}, "fixed is no dictionary but of type int"),
+        (gx.DataError, {"batched": {MATRIX: [[1.0, 2.0], [3.0]]}}, "rows of unequal lengths"),
+    ],
+)
+def test_seeds_steps_and_tables_that_mean_nothing(kind: Any, given: dict[str, Any], message: str, target: str) -> None:
+    f = gx.compile(gx.sum(MATRIX, axis=1) + gx.random.uniform((MATRIX.shape[0],)), target=target)
+    arguments = {"batched": {MATRIX: np.ones((3, 2))}, "seed": 0, "first_step": 0, **given}
+    for run in (f.map, functools.partial(f.run, order=[0, 1, 2], batch_size=2)):
+        with pytest.raises(kind, match=message):
+            run(**arguments)
+
+
+@pytest.mark.parametrize("target", ["cpu", "numpy"])
+def test_steps_beyond_32_bits_begin_anew(target: str) -> None:
+    f = gx.compile(gx.random.uniform((MATRIX.shape[0],)), [MATRIX], target=target)
+    np.testing.assert_array_equal(*(f.map({MATRIX: np.ones((5, 2))}, 2, first_step=step)[0] for step in (2**64 + 7, 7)))
