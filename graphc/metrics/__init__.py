@@ -25,31 +25,27 @@ rmse = RMSE = catalogue.root_mean_squared_error
 
 def CategoricalAccuracy(name: str = "categorical_accuracy") -> Metric:
     """The share of samples whose largest output is that of the one-hot target."""
-    return _renamed(catalogue.categorical_accuracy, name)
+    return catalogue.categorical_accuracy.renamed(name)
 
 
 def SparseCategoricalAccuracy(name: str = "sparse_categorical_accuracy") -> Metric:
     """The share of samples whose largest output is that of the class label."""
-    return _renamed(catalogue.sparse_categorical_accuracy, name)
+    return catalogue.sparse_categorical_accuracy.renamed(name)
 
 
 def MeanSquaredError(name: str = "mean_squared_error") -> Metric:
     """The mean squared error."""
-    return _renamed(catalogue.mean_squared_error, name)
+    return catalogue.mean_squared_error.renamed(name)
 
 
 def MeanAbsoluteError(name: str = "mean_absolute_error") -> Metric:
     """The mean absolute error."""
-    return _renamed(catalogue.mean_absolute_error, name)
+    return catalogue.mean_absolute_error.renamed(name)
 
 
 def RootMeanSquaredError(name: str = "root_mean_squared_error") -> Metric:
     """The root of the mean squared error."""
-    return _renamed(catalogue.root_mean_squared_error, name)
-
-
-def _renamed(metric: Metric, name: str) -> Metric:
-    return Metric(name, metric.parts, metric.combine)
+    return catalogue.root_mean_squared_error.renamed(name)
 
 
 def get(metric: Any) -> Metric:
@@ -66,7 +62,7 @@ def get(metric: Any) -> Metric:
     if isinstance(metric, str):
         found = globals().get(metric) if metric in __all__ else None
         if isinstance(found, Metric):
-            return _renamed(found, metric)
+            return found.renamed(metric)
         if callable(found) and metric not in ("Metric", "get"):
             return cast("Metric", found())
         names = sorted(n for n in __all__ if isinstance(globals().get(n), Metric))

@@ -20,14 +20,20 @@ class Metric:
         name: how logs call it.
         parts: a function ``(y_true, y_pred)`` that gives one tensor, or several.
         result: what is made of the means; it must take tensors and numbers. By default the mean itself.
+        source: what it is made of, so that files can say it: a loss, or its name in the catalogue with its options.
     """
 
-    def __init__(self, name: str, parts: Callable[..., Any], result: Callable[..., Any] | None = None) -> None:
+    def __init__(self, name: str, parts: Callable[..., Any], result: Callable[..., Any] | None = None, source: Any = None) -> None:
         self.name = name
         self.__name__ = name
         self.__doc__ = parts.__doc__ or self.__doc__
         self._parts = parts
         self.combine = result
+        self.source = source
+
+    def renamed(self, name: str) -> Metric:
+        """The same metric under another name."""
+        return Metric(name, self.parts, self.combine, self.source)
 
     def parts(self, y_true: Any, y_pred: Any) -> tuple[Tensor, ...]:
         """What is averaged over the samples."""
@@ -52,4 +58,4 @@ class Metric:
 
 def from_loss(name: str, loss: Any) -> Metric:
     """A loss read as a metric."""
-    return Metric(name, entries_of(loss))
+    return Metric(name, entries_of(loss), source=loss)

@@ -136,22 +136,22 @@ RESULTS = {"root": _root, "ratio": ratio, "harmonic": _harmonic}
 
 def BinaryAccuracy(threshold: float = 0.5, name: str = "binary_accuracy") -> Metric:
     """The share of entries where ``y_pred > threshold`` agrees with ``y_true``."""
-    return Metric(name, lambda y_true, y_pred: _binary_accuracy(y_true, y_pred, threshold))
+    return Metric(name, lambda y_true, y_pred: _binary_accuracy(y_true, y_pred, threshold), source=("BinaryAccuracy", {"threshold": threshold}))
 
 
 def Precision(thresholds: float = 0.5, name: str = "precision") -> Metric:
     """The share of positive answers (``y_pred > thresholds``) that are right; 0 where there are none."""
-    return Metric(name, _precision(thresholds), ratio)
+    return Metric(name, _precision(thresholds), ratio, ("Precision", {"thresholds": thresholds}))
 
 
 def Recall(thresholds: float = 0.5, name: str = "recall") -> Metric:
     """The share of positive samples that are found (``y_pred > thresholds``); 0 where there are none."""
-    return Metric(name, _recall(thresholds), ratio)
+    return Metric(name, _recall(thresholds), ratio, ("Recall", {"thresholds": thresholds}))
 
 
 def TopKCategoricalAccuracy(k: int = 5, name: str = "top_k_categorical_accuracy") -> Metric:
     """The share of samples whose class is among the ``k`` largest outputs; targets are one-hot."""
-    return Metric(name, _top_k(k))
+    return Metric(name, _top_k(k), source=("TopKCategoricalAccuracy", {"k": k}))
 
 
 accuracy = Metric("accuracy", _accuracy)
@@ -170,3 +170,8 @@ binary_crossentropy = from_loss("binary_crossentropy", probability.binary_crosse
 categorical_crossentropy = from_loss("categorical_crossentropy", probability.categorical_crossentropy)
 sparse_categorical_crossentropy = from_loss("sparse_categorical_crossentropy", probability.sparse_categorical_crossentropy)
 kl_divergence = from_loss("kl_divergence", probability.kl_divergence)
+
+# What has no options is its name in the catalogue.
+for _name, _metric in list(globals().items()):
+    if isinstance(_metric, Metric) and _metric.source is None:
+        _metric.source = (_name, {})

@@ -12,7 +12,7 @@ from graphc.layers.output import LayerOutput
 from graphc.models.reuse import apply_again
 from graphc.optimizers.base import Optimizer
 
-__all__ = ["RestoredLayer", "RestoredLoss", "RestoredOptimizer"]
+__all__ = ["RestoredLayer", "RestoredLoss", "RestoredOptimizer", "RestoredSchedule"]
 
 
 class RestoredLayer(Layer):
@@ -43,6 +43,7 @@ class RestoredLoss:
 
     def __init__(self, name: str, targets: Any) -> None:
         self.name, self.targets = name, targets
+        self.__name__ = name
 
     def __call__(self, y_true: Any, y_pred: Any) -> Tensor:
         """There is no function any more."""
@@ -51,6 +52,20 @@ class RestoredLoss:
     def entries(self, y_true: Any, y_pred: Any) -> Tensor:
         """There is no function any more."""
         raise DeclarationError(f"the loss or metric {self.name} is your own, and files hold no code: call model.compile(...) with it again")
+
+
+class RestoredSchedule:
+    """A schedule of the user's from a file: it stands in the saved formulas of training."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, step: Any) -> Any:
+        """There is no function any more."""
+        raise DeclarationError(f"the schedule {self.name} is your own, and files hold no code: call model.compile(...) with it again")
+
+    def __repr__(self) -> str:
+        return f"<schedule {self.name} of a file>"
 
 
 class RestoredOptimizer(Optimizer):

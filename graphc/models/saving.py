@@ -6,17 +6,15 @@ The file is a line that names the format, a digest of what follows, and a zip ar
 from __future__ import annotations
 
 import hashlib
-import inspect
 import io
 import json
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from graphc import losses, metrics, optimizers, schedules
 from graphc.errors import FileFormatError, GraphcError
 from graphc.expr.tensor import Tensor
 from graphc.expr.verify import GraphDefectError, verify
@@ -26,8 +24,8 @@ from graphc.metrics.catalogue import RESULTS
 from graphc.models.encoding import Decoder, Encoder
 from graphc.models.model import Model
 from graphc.models.program import Measured, Reader
-from graphc.models.restored import RestoredLayer, RestoredLoss, RestoredOptimizer
-from graphc.optimizers.base import Optimizer, Slots
+from graphc.models.restored import RestoredLayer
+from graphc.models.settings import loss_data, metric_data, optimizer_data, restored_loss, restored_metric, restored_optimizer
 
 __all__ = ["load_model", "save_model"]
 
@@ -112,8 +110,8 @@ def _plans(model: Any) -> list[tuple[tuple[Any, bool], Measured, list[Tensor]]]:
 def _compiled(model: Any, plans: Any, ref: Any) -> dict[str, Any]:
     return {
         "target": model.target,
-        "optimizer": _optimizer(model.optimizer, ref),
-        "losses": [[_loss(o.function), o.share, [_metric(m) for m in o.metrics]] for o in model.objectives],
+        "optimizer": optimizer_data(model.optimizer, ref),
+        "losses": [[loss_data(o.function), o.share, [metric_data(m) for m in o.metrics]] for o in model.objectives],
         "plans": [
             {
                 "kinds": kinds, "weighted": weighted, "targets": [ref(t) for t in plan.targets],
@@ -132,49 +130,6 @@ def _result(reader: Reader) -> str | None:
     if reader.result is not None:
         raise GraphcError(f"the metric {reader.name} makes its number by a function of your own, which cannot be saved: compile without it first")
     return None
-
-
-def _options(thing: Any) -> dict[str, Any]:
-    """What the constructor of one of graphc's own objects was given."""
-    names = [n for cls in type(thing).__mro__ if cls is not object for n in inspect.signature(cls.__init__).parameters]
-    return {n: getattr(thing, n) for n in dict.fromkeys(names) if n not in ("self", "options", "learning_rate") and hasattr(thing, n)}
-
-
-def _optimizer(optimizer: Any, ref: Any) -> dict[str, Any]:
-    slots = [
-        {
-            "scope": s.scope, "parameters": [ref(p) for p in s.parameters], "step": ref(s.step), "rate": None if s.rate is None else ref(s.rate),
-            "states": [[[key, ref(t)] for key, t in state.items()] for state in s.states],
-        }
-        for s in optimizer.slots
-    ]  # fmt: skip
-    known = type(optimizer).__name__ in optimizers.__all__ and type(optimizer) is not Optimizer
-    rate = optimizer.learning_rate
-    schedule = None
-    if callable(rate):
-        if type(rate).__name__ in schedules.__all__ and not any(callable(v) for v in vars(rate).values()):
-            schedule = {"class": type(rate).__name__, "options": dict(vars(rate))}
-        else:
-            known = False
-    return {
-        "class": type(optimizer).__name__ if known else None, "name": optimizer.name, "options": _options(optimizer) if known else {},
-        "rate": None if callable(rate) else rate, "schedule": schedule, "slots": slots, "names": list(optimizer.state()),
-        "excluded": [[ref(t) for t in optimizer.excluded], optimizer.excluded_names],
-    }  # fmt: skip
-
-
-def _loss(loss: Any) -> dict[str, Any]:
-    name = getattr(loss, "name", getattr(loss, "__name__", "loss"))
-    if isinstance(loss, losses.Loss) and type(loss).__name__ in losses.__all__:
-        return {"class": type(loss).__name__, "options": dict(vars(loss))}
-    if getattr(losses, name, None) is loss:
-        return {"function": name}
-    return {"own": name, "targets": getattr(loss, "targets", None)}
-
-
-def _metric(metric: Any) -> dict[str, Any]:
-    known = getattr(metrics, metric.name, None)
-    return {"name": metric.name, "known": isinstance(known, metrics.Metric)}
 
 
 def _write(path: Path, content: Any, arrays: list[Any]) -> None:
@@ -257,11 +212,11 @@ def _restore(content: Any, arrays: list[Any]) -> Model:
 
 
 def _restore_training(model: Model, data: Any, dtype: str, at: Any, flags: dict[Layer, bool]) -> None:
-    functions = [_restored_loss(entry) for entry, _, _ in data["losses"]]
-    wanted = [[metrics.get(m["name"]) if m["known"] else RestoredLoss(m["name"], None) for m in ms] for _, _, ms in data["losses"]]
+    functions = [restored_loss(entry) for entry, _, _ in data["losses"]]
+    wanted = [[restored_metric(m) for m in ms] for _, _, ms in data["losses"]]
     several = len(functions) > 1
     model.compile(
-        _restored_optimizer(data["optimizer"], at), functions if several else functions[0],
+        restored_optimizer(data["optimizer"], at), functions if several else functions[0],
         loss_weights=[share for _, share, _ in data["losses"]], metrics=wanted if several else wanted[0], target=_target(data["target"]), dtype=dtype,
     )  # fmt: skip
     model.compiled_flags = flags
@@ -292,38 +247,3 @@ def _target(wanted: str) -> str:
         return wanted
     warnings.warn(f'the model was compiled with target="cuda", which cannot be used here: {reason}. It is loaded with target="cpu"', stacklevel=5)
     return "cpu"
-
-
-def _restored_loss(data: Any) -> Any:
-    if "function" in data:
-        if data["function"] not in losses.__all__:
-            raise FileFormatError(f"the loss {data['function']!r} is unknown")
-        return getattr(losses, data["function"])
-    if "class" in data:
-        kind = getattr(losses, data["class"], None) if data["class"] in losses.__all__ else None
-        if not isinstance(kind, type) or not issubclass(kind, losses.Loss):
-            raise FileFormatError(f"the loss {data['class']!r} is unknown")
-        return kind(**{str(k): v for k, v in data["options"].items()})
-    return RestoredLoss(str(data["own"]), data["targets"])
-
-
-def _restored_optimizer(data: Any, at: Any) -> Optimizer:
-    rate: Any = data["rate"]
-    if data["schedule"] is not None:
-        name = data["schedule"]["class"]
-        if name not in schedules.__all__ or not isinstance(getattr(schedules, name), type):
-            raise FileFormatError(f"the schedule {name!r} is unknown")
-        rate = getattr(schedules, name)(**data["schedule"]["options"])
-    if data["class"] is None:
-        made: Optimizer = RestoredOptimizer([str(n) for n in data["names"]], str(data["name"]), 0.0 if rate is None else rate)
-    else:
-        kind = getattr(optimizers, data["class"], None) if data["class"] in optimizers.__all__ else None
-        if not isinstance(kind, type):
-            raise FileFormatError(f"the optimizer {data['class']!r} is unknown")
-        made = cast("type[Any]", kind)(learning_rate=rate, **{**data["options"], "name": data["name"]})
-    for s in data["slots"]:
-        slots = Slots(str(s["scope"]), tuple(at(r) for r in s["parameters"]), at(s["step"]), None if s["rate"] is None else at(s["rate"]))
-        slots.states = [{str(key): at(r) for key, r in state} for state in s["states"]]
-        made.slots.append(slots)  # pyright: ignore[reportPrivateUsage]
-    made.exclude_from_weight_decay([at(r) for r in data["excluded"][0]], [str(n) for n in data["excluded"][1]])
-    return made

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import zipfile
+
 import numpy as np
 
 from graphc import layers, models
@@ -33,6 +38,22 @@ def line(optimizer="sgd", **options):
 
 def quiet(model, x=X, y=Y, **options):
     return model.fit(x, y, **{"verbose": 0} | options)
+
+
+def rewritten(path, change):
+    """A model file with its JSON changed, and a digest that fits."""
+    data = path.read_bytes()
+    start = len(b"graphc model 1\n")
+    with zipfile.ZipFile(io.BytesIO(data[start + 65 :])) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    content = json.loads(parts["model.json"])
+    change(content)
+    parts["model.json"] = json.dumps(content).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    path.write_bytes(data[:start] + hashlib.sha256(buffer.getvalue()).hexdigest().encode() + b"\n" + buffer.getvalue())
 
 
 def numpy_descent(x, y, kernel, bias, rate, order, batch, weight=None):

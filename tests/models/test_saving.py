@@ -8,13 +8,13 @@ import sympy
 
 import graphc as gx
 from graphc import layers as K
-from graphc import models, optimizers, regularizers, schedules
+from graphc import losses, metrics, models, optimizers, regularizers, schedules
 from graphc.codegen.cuda import available
 from graphc.errors import FileFormatError
 from graphc.expr import scalar
 from graphc.models import load_model
 from graphc.models.encoding import _formula, _read_formula
-from tests.models.problems import LABELS, LINE, X, Y, classifier, line, quiet, several
+from tests.models.problems import LABELS, LINE, X, Y, classifier, line, quiet, rewritten, several
 
 
 def same(a, b):
@@ -170,3 +170,129 @@ def test_formulas_come_back_as_they_were(formula):
 def test_unknown_formulas_are_refused():
     with pytest.raises(FileFormatError, match=r"unknown function 'eval'"):
         _read_formula(["eval", {"symbol": "x0"}])
+
+
+def sent(optimizer="sgd", path=None, **options):
+    """A compiled model and what a file gives back of it."""
+    a = line(optimizer, **options)
+    a.save(path)
+    return a, load_model(path)
+
+
+def adam(**options):
+    return optimizers.Adam(0.1, **options)
+
+
+# What is compiled with, and how the number that came back is found.
+NUMPY_OPTIONS = {
+    "a share": (lambda: {"optimizer": adam(beta_1=np.float32(0.5))}, lambda m: m.optimizer.beta_1, 0.5),
+    "a whole number": (lambda: {"optimizer": adam(clipnorm=np.int64(1))}, lambda m: m.optimizer.clipnorm, 1),
+    "a truth value": (lambda: {"optimizer": adam(amsgrad=np.bool_(True))}, lambda m: m.optimizer.amsgrad, True),
+    "of a loss": (lambda: {"loss": losses.Huber(np.float32(0.1))}, lambda m: m.objectives[0].function.delta, float(np.float32(0.1))),
+    "a decay": (
+        lambda: {"optimizer": optimizers.Adam(schedules.ExponentialDecay(0.1, np.int64(10), 0.5))},
+        lambda m: m.optimizer.learning_rate(20),
+        0.025,
+    ),
+    "an array": (
+        lambda: {"optimizer": optimizers.Adam(schedules.PiecewiseConstantDecay(np.array([2, 4]), np.array([3.0, 2.0, 1.0])))},
+        lambda m: [m.optimizer.learning_rate(k) for k in (0, 3, 9)],
+        [3.0, 2.0, 1.0],
+    ),
+    "a schedule in another": (
+        lambda: {"optimizer": optimizers.Adam(schedules.Warmup(schedules.ExponentialDecay(0.1, 10, 0.5), np.int32(4)))},
+        lambda m: [m.optimizer.learning_rate(k) for k in (1, 20)],
+        [0.1 * 0.5**0.1 / 2, 0.025],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", NUMPY_OPTIONS)
+def test_options_that_are_numbers_of_any_kind_come_back(row, tmp_path):
+    make, read, wanted = NUMPY_OPTIONS[row]
+    a, b = sent(path=tmp_path / "m", **make())
+    assert read(a) == pytest.approx(wanted, rel=1e-7)
+    assert read(b) == pytest.approx(read(a), rel=1e-12)
+    assert type(b.optimizer) is type(a.optimizer)
+    assert quiet(a, X, LINE).history == quiet(b, X, LINE).history
+
+
+def own_things():
+    """The user's own, under the names that graphc's have."""
+
+    class Adam(optimizers.Adam):
+        def rule(self, p, g, state, t, lr):
+            return p - 3 * lr * g, dict(state)
+
+    class BinaryCrossentropy(losses.Loss):
+        def call(self, y_true, y_pred):
+            return 7 * (y_true - y_pred[:, 0]) ** 2
+
+    class Huber(losses.Loss):
+        def __init__(self, threshold):
+            super().__init__()
+            self.threshold = threshold
+
+        def call(self, y_true, y_pred):
+            return self.threshold * gx.abs(y_true - y_pred[:, 0])
+
+    class Constant(schedules.LearningRateSchedule):
+        def formula(self, step):
+            return 0.5 / (step + 1)
+
+    class Warmup(schedules.LearningRateSchedule):
+        def __init__(self, peak, warm):
+            self.peak, self.warm = peak, warm
+
+        def formula(self, step):
+            return gx.minimum(self.peak * (step + 1) / self.warm, self.peak)
+
+    def accuracy(y_true, y_pred):
+        return 40 + 0 * y_pred
+
+    return {
+        "a rule": {"optimizer": Adam(0.01)},
+        "a loss": {"loss": BinaryCrossentropy()},
+        "a loss with another option": {"loss": Huber(0.3)},
+        "a schedule": {"optimizer": optimizers.SGD(Constant())},
+        "a schedule with other options": {"optimizer": optimizers.SGD(Warmup(0.1, 5))},
+        "a metric": {"metrics": [accuracy]},
+    }
+
+
+@pytest.mark.parametrize("row", own_things())
+def test_what_is_the_users_own_never_comes_back_as_graphcs(row, tmp_path):
+    a, b = sent(path=tmp_path / "m", **own_things()[row])
+    assert a.evaluate(X, LINE, verbose=0) == b.evaluate(X, LINE, verbose=0)
+    assert quiet(a, X, LINE, epochs=2).history == quiet(b, X, LINE, epochs=2).history
+    b.save(tmp_path / "again")
+    c = load_model(tmp_path / "again")
+    assert quiet(a, X, LINE).history == quiet(c, X, LINE).history
+    with pytest.raises(gx.DeclarationError, match=r"is your own, and files hold no code: call model\.compile"):
+        c.fit(X, np.stack([LINE, LINE], 1)[:, :1], sample_weight=np.ones(60), verbose=0)
+
+
+def test_metrics_keep_their_options(tmp_path):
+    made = [metrics.BinaryAccuracy(0.7), metrics.Precision(0.7), metrics.Recall(np.float64(0.7), name="found"), metrics.f1, "acc"]
+    a = classifier(metrics=[*made, losses.BinaryCrossentropy(label_smoothing=0.5)])
+    a.build((None, 4))
+    a.save(tmp_path / "a")
+    b = load_model(tmp_path / "a")
+    for weights in (None, np.linspace(0, 1, 60)):
+        first = a.evaluate(X, Y, sample_weight=weights, verbose=0, return_dict=True)
+        assert first == b.evaluate(X, Y, sample_weight=weights, verbose=0, return_dict=True)
+    assert list(first) == ["loss", "binary_accuracy", "precision", "found", "f1", "acc", "binary_crossentropy"]
+    top = several(loss="categorical_crossentropy", metrics=[metrics.TopKCategoricalAccuracy(k=2)])
+    top.save(tmp_path / "top")
+    one_hot = np.eye(3)[LABELS]
+    assert load_model(tmp_path / "top").evaluate(X, one_hot, verbose=0) == top.evaluate(X, one_hot, verbose=0)
+
+
+def test_metrics_of_earlier_files(tmp_path):
+    a = line("sgd", metrics=["mae"])
+    a.save(tmp_path / "m")
+    earlier = [[{"function": "mean_squared_error"}, 1.0, [{"name": "mae", "known": True}, {"name": "mine", "known": False}]]]
+    rewritten(tmp_path / "m", lambda content: content["compiled"].update(losses=earlier))
+    b = load_model(tmp_path / "m")
+    assert [m.name for m in b.objectives[0].metrics] == ["mae", "mine"]
+    assert a.evaluate(X, LINE, verbose=0) == b.evaluate(X, LINE, verbose=0)

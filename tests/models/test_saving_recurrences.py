@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import zipfile
 from typing import Any
 
 import numpy as np
@@ -13,6 +9,7 @@ import pytest
 
 import graphc as gx
 from graphc.errors import FileFormatError
+from tests.models.problems import rewritten
 
 T, D, H = 5, 3, 4
 RNG = np.random.default_rng(0)
@@ -80,20 +77,9 @@ def test_a_model_with_a_recurrence_is_called_on_other_tensors(make: Any, batch: 
         np.testing.assert_array_equal(gx.compile(y)(X[:7].astype(np.float32)), model.predict(2 * X[:7]))
 
 
-def rewritten(path: Any, change: Any) -> None:
-    """The file with its JSON changed, and a digest that fits."""
-    data = path.read_bytes()
-    start = len(b"graphc model 1\n")
-    with zipfile.ZipFile(io.BytesIO(data[start + 65 :])) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    content = json.loads(parts["model.json"])
-    change(next(n for n in content["nodes"] if n["op"] == "scan"), content["nodes"])
-    parts["model.json"] = json.dumps(content).encode()
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, part in parts.items():
-            archive.writestr(name, part)
-    path.write_bytes(data[:start] + hashlib.sha256(buffer.getvalue()).hexdigest().encode() + b"\n" + buffer.getvalue())
+def damaged(path: Any, change: Any) -> None:
+    """The file with its scan changed."""
+    rewritten(path, lambda content: change(next(n for n in content["nodes"] if n["op"] == "scan"), content["nodes"]))
 
 
 DAMAGES = {
@@ -112,9 +98,9 @@ def test_a_damaged_recurrence_is_told(damage: str, tmp_path: Any) -> None:
     x = gx.tensor("x", ("n", T))
     last, _ = gx.scan(lambda c, v: (c + gx.sum(v), v), gx.swapaxes(x, 0, 1), gx.broadcast_to(0.0, ()))
     gx.Model(x, x + last).save(tmp_path / "m")
-    rewritten(tmp_path / "m", lambda *_: None)
+    damaged(tmp_path / "m", lambda *_: None)
     gx.load_model(tmp_path / "m")
-    rewritten(tmp_path / "m", DAMAGES[damage])
+    damaged(tmp_path / "m", DAMAGES[damage])
     with pytest.raises(FileFormatError):
         gx.load_model(tmp_path / "m")
 
