@@ -292,6 +292,9 @@ class Model(Structure):
         Args:
             path: where to; what is there is replaced.
             best: what a checkpoint keeps beside: the number watched, its best value, and the state of that moment.
+
+        Raises:
+            DataError: for a folder that does not exist, or a file that may not be written.
         """
         from graphc.models.saving import save_model
 

@@ -18,6 +18,7 @@ import numpy as np
 from graphc.errors import FileFormatError, GraphcError
 from graphc.expr.tensor import Tensor
 from graphc.expr.verify import GraphDefectError, verify
+from graphc.formula.files import path_of, write_file
 from graphc.layers.base import Layer
 from graphc.layers.mask import mask_of, set_mask
 from graphc.metrics.catalogue import RESULTS
@@ -35,6 +36,7 @@ _DATE = (2000, 1, 1, 0, 0, 0)  # one date for all, so that equal models are equa
 
 def save_model(model: Any, path: Any, best: Any = None) -> None:
     """Write a model to a file; see :meth:`graphc.models.Model.save`."""
+    target = path_of(path, "model.save")
     model.get_weights()
     plans = _plans(model)
     optimizer = model.optimizer
@@ -73,7 +75,7 @@ def save_model(model: Any, path: Any, best: Any = None) -> None:
         start = len(encoder.arrays)
         encoder.arrays += [array for _, array in values]
         content["best"] = [monitor, float(value), [[ref(t), start + k] for k, (t, _) in enumerate(values)], epochs]
-    _write(Path(path), content, encoder.arrays)
+    _write(target, content, encoder.arrays)
 
 
 def _number(encoder: Encoder, layer: Any) -> None:
@@ -141,19 +143,17 @@ def _write(path: Path, content: Any, arrays: list[Any]) -> None:
             np.save(part, array, allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"arrays/{k}.npy", _DATE), part.getvalue())
     body = buffer.getvalue()
-    # Written beside and moved into place, so that a run that is killed leaves the file of the epoch before.
-    beside = path.with_name(f"{path.name}.part")
-    beside.write_bytes(_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-    beside.replace(path)
+    write_file(path, _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body, beside=True)
 
 
 def load_model(path: Any) -> Model:
     """Read a model that :meth:`graphc.models.Model.save` wrote; no code in the file is run, for there is none.
 
     Raises:
+        DeclarationError: for what is no path.
         FileFormatError: for a file that is missing, damaged, or not graphc's.
     """
-    content, arrays = _read(Path(path))
+    content, arrays = _read(path_of(path, "gx.load_model"))
     try:
         return _restore(content, arrays)
     except FileFormatError as error:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graphc.callbacks import Callback, ModelCheckpoint
-from graphc.errors import DeclarationError
+from graphc.errors import DataError, DeclarationError
 from graphc.models import load_model
 from tests.models.problems import LINE, X, line, quiet
 
@@ -78,3 +78,33 @@ def test_without_validation_the_last_is_written(tmp_path):
         quiet(a, X, LINE, callbacks=[ModelCheckpoint(tmp_path / "run", save_best_only=True)])
     with pytest.raises(DeclarationError, match=r"save_freq=0"):
         ModelCheckpoint(tmp_path / "run", save_freq=0)
+
+
+def test_a_folder_is_made_or_told_of_before_the_first_epoch(tmp_path):
+    a, seen = line("adam"), Weights()
+    quiet(a, X, LINE, callbacks=[ModelCheckpoint(tmp_path / "new" / "folder" / "run")])
+    quiet(a, X, LINE, callbacks=[ModelCheckpoint(tmp_path / "epoch {epoch}" / "run")])
+    assert equal(load_model(tmp_path / "epoch 1" / "run").get_weights(), a.get_weights())
+    assert (tmp_path / "new" / "folder" / "run").is_file()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"run cannot be written: its folder .*file cannot be made \("):
+        quiet(a, X, LINE, callbacks=[seen, ModelCheckpoint(tmp_path / "file" / "run")])
+    assert not seen.kept
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("{val_los}", r"cannot be filled in for epoch 1: 'val_los' is not measured: take names among epoch, loss"),
+        ("{}", r"cannot be filled in"),
+        ("{loss:Q}", r"cannot be filled in"),
+    ],
+)
+def test_a_name_that_cannot_be_filled_in_is_told(path, message, tmp_path):
+    with pytest.raises(DeclarationError, match=message):
+        quiet(line("adam"), X, LINE, callbacks=[ModelCheckpoint(tmp_path / path)])
+
+
+def test_what_is_no_path_is_told():
+    with pytest.raises(DeclarationError, match=r"None of ModelCheckpoint is no path: give the name of a file"):
+        ModelCheckpoint(None)

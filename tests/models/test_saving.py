@@ -10,7 +10,7 @@ import graphc as gx
 from graphc import layers as K
 from graphc import losses, metrics, models, optimizers, regularizers, schedules
 from graphc.codegen.cuda import available
-from graphc.errors import FileFormatError
+from graphc.errors import DataError, DeclarationError, FileFormatError
 from graphc.expr import scalar
 from graphc.models import load_model
 from graphc.models.encoding import _formula, _read_formula
@@ -147,6 +147,28 @@ def test_foreign_files_are_told(content, tmp_path):
         load_model(tmp_path / "b")
     with pytest.raises(FileFormatError, match=r"cannot be opened"):
         load_model(tmp_path / "none")
+
+
+@pytest.mark.parametrize("path", [None, 3, 1.5, "", ".", "a\0b"], ids=repr)
+def test_what_is_no_path_is_told(path):
+    with pytest.raises(DeclarationError, match=r"of gx\.load_model (is no path|names no file)"):
+        load_model(path)
+    with pytest.raises(DeclarationError, match=r"of model\.save (is no path|names no file)"):
+        line().save(path)
+
+
+def test_what_cannot_be_opened_or_written_is_told(tmp_path):
+    a = line()
+    a.save(str(tmp_path / "m").encode())
+    assert same(load_model(str(tmp_path / "m").encode()), a)
+    with pytest.raises(FileFormatError, match=r"cannot be opened: Is a directory"):
+        load_model(tmp_path)
+    with pytest.raises(DataError, match=r"m\.graphc cannot be written: the folder .*none does not exist; make it first"):
+        a.save(tmp_path / "none" / "deep" / "m.graphc")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match=r"folder cannot be written"):
+        a.save(tmp_path / "folder")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "m"]
 
 
 x0, x1 = sympy.Symbol("x0", real=True), sympy.Symbol("x1", real=True)
