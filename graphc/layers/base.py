@@ -17,7 +17,7 @@ from graphc.expr.dims import Extent
 from graphc.expr.tensor import Tensor, make
 from graphc.layers.mask import mask_of, masks_of
 from graphc.layers.naming import free_name, snake_case, unique
-from graphc.layers.output import LayerOutput
+from graphc.layers.output import Called, LayerOutput
 from graphc.layers.phase import collected, in_both, in_one
 from graphc.ops.reduction import mean
 from graphc.ops.state import parameter, shape_of, state
@@ -128,15 +128,18 @@ class Layer:
         before = len(self._losses)
         result = self.read(given, training, options)
         mask = self.compute_mask(given[0] if len(given) == 1 else given, mask)
-        if isinstance(result, list | tuple):
-            masks = mask if isinstance(mask, list | tuple) else [mask, *[None] * (len(result) - 1)]
-            marked = type(result)(self._mark(t, flat, m) for t, m in zip(result, masks, strict=True))
-            self.output = marked[0]
-        else:
-            marked = self._mark(result, flat, mask)
+        several = isinstance(result, list | tuple)
+        found: list[Tensor] = list(result) if several else [result]
+        masks = list(mask) if several and isinstance(mask, list | tuple) else [mask, *[None] * (len(found) - 1)]
+        # A mask that a layer within has given stays, as long as this one has none of its own.
+        masks = [mask_of(t) if m is None else m for t, m in zip(found, masks, strict=True)]
+        call = Called(tuple(given), {k: _known(v) for k, v in options.items()}, training, tuple(found), tuple(masks), several)
+        outputs = [self._mark(t, flat, m, call) for t, m in zip(found, masks, strict=True)]
+        self.output = outputs[0]
+        marked = type(result)(outputs) if several else outputs[0]
         self._losses += self.activity_terms(marked)
         # A term belongs to the models that this call is part of.
-        self._calls |= dict.fromkeys(self._losses[before:], tuple(marked) if isinstance(marked, list | tuple) else (marked,))
+        self._calls |= dict.fromkeys(self._losses[before:], tuple(outputs))
         return marked
 
     def activity_terms(self, result: Any) -> list[Tensor]:
@@ -171,11 +174,9 @@ class Layer:
             self.build(shapes[0] if len(shapes) == 1 else shapes)
         self.built = True
 
-    def _mark(self, result: Tensor, inputs: list[Tensor], mask: Any) -> Tensor:
-        # A mask that a layer within has given stays, as long as this one has none of its own.
-        op = LayerOutput(mask if mask is not None else mask_of(result), self, tuple(inputs))
-        self.output = make(op, (result,), result.shape, result.dtype, name=self._path, call=result.call)
-        return self.output
+    def _mark(self, result: Tensor, inputs: list[Tensor], mask: Any, call: Called) -> Tensor:
+        op = LayerOutput(mask, self, tuple(inputs), call)
+        return make(op, (result,), result.shape, result.dtype, name=self._path, call=result.call)
 
     def add_weight(
         self,
@@ -281,8 +282,13 @@ class Layer:
     @property
     def loss_terms(self) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
         """The terms of :attr:`losses`, each with the outputs of the call that made it; none where no call did."""
+        return self.own_terms + [pair for layer in self.sublayers for pair in layer.loss_terms]
+
+    @property
+    def own_terms(self) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        """The layer's own :attr:`loss_terms`, without those of its sublayers."""
         own = [penalty(w) for w, penalty in self._penalties] + self._losses
-        return [(t, self._calls.get(t, ())) for t in own] + [pair for layer in self.sublayers for pair in layer.loss_terms]
+        return [(t, self._calls.get(t, ())) for t in own]
 
     def get_weights(self) -> list[Any]:
         """The values of the weights as arrays, in the order of :attr:`weights`."""
@@ -346,6 +352,13 @@ def check_names(layer: Layer, *first: Any, penalties: Sequence[Any] = ()) -> Non
 
 def _only_tensors(value: Any) -> bool:
     return isinstance(value, Tensor) or (isinstance(value, list | tuple) and bool(value) and all(isinstance(t, Tensor) for t in value))
+
+
+def _known(value: Any) -> Any:
+    """An option as far as a file can hold it."""
+    if isinstance(value, list | tuple):
+        return [_known(v) for v in value]
+    return value if value is None or isinstance(value, bool | int | float | str | Tensor) else ...
 
 
 def _tensors_in(value: Any) -> list[Tensor]:

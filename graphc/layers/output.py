@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,27 @@ from graphc.expr.operation import Scan
 from graphc.expr.tensor import Node, Tensor
 from graphc.layers.mask import Masked
 
-__all__ = ["LayerOutput", "calls_of", "layers_by_depth", "layers_of"]
+__all__ = ["Called", "LayerOutput", "calls_of", "layers_by_depth", "layers_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Called:
+    """One call of a layer: what it was given and what it gave, so that a file can hold all of it.
+
+    Attributes:
+        given: tensors and lists of tensors, by their place.
+        options: those by name, tensors, numbers and words; ``...`` for anything else.
+        training: the reading that was asked for.
+        results: all that it gave, before it was marked, with ``masks``.
+        several: whether it gave a list or a tuple.
+    """
+
+    given: tuple[Any, ...]
+    options: Mapping[str, Any]
+    training: bool | None
+    results: tuple[Tensor, ...]
+    masks: tuple[Any, ...]
+    several: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,11 +39,12 @@ class LayerOutput(Masked):
     """The output of a layer: the tensor that its formula gives, under the layer's name.
 
     ``inputs`` are the tensors that the layer was called on, so that pictures can group what lies between. ``mask`` says
-    which entries of a sequence count; see :mod:`graphc.layers.mask`.
+    which entries of a sequence count; see :mod:`graphc.layers.mask`. ``call`` is the call that gave it, among its other outputs.
     """
 
     layer: Any = None
     inputs: tuple[Tensor, ...] = ()
+    call: Called | None = None
 
 
 def layers_of(outputs: Sequence[Tensor]) -> list[Any]:

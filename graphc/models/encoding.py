@@ -20,10 +20,11 @@ from graphc.expr.origin import Origin
 from graphc.expr.stage import REDUCERS, Read, Stage, dimension_symbol, index_symbol, read_symbol
 from graphc.expr.tensor import Call, Guard, Node, Tensor
 from graphc.layers.core import AutomaticInput
+from graphc.layers.mask import Masked, set_mask
 from graphc.layers.output import LayerOutput
 from graphc.layers.phase import LayerPhase
 
-__all__ = ["Decoder", "Encoder"]
+__all__ = ["Decoder", "Encoder", "with_bodies"]
 
 _HEADS: dict[str, Any] = {
     **{
@@ -152,7 +153,7 @@ def _read_stage(data: Any) -> Stage:
     )
 
 
-def _with_bodies(roots: Iterable[Tensor]) -> list[Node]:
+def with_bodies(roots: Iterable[Tensor]) -> list[Node]:
     """Every node of the graphs and of the bodies in them, each once: what two bodies have in common stays one."""
     found: dict[Node, None] = {}
     waiting = [list(roots)]
@@ -177,7 +178,7 @@ class Encoder:
         self.arrays: list[Any] = []
         self.layers: list[Any] = []
         # An alias may show tensors that nothing computes from: only what is reached is kept.
-        nodes = sorted(_with_bodies(roots), key=lambda n: n.serial)
+        nodes = sorted(with_bodies(roots), key=lambda n: n.serial)
         self._number = {node: k for k, node in enumerate(nodes)}
         self._turns = {k: turn for turn, k in enumerate(sorted({n.op.number for n in nodes if isinstance(n.op, Assign | Current)}))}
         self.nodes = [self._node(n) for n in nodes]
@@ -185,6 +186,10 @@ class Encoder:
     def ref(self, tensor: Tensor) -> list[int]:
         """Where a tensor stands: its node's number and which output it is."""
         return [self._number[tensor.node], tensor.output]
+
+    def holds(self, tensor: Tensor) -> bool:
+        """Whether the file has a tensor."""
+        return tensor.node in self._number
 
     def layer(self, layer: Any) -> int:
         """The number of a layer."""
@@ -202,6 +207,9 @@ class Encoder:
             return None
         return [call.symbol, [self.ref(t) for t in call.inputs], call.latex]
 
+    def _mask(self, op: Masked) -> Any:
+        return None if op.mask is None or op.mask.node not in self._number else self.ref(op.mask)
+
     def _op(self, node: Node) -> dict[str, Any]:
         op = node.op
         if isinstance(op, Stage):
@@ -216,7 +224,8 @@ class Encoder:
         if isinstance(op, Reshape):
             return {"op": "reshape", "shape": _extents(op.shape)}
         if isinstance(op, LayerOutput):
-            return {"op": "layer", "layer": self.layer(op.layer), "given": [self.ref(t) for t in op.inputs if t.node in self._number]}
+            given = [self.ref(t) for t in op.inputs if t.node in self._number]
+            return {"op": "layer", "layer": self.layer(op.layer), "given": given, "mask": self._mask(op)}
         if isinstance(op, Random):
             return {"op": "random", "shape": _extents(op.shape), "key": op.key}
         if isinstance(op, Scan):
@@ -230,9 +239,9 @@ class Encoder:
             return {"op": "current", "number": self._turns[op.number]}
         if isinstance(op, LayerPhase):
             return {"op": "layer phase", "layer": self.layer(op.layer), "always": op.always}
-        for name, kind in (("carry", Carry), ("alias", Alias), ("phase", Phase)):
+        for name, kind in (("masked", Masked), ("carry", Carry), ("alias", Alias), ("phase", Phase)):
             if isinstance(op, kind):
-                return {"op": name}
+                return {"op": name, "mask": self._mask(op)} if isinstance(op, Masked) else {"op": name}
         raise DeclarationError(f"{node.outputs[0].describe()} cannot be saved: files hold no {type(op).__name__.lower()} yet")
 
 
@@ -252,6 +261,9 @@ class Decoder:
         self._nodes: list[Node] = []
         for data in nodes:
             self._nodes.append(self._node(data))
+        for node, data in zip(self._nodes, nodes, strict=True):  # a mask may come after what carries it
+            if data.get("mask") is not None:
+                set_mask(node.outputs[0], self.tensor(data["mask"]))
 
     def mark_outputs(self) -> None:
         """Tell each layer which tensor is its output: the last one, as when it was declared."""
@@ -310,7 +322,7 @@ class Decoder:
             return Current(self._numbers[int(data["number"])])
         if kind == "layer phase":
             return LayerPhase(self._layers[data["layer"]], bool(data["always"]))
-        known: dict[str, Operation] = {"alias": Alias(), "carry": Carry(), "phase": Phase()}
+        known: dict[str, Operation] = {"alias": Alias(), "carry": Carry(), "phase": Phase(), "masked": Masked()}
         if kind not in known:
             raise FileFormatError(f"the operation {kind!r} is unknown")
         return known[kind]

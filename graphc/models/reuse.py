@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from graphc.errors import ShapeError
+from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Dim, Extent, FloorDiv
 from graphc.expr.graph import rebuild, topological, unalias
@@ -16,6 +16,7 @@ from graphc.expr.tensor import Guard, Node, Tensor, make
 __all__ = ["apply_again"]
 
 Sizes = dict[str, Extent]
+_WIDTH = {"bool": 0, "int": 1, "float": 2}  # what takes one kind takes those before it
 
 
 def apply_again(outputs: Sequence[Tensor], inputs: Sequence[Tensor], given: Sequence[Tensor]) -> list[Tensor]:
@@ -23,11 +24,16 @@ def apply_again(outputs: Sequence[Tensor], inputs: Sequence[Tensor], given: Sequ
 
     Raises:
         ShapeError: where a tensor given has a shape that its input cannot have.
+        DeclarationError: where it has numbers of a kind that its input cannot have.
     """
     if len(given) != len(inputs):
         raise ShapeError(f"the model has {len(inputs)} inputs, and is called on {len(given)} tensors")
     sizes: Sizes = {}
     for old, new in zip(inputs, given, strict=True):
+        if _WIDTH[new.dtype] > _WIDTH[old.dtype]:
+            raise DeclarationError(
+                f"the model's input {old.describe()} takes {old.dtype}, and {new.describe()} is {new.dtype}: declare it as {old.dtype}"
+            )
         if old.ndim != new.ndim:
             raise ShapeError(f"the model's input {old.describe()} has {old.ndim} axes, and {new.describe()} has {new.ndim}")
         for want, got in zip(old.shape, new.shape, strict=True):
@@ -62,17 +68,23 @@ class _Again:
 
         def change(node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
             old = node.outputs[0]
-            if old in replaced or old in self.current:
-                self.shown[old] = replaced.get(old, old)
-                return [replaced[old] if old in replaced else self.current[old]]
-            if node not in self.drawn:
-                made = self._node(node, inputs)
-                if made is None or not isinstance(node.op, Random):
-                    return made
-                self.drawn[node] = made
-            return self.drawn[node]
+            if old in self.current and old not in replaced:
+                self.shown[old] = old
+                return [self.current[old]]
+            if not any(t in replaced for t in node.outputs):
+                return self._drawn(node, inputs)
+            self.shown |= {t: replaced[t] for t in node.outputs if t in replaced}
+            return [replaced.get(t, t) for t in node.outputs]
 
         return rebuild(outputs, change)
+
+    def _drawn(self, node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
+        if node not in self.drawn:
+            made = self._node(node, inputs)
+            if made is None or not isinstance(node.op, Random):
+                return made
+            self.drawn[node] = made
+        return self.drawn[node]
 
     def _node(self, node: Node, inputs: tuple[Tensor, ...]) -> Sequence[Tensor] | None:
         op, sizes = node.op, self.sizes

@@ -10,22 +10,28 @@ import io
 import json
 import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import FileFormatError, GraphcError
+from graphc.expr.graph import topological
+from graphc.expr.operation import Leaf
 from graphc.expr.tensor import Tensor
 from graphc.expr.verify import GraphDefectError, verify
 from graphc.formula.files import path_of, write_file
 from graphc.layers.base import Layer
-from graphc.layers.mask import mask_of, set_mask
+from graphc.layers.mask import Masked, set_mask
+from graphc.layers.output import LayerOutput
 from graphc.metrics.catalogue import RESULTS
-from graphc.models.encoding import Decoder, Encoder
+from graphc.models.calls import SavedCall, call_data, flat, read_call, saved_call
+from graphc.models.encoding import Decoder, Encoder, with_bodies
 from graphc.models.model import Model
 from graphc.models.program import Measured, Reader
 from graphc.models.restored import RestoredLayer
+from graphc.models.sequential import Sequential
 from graphc.models.settings import loss_data, metric_data, optimizer_data, restored_loss, restored_metric, restored_optimizer
 
 __all__ = ["load_model", "save_model"]
@@ -41,13 +47,13 @@ def save_model(model: Any, path: Any, best: Any = None) -> None:
     plans = _plans(model)
     optimizer = model.optimizer
     slots = [] if optimizer is None else optimizer.slots
-    terms = model.losses
-    masks = [mask_of(t) for t in model.outputs]
-    roots: list[Tensor] = [*model.inputs, *model.outputs, *model.weights, *terms, *(m for m in masks if m is not None)]
+    terms = {layer: model.kept_terms(layer.own_terms) for layer in dict.fromkeys(model.nested)}
+    roots: list[Tensor] = [*model.inputs, *model.outputs, *model.weights, *(t for pairs in terms.values() for t, _ in pairs)]
     for _, plan, updates in plans:
         roots += [*plan.targets, *([] if plan.weight is None else [plan.weight]), *plan.scalars, *updates]
     for s in slots:
         roots += [*s.parameters, *s.variables]
+    calls = _complete(roots)
     encoder = Encoder(roots)
     ref = encoder.ref
     for layer in model.layers:
@@ -56,9 +62,9 @@ def save_model(model: Any, path: Any, best: Any = None) -> None:
         "name": model.name,
         "inputs": [ref(t) for t in model.inputs],
         "outputs": [ref(t) for t in model.outputs],
-        "masks": [None if m is None else ref(m) for m in masks],
+        "kind": "Sequential" if isinstance(model, Sequential) else "Model",
         "several": model.several,
-        "losses": [ref(t) for t in terms],
+        "losses": [ref(t) for t, _ in terms[model]],
         "layers": [encoder.layer(layer) for layer in model.layers],
         "trainable": model.trainable,
         "seed": model.seed,
@@ -68,7 +74,7 @@ def save_model(model: Any, path: Any, best: Any = None) -> None:
     }
     known = {layer: encoder.layer(layer) for layer in encoder.layers} | {model: -1}
     content["compiled_flags"] = [[known[layer], on] for layer, on in model.compiled_flags.items() if layer in known]
-    content["layer_table"] = [_layer(encoder, layer) for layer in encoder.layers]
+    content["layer_table"] = [_layer(encoder, layer, terms.get(layer, []), calls.get(layer)) for layer in encoder.layers]
     content["nodes"] = encoder.nodes
     if best is not None:
         monitor, value, (values, epochs) = best
@@ -84,12 +90,35 @@ def _number(encoder: Encoder, layer: Any) -> None:
         _number(encoder, part)
 
 
-def _layer(encoder: Encoder, layer: Any) -> dict[str, Any]:
+def _complete(roots: list[Tensor]) -> dict[Any, SavedCall]:
+    """Add the masks that tensors carry, and of the last call of each layer all that it gave; the calls by layer.
+
+    A mask of other inputs than those in the graph, and a call on other tensors, belong to another model.
+    """
+    while True:
+        nodes = dict.fromkeys(sorted(with_bodies(roots), key=lambda n: n.serial))
+        carried = [n.op.mask for n in nodes if isinstance(n.op, Masked) and n.op.mask is not None]
+        more = [m for m in carried if all(n in nodes for n in topological([m]) if isinstance(n.op, Leaf))]
+        calls: dict[Any, SavedCall] = {}
+        for node in nodes:
+            if isinstance(node.op, LayerOutput):
+                call = node.op.layer.saved if node.op.call is None else saved_call(node.op.layer, node.op.call)
+                if call is not None and all(t.node in nodes for t in flat(call.values.values())):
+                    calls[node.op.layer] = call
+        more += [t for call in calls.values() for t in [*call.tensors, *call.ends]]
+        if all(t.node in nodes for t in more):
+            return calls
+        roots += more
+
+
+def _layer(encoder: Encoder, layer: Any, terms: Sequence[tuple[Tensor, tuple[Tensor, ...]]], call: SavedCall | None) -> dict[str, Any]:
     parts = layer.layers if hasattr(layer, "layers") else layer.sublayers
     kind = getattr(layer, "kind", type(layer).__name__)
     return {
         "name": layer.name, "kind": kind, "trainable": layer.trainable, "parts": [encoder.layer(p) for p in parts],
         "weights": [[name, encoder.ref(w)] for name, w in layer.own_weights],
+        "terms": [[encoder.ref(t), [encoder.ref(o) for o in outputs if encoder.holds(o)]] for t, outputs in terms],
+        "call": None if call is None else call_data(call, encoder.ref),
     }  # fmt: skip
 
 
@@ -189,20 +218,26 @@ def _restore(content: Any, arrays: list[Any]) -> Model:
     decoder = Decoder(content["nodes"], arrays, layers)
     at = decoder.tensor
     for layer, data in zip(layers, content["layer_table"], strict=True):
-        layer.own([(str(name), at(r)) for name, r in data["weights"]])
+        terms = [(at(r), tuple(at(o) for o in outputs)) for r, outputs in data.get("terms", ())]
+        layer.own([(str(name), at(r)) for name, r in data["weights"]], terms)
+        if data.get("call") is not None:
+            layer.remember(read_call(data["call"], at))
         layer.parts = [layers[k] for k in data["parts"]]
     decoder.mark_outputs()
     outputs = [at(r) for r in content["outputs"]]
-    for output, mask in zip(outputs, content.get("masks", ()), strict=False):
+    for output, mask in zip(outputs, content.get("masks", ()), strict=False):  # as files of earlier days have them
         if mask is not None:
             set_mask(output, at(mask))
-    model = Model([at(r) for r in content["inputs"]], outputs if content["several"] else outputs[0], name=str(content["name"]))
-    model.adopt([layers[k] for k in content["layers"]], [at(r) for r in content["losses"]])
+    row = [layers[k] for k in content["layers"]]
+    kind = Sequential if content.get("kind") == "Sequential" and all(layer.saved for layer in row) else Model
+    made = outputs if content["several"] else outputs[0]
+    model: Model = kind(inputs=[at(r) for r in content["inputs"]], outputs=made, name=str(content["name"]))
+    model.adopt(row, [at(r) for r in content["losses"]])
     model.set_flags({model: bool(content["trainable"])})
     model.seed, model.epochs_done = int(content["seed"]), int(content["epochs_done"])
     compiled = content["compiled"]
     if compiled is not None:
-        flags = {model if k < 0 else layers[k]: bool(on) for k, on in content["compiled_flags"]}
+        flags: dict[Layer, bool] = {model if k < 0 else layers[k]: bool(on) for k, on in content["compiled_flags"]}
         _restore_training(model, compiled, str(content["dtype"]), at, flags)
     verify(decoder.tensors)
     if "best" in content:

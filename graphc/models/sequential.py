@@ -31,13 +31,21 @@ class Sequential(Model):
 
     def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, **options: Any) -> None:
         super().__init__(name=name, **options)
-        self._row: list[Layer] = []
-        self._start: Tensor | None = None
         if layers is not None and not isinstance(layers, Iterable):
             raise DeclarationError(f"Sequential({layers!r}): its layers are given as a list, gx.Sequential([...])")
         for layer in layers or ():
             self._append(layer)
         self._try_build()
+
+    def _reset(self) -> None:
+        super()._reset()
+        self._row: list[Layer] = []
+        self._start: Tensor | None = None
+
+    def adopt(self, layers: Sequence[Layer], terms: Sequence[Tensor]) -> None:
+        """Take layers and terms of the loss from a file; the layers are those in the row."""
+        self._row, self._start = list(layers), self._inputs[0]
+        super().adopt(layers, terms)
 
     def add(self, layer: Any) -> None:
         """Append a layer."""

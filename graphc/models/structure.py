@@ -169,13 +169,18 @@ class Structure(Layer):
                     f"{layer.name} adds a term to the loss where it is called within a gx.scan, and a term of one iteration cannot leave it: "
                     "let the step give what the term is made of as an output, and add the term outside, by model.add_loss(...)"
                 )
-        terms = [t for t, outputs in self.loss_terms if not outputs or any(o.node in needed for o in outputs)]
-        return [t for t in terms if all(leaf.kind != "input" or leaf in self._inputs for leaf in leaves(t).values())]
+        return [t for t, _ in self.kept_terms(self.loss_terms)]
+
+    def kept_terms(self, terms: Sequence[tuple[Tensor, tuple[Tensor, ...]]]) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        """Those terms of the loss that belong to this model, of what its layers have in their calls."""
+        needed = set(topological(self._outputs))
+        kept = [(t, outputs) for t, outputs in terms if not outputs or any(o.node in needed for o in outputs)]
+        return [(t, outputs) for t, outputs in kept if all(leaf.kind != "input" or leaf in self._inputs for leaf in leaves(t).values())]
 
     @property
     def loss_terms(self) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
         """The terms of all calls of the model and of its layers, each with the outputs of its call."""
-        return [(t, self._calls.get(t, ())) for t in self._losses] + [pair for layer in self.layers for pair in layer.loss_terms]
+        return self.own_terms + [pair for layer in self.layers for pair in layer.loss_terms]
 
     def call(self, *inputs: Any) -> Any:
         """The outputs for other inputs, with the same weights; terms of the loss that depend on the inputs are added anew."""
