@@ -23,6 +23,7 @@ from graphc.layers.core import AutomaticInput
 from graphc.layers.mask import Masked, set_mask
 from graphc.layers.output import LayerOutput
 from graphc.layers.phase import LayerPhase
+from graphc.models.bounds import added_guards, check_array
 
 __all__ = ["Decoder", "Encoder", "with_bodies"]
 
@@ -38,6 +39,7 @@ _HEADS: dict[str, Any] = {
     **{name: getattr(scalar, name) for name in scalar.__all__ if isinstance(getattr(scalar, name), type)},
 }  # fmt: skip
 _CONSTANTS = {"pi": sympy.pi, "E": sympy.E, "true": sympy.true, "false": sympy.false, "oo": sympy.oo, "-oo": -sympy.oo, "nan": sympy.nan}
+_MOST_BITS = 1 << 16  # of a number in a formula
 _SYMBOLS: dict[str, Callable[[int], Any]] = {"x": read_symbol, "i": index_symbol, "d": dimension_symbol}
 
 
@@ -71,6 +73,8 @@ def _read_formula(data: Any) -> Any:
             raise FileFormatError(f"the formula has the unknown function {data[0]!r}")
         args = [_read_formula(a) for a in data[1:]]
         # Sums and products stand in SymPy's order already; evaluating them again changes nothing and keeps them canonical.
+        if head is sympy.Pow and all(isinstance(a, sympy.Number) for a in args) and not -1 < args[1] < 1:
+            raise FileFormatError("a power of numbers is not worked out")  # it may have more digits than there is memory
         return head(*args)
     ((kind, value),) = data.items()
     if kind == "constant":
@@ -81,6 +85,8 @@ def _read_formula(data: Any) -> Any:
         return sympy.Rational(int(value[0]), int(value[1]))
     if kind == "float":
         sign, mantissa, exponent, precision = value
+        if not 0 < int(precision) <= _MOST_BITS or abs(int(exponent)) > _MOST_BITS:
+            raise FileFormatError(f"the number {value} has more digits than are read")
         parts = (int(sign), int(mantissa), int(exponent), int(mantissa).bit_length())
         return sympy.Float._new(parts, int(precision))  # pyright: ignore[reportPrivateUsage]
     return _SYMBOLS[str(value)[0]](int(str(value)[1:]))
@@ -97,6 +103,8 @@ def _extent(extent: Extent) -> Any:
 
 def _read_extent(data: Any) -> Extent:
     if isinstance(data, int):
+        if isinstance(data, bool) or abs(data) >= 2**63:
+            raise FileFormatError(f"the size {data!r} is none")
         return data
     terms: list[Any] = []
     for atoms, coefficient in data:
@@ -138,7 +146,9 @@ def _stage(op: Stage) -> dict[str, Any]:
 def _read_stage(data: Any) -> Stage:
     if data["reducer"] not in (None, *REDUCERS):
         raise FileFormatError(f"the reducer {data['reducer']!r} is unknown")
-    reads = tuple(Read(int(k), tuple(_read_affine(p) for p in coords), outside) for k, coords, outside in data["reads"])
+    reads = tuple(
+        Read(int(k), tuple(_read_affine(p) for p in coords), None if outside is None else float(outside)) for k, coords, outside in data["reads"]
+    )
     dims = tuple(_dim(d) for d in _read_extents(data["dims"]))
     write = tuple(_read_affine(p) for p in data["write"])
     return Stage(
@@ -149,7 +159,7 @@ def _read_stage(data: Any) -> Stage:
         _read_formula(data["body"]),
         dims,
         data["reducer"],
-        data["guarded"],
+        bool(data["guarded"]),
     )
 
 
@@ -296,8 +306,11 @@ class Decoder:
             shown = None if call is None else Call(str(call[0]), tuple(self.tensor(r) for r in call[1]), str(call[2]))
             made.append(Tensor(node, _read_extents(entry["shape"]), entry["dtype"], str(entry["name"]), shown, k))
         node.outputs = tuple(made)
-        if isinstance(op, Leaf) and op.cell is not None and op.kind != "constant":
-            made[0].value = self._arrays[data["array"]]
+        if isinstance(op, Leaf) and op.cell is not None:
+            check_array(op, self._arrays[data["array"]], made[0])
+            if op.kind != "constant":
+                made[0].value = self._arrays[data["array"]]
+        node.guards = (*node.guards, *added_guards(op, node.inputs, made, origin, guards))
         return node
 
     def _op(self, data: Any) -> Operation:
@@ -311,7 +324,7 @@ class Decoder:
         if kind == "layer":
             return LayerOutput(layer=self._layers[data["layer"]], inputs=tuple(self.tensor(r) for r in data["given"]))
         if kind == "random":
-            return Random(_read_extents(data["shape"]), data["key"])
+            return Random(_read_extents(data["shape"]), None if data["key"] is None else int(data["key"]))
         if kind == "scan":
             return self._scan(data)
         if kind == "linalg":

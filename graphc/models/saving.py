@@ -37,6 +37,7 @@ from graphc.models.settings import loss_data, metric_data, optimizer_data, resto
 __all__ = ["load_model", "save_model"]
 
 _MAGIC = b"graphc model 1\n"
+_TOO_LARGE = (MemoryError, OverflowError, RecursionError)
 _DATE = (2000, 1, 1, 0, 0, 0)  # one date for all, so that equal models are equal files
 
 
@@ -189,7 +190,7 @@ def load_model(path: Any) -> Model:
         raise FileFormatError(f"{path} cannot be read: {error}") from None
     except GraphDefectError as error:
         raise FileFormatError(f"{path} is damaged: a formula in it breaks the rules of graphs ({error})") from None
-    except (GraphcError, KeyError, ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, RecursionError) as error:
+    except (GraphcError, KeyError, ValueError, TypeError, IndexError, AttributeError, ArithmeticError, *_TOO_LARGE) as error:
         raise FileFormatError(f"{path} is damaged: {type(error).__name__} while reading it ({error})") from None
 
 
@@ -205,10 +206,13 @@ def _read(path: Path) -> tuple[Any, list[Any]]:
         raise FileFormatError(f"{path} is damaged: its content does not fit its digest")
     try:
         with zipfile.ZipFile(io.BytesIO(data[start:])) as archive:
+            # What is not stored plainly, or stands in several entries at once, could unfold to more than there is memory.
+            if any(i.compress_type != zipfile.ZIP_STORED for i in archive.infolist()) or sum(i.file_size for i in archive.infolist()) > len(data):
+                raise FileFormatError(f"{path} is damaged: its parts are not stored as graphc stores them")
             content = json.loads(archive.read("model.json"))
             count = sum(name.startswith("arrays/") for name in archive.namelist())
-            arrays = [np.load(io.BytesIO(archive.read(f"arrays/{k}.npy")), allow_pickle=False) for k in range(count)]
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, NotImplementedError) as error:
+            arrays = [np.lib.format.read_array(io.BytesIO(archive.read(f"arrays/{k}.npy")), allow_pickle=False) for k in range(count)]
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, NotImplementedError, *_TOO_LARGE) as error:
         raise FileFormatError(f"{path} is damaged: {error}") from None
     return content, arrays
 
