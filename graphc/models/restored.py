@@ -60,7 +60,10 @@ class RestoredLayer(Layer):
 
     def _saved(self) -> SavedCall:
         if self.saved is None:
-            raise DeclarationError(f"{self.name} was saved inside another layer and cannot be called by itself: declare it anew and set its weights")
+            raise DeclarationError(
+                f"{self.name} was saved inside another layer, or before files held calls, so it cannot be called: save the model anew where it "
+                "was declared, or declare a new layer and give it these weights by set_weights"
+            )
         return self.saved
 
     def _operands(self, name: str, value: Any) -> Any:
