@@ -7,6 +7,7 @@ from typing import Any
 import sympy
 
 from graphc.expr.build import elementwise, operand
+from graphc.expr.numbers import FINITE, POSITIVE, settings
 from graphc.expr.scalar import Absolute, Maximum, Minimum, Select, Sigmoid, Softplus
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Tensor
@@ -51,13 +52,13 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
 
     Source: Nair, Hinton, ICML 2010.
     """
-    if (negative_slope, max_value, threshold) == (0.0, None, 0.0):
+    slope, start = settings("relu", FINITE, negative_slope=negative_slope, threshold=threshold)
+    if (slope, max_value, start) == (0, None, 0):
         return _relu(x)
-    v = read_symbol(0)
-    a, t = sympy.sympify(negative_slope), sympy.sympify(threshold)
-    body: Any = Select(sympy.Gt(v, t) if t else sympy.Gt(v, 0), v, a * (v - t))
+    v, t = read_symbol(0), start or ZERO
+    body: Any = Select(sympy.Gt(v, t), v, slope * (v - t))
     if max_value is not None:
-        body = Minimum(sympy.sympify(max_value), body)
+        body = Minimum(*settings("relu", FINITE, max_value=max_value), body)
     return _apply("ReLU", body, x)
 
 
@@ -71,8 +72,9 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
 
     Source: Maas, Hannun, Ng, ICML workshop 2013.
     """
+    (slope,) = settings("leaky_relu", FINITE, negative_slope=negative_slope)
     v = read_symbol(0)
-    return _apply("LeakyReLU", Select(sympy.Gt(v, 0), v, sympy.sympify(negative_slope) * v), x)
+    return _apply("LeakyReLU", Select(sympy.Gt(v, 0), v, slope * v), x)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
@@ -80,7 +82,8 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
 
     Source: Clevert, Unterthiner, Hochreiter, ICLR 2016.
     """
-    return _apply("ELU", _elu(sympy.sympify(alpha)), x)
+    (a,) = settings("elu", FINITE, alpha=alpha)
+    return _apply("ELU", _elu(a), x)
 
 
 def _elu(alpha: Any, inner: Any = None) -> Any:
@@ -95,7 +98,7 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
 
     Source: Barron, arXiv 1704.07483.
     """
-    a = sympy.sympify(alpha)
+    (a,) = settings("celu", POSITIVE, alpha=alpha)
     return _apply("CELU", _elu(a, lambda low: low / a), x)
 
 

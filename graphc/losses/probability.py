@@ -16,12 +16,14 @@ import sympy
 from graphc.errors import DataError
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
+from graphc.expr.numbers import SHARE, settings
 from graphc.expr.operation import Alias, Leaf, Phase, Reshape
 from graphc.expr.scalar import Maximum, Minimum, Select, Sigmoid
 from graphc.expr.stage import Stage, index_symbol, read_symbol
 from graphc.expr.tensor import Tensor
 from graphc.losses.base import Loss, LossFunction, Reduction, align, as_tensor
 from graphc.ops.arithmetic import clip, log, softplus
+from graphc.ops.axes import axis_of
 from graphc.ops.layout import squeeze
 from graphc.ops.reduction import log_softmax
 from graphc.ops.reduction import sum as sum_
@@ -85,8 +87,9 @@ def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, lab
         1.3863
     """
     target, output = align(y_true, y_pred)
-    if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / 2
+    (smooth,) = settings("binary_crossentropy", SHARE, label_smoothing=label_smoothing)
+    if smooth:
+        target = target * (1 - smooth) + smooth / 2
     if from_logits:
         return target * softplus(-output) + (1 - target) * softplus(output)
     p = _probability(output)
@@ -106,8 +109,9 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False
     Probabilities that are no result of an exponential are divided by their sum and kept within 1e-7 and 1 - 1e-7 first.
     """
     target, output = align(y_true, y_pred)
-    if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / output.shape[axis]
+    (smooth,) = settings("categorical_crossentropy", SHARE, label_smoothing=label_smoothing)
+    if smooth:
+        target = target * (1 - smooth) + smooth / output.shape[axis_of(output, axis)]
     logs = log_softmax(output, axis) if from_logits else log(_normalised(output, axis))
     return -sum_(target * logs, axis)
 
@@ -187,7 +191,8 @@ class BinaryCrossentropy(Loss):
         reduction: Reduction | None = "sum_over_batch_size",
     ) -> None:  # fmt: skip
         super().__init__(name, reduction)
-        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        self.from_logits = from_logits
+        (self.label_smoothing,) = settings("BinaryCrossentropy", SHARE, label_smoothing=label_smoothing)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The entries of :func:`binary_crossentropy`."""
@@ -204,7 +209,8 @@ class CategoricalCrossentropy(Loss):
         reduction: Reduction | None = "sum_over_batch_size",
     ) -> None:  # fmt: skip
         super().__init__(name, reduction)
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        self.from_logits, self.axis = from_logits, axis
+        (self.label_smoothing,) = settings("CategoricalCrossentropy", SHARE, label_smoothing=label_smoothing)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The entries of :func:`categorical_crossentropy`."""

@@ -8,6 +8,7 @@ from typing import Any
 import sympy
 
 from graphc.expr.build import elementwise
+from graphc.expr.numbers import POSITIVE, settings
 from graphc.expr.scalar import Absolute, Select, Softplus
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Tensor
@@ -64,7 +65,8 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
     Source: Huber, Annals of Mathematical Statistics 35 (1964).
     """
     target, output = align(y_true, y_pred)
-    e, d, half = read_symbol(0), sympy.sympify(delta), sympy.Rational(1, 2)
+    (d,) = settings("huber", POSITIVE, delta=delta)
+    e, half = read_symbol(0), sympy.Rational(1, 2)
     body = Select(sympy.Le(Absolute(e), d), half * e**2, d * Absolute(e) - half * d**2)
     return elementwise("Huber", body, (target - output,), dtype="float", latex=r"\operatorname{Huber}({0})")
 
@@ -140,7 +142,7 @@ class Huber(Loss):
 
     def __init__(self, delta: float = 1.0, name: str | None = None, reduction: Reduction | None = "sum_over_batch_size") -> None:
         super().__init__(name, reduction)
-        self.delta = delta
+        (self.delta,) = settings("Huber", POSITIVE, delta=delta)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The entries of :func:`huber`."""

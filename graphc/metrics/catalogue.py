@@ -8,6 +8,7 @@ import sympy
 
 from graphc.expr.affine import Affine
 from graphc.expr.build import elementwise, stage
+from graphc.expr.numbers import COUNT, FINITE, settings
 from graphc.expr.scalar import Select
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Tensor
@@ -34,7 +35,7 @@ def _hits(name: str, condition: Any, *values: Tensor) -> Tensor:
 
 
 def _fired(threshold: float) -> Any:
-    return Select(sympy.Gt(y, sympy.sympify(threshold)), ONE, ZERO)
+    return Select(sympy.Gt(y, threshold), ONE, ZERO)
 
 
 def _binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
@@ -104,7 +105,7 @@ def _precision(threshold: float) -> Any:
     def parts(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
         """The share of positive answers that are right; 0 where there are none."""
         target, output = align(y_true, y_pred)
-        both = sympy.And(sympy.Gt(y, sympy.sympify(threshold)), sympy.Ne(x, 0))
+        both = sympy.And(sympy.Gt(y, threshold), sympy.Ne(x, 0))
         return _hits("right", both, target, output), _hits("fired", sympy.Eq(_fired(threshold), 1), target, output)
 
     return parts
@@ -114,7 +115,7 @@ def _recall(threshold: float) -> Any:
     def parts(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
         """The share of positive samples that are found; 0 where there are none."""
         target, output = align(y_true, y_pred)
-        both = sympy.And(sympy.Gt(y, sympy.sympify(threshold)), sympy.Ne(x, 0))
+        both = sympy.And(sympy.Gt(y, threshold), sympy.Ne(x, 0))
         return _hits("right", both, target, output), where(target > 0, 1.0, 0.0)
 
     return parts
@@ -136,21 +137,25 @@ RESULTS = {"root": _root, "ratio": ratio, "harmonic": _harmonic}
 
 def BinaryAccuracy(threshold: float = 0.5, name: str = "binary_accuracy") -> Metric:
     """The share of entries where ``y_pred > threshold`` agrees with ``y_true``."""
-    return Metric(name, lambda y_true, y_pred: _binary_accuracy(y_true, y_pred, threshold), source=("BinaryAccuracy", {"threshold": threshold}))
+    (limit,) = settings("BinaryAccuracy", FINITE, threshold=threshold)
+    return Metric(name, lambda y_true, y_pred: _binary_accuracy(y_true, y_pred, limit), source=("BinaryAccuracy", {"threshold": limit}))
 
 
 def Precision(thresholds: float = 0.5, name: str = "precision") -> Metric:
     """The share of positive answers (``y_pred > thresholds``) that are right; 0 where there are none."""
-    return Metric(name, _precision(thresholds), ratio, ("Precision", {"thresholds": thresholds}))
+    (limit,) = settings("Precision", FINITE, thresholds=thresholds)
+    return Metric(name, _precision(limit), ratio, ("Precision", {"thresholds": limit}))
 
 
 def Recall(thresholds: float = 0.5, name: str = "recall") -> Metric:
     """The share of positive samples that are found (``y_pred > thresholds``); 0 where there are none."""
-    return Metric(name, _recall(thresholds), ratio, ("Recall", {"thresholds": thresholds}))
+    (limit,) = settings("Recall", FINITE, thresholds=thresholds)
+    return Metric(name, _recall(limit), ratio, ("Recall", {"thresholds": limit}))
 
 
 def TopKCategoricalAccuracy(k: int = 5, name: str = "top_k_categorical_accuracy") -> Metric:
     """The share of samples whose class is among the ``k`` largest outputs; targets are one-hot."""
+    (k,) = settings("TopKCategoricalAccuracy", COUNT, k=k)
     return Metric(name, _top_k(k), source=("TopKCategoricalAccuracy", {"k": k}))
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import DeclarationError
+from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import elementwise, operand
 from graphc.expr.graph import unalias
-from graphc.expr.numbers import is_real
+from graphc.expr.numbers import LIMIT, NOT_NEGATIVE, PAST, SHARE, is_real, settings
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.ops.arithmetic import clip, minimum, square, where
@@ -25,6 +25,12 @@ __all__ = ["Optimizer", "Slots", "rule"]
 
 State = dict[str, Tensor]
 Update = Callable[[Tensor, Tensor, State, Tensor, Any], tuple[Any, Mapping[str, Any]]]
+# What the numbers that optimizers take may be; those that are not here are 0 or more.
+_KINDS = {
+    "momentum": PAST, "rho": PAST, "beta_1": PAST, "beta_2": PAST, "dampening": SHARE,
+    "clipnorm": LIMIT, "clipvalue": LIMIT, "global_clipnorm": LIMIT,
+}  # fmt: skip
+_OPTIONAL = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
 
 
 @dataclass(eq=False)
@@ -75,17 +81,26 @@ class Optimizer:
         used = [key for key, value in given.items() if value is not None]
         if len(used) > 1:
             raise DeclarationError(f"{type(self).__name__}: {' and '.join(used)} are given, and only one of them can clip")
-        for key, value in {**given, "weight_decay": weight_decay}.items():
-            if value is not None and not (is_real(value) and value >= 0):
-                raise DeclarationError(f"{type(self).__name__}: {key}={value!r} must be a number of 0 or more")
         as_schedule(learning_rate)
         self._rate = float(learning_rate) if is_real(learning_rate) else learning_rate
-        self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm = weight_decay, clipnorm, clipvalue, global_clipnorm
+        self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm = self._numbers(weight_decay=weight_decay, **given)
         self.decoupled_weight_decay, self.maximize = decoupled_weight_decay, maximize
         self.name = name or type(self).__name__.lower()
         self.slots: list[Slots] = []
         self.excluded: list[Tensor] = []
         self.excluded_names: list[str] = []
+
+    def _numbers(self, **given: Any) -> tuple[Any, ...]:
+        """Settings as Python's numbers, in the order given; those that may be ``None`` stay so.
+
+        Raises:
+            DeclarationError: for one that means nothing, such as a share of the past above 1.
+        """
+        owner = type(self).__name__
+        return tuple(
+            value if value is None and name in _OPTIONAL else settings(owner, _KINDS.get(name, NOT_NEGATIVE), **{name: value})[0]
+            for name, value in given.items()
+        )
 
     def state(self) -> Mapping[str, Any]:
         """The states of one parameter with their first values: a number fills its shape, a function gets the parameter."""
@@ -172,10 +187,19 @@ class Optimizer:
                 start = p - p * self.weight_decay * lr
             else:
                 g = g + self.weight_decay * p
-        new, news = self.rule(start, g, dict(states), t, lr)
+        new, news = self._moved(p, self.rule(start, g, dict(states), t, lr))
         if set(news) != set(states):
             raise DeclarationError(f"the rule of {self.name} returns the states {sorted(news)}, and it keeps {sorted(states)}: return each of them")
-        return [assign(p, operand(new)), *(assign(states[key], operand(news[key])) for key in states)]
+        return [assign(p, new), *(assign(states[key], operand(news[key])) for key in states)]
+
+    def _moved(self, p: Tensor, given: Any) -> tuple[Tensor, Mapping[str, Any]]:
+        """What a rule returns, looked through."""
+        if not isinstance(given, tuple | list) or len(given) != 2 or not isinstance(given[1], Mapping):
+            raise DeclarationError(f"the rule of {self.name} returns {given!r}: return a pair, the parameter's next value and the states' by name")
+        new = operand(given[0])
+        if new.shape != p.shape:
+            raise ShapeError(f"the rule of {self.name} returns {new.describe()} for {p.describe()}: return a value of the parameter's shape")
+        return new, given[1]
 
     def _keeps(self, p: Tensor) -> bool:
         return any(p is e for e in self.excluded) or any(text in p.name for text in self.excluded_names)

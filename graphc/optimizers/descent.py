@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphc.expr.numbers import share
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import sqrt, square, where
 from graphc.optimizers.base import Optimizer, State
@@ -30,9 +29,9 @@ class SGD(Optimizer):
     """
 
     def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, dampening: float = 0.0, **options: Any) -> None:
-        share("SGD", momentum=momentum)
         super().__init__(learning_rate, **options)
-        self.momentum, self.nesterov, self.dampening = momentum, nesterov, dampening
+        self.momentum, self.dampening = self._numbers(momentum=momentum, dampening=dampening)
+        self.nesterov = nesterov
 
     def state(self) -> Mapping[str, Any]:
         """The velocity, where there is momentum."""
@@ -66,10 +65,9 @@ class RMSprop(Optimizer):
         self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7, centered: bool = False,
         epsilon_outside_root: bool = False, **options: Any,
     ) -> None:  # fmt: skip
-        share("RMSprop", rho=rho, momentum=momentum)
         super().__init__(learning_rate, **options)
-        self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
-        self.epsilon_outside_root = epsilon_outside_root
+        self.rho, self.momentum, self.epsilon = self._numbers(rho=rho, momentum=momentum, epsilon=epsilon)
+        self.centered, self.epsilon_outside_root = centered, epsilon_outside_root
 
     def state(self) -> Mapping[str, Any]:
         """The average of squares, of gradients where centered, and the last step where there is momentum."""
@@ -109,8 +107,10 @@ class Adagrad(Optimizer):
         learning_rate_decay: float = 0.0, epsilon_outside_root: bool = False, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(learning_rate, **options)
-        self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
-        self.learning_rate_decay, self.epsilon_outside_root = learning_rate_decay, epsilon_outside_root
+        self.initial_accumulator_value, self.epsilon, self.learning_rate_decay = self._numbers(
+            initial_accumulator_value=initial_accumulator_value, epsilon=epsilon, learning_rate_decay=learning_rate_decay
+        )
+        self.epsilon_outside_root = epsilon_outside_root
 
     def state(self) -> Mapping[str, Any]:
         """The sum of squares."""
@@ -132,9 +132,8 @@ class Adadelta(Optimizer):
     """
 
     def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **options: Any) -> None:
-        share("Adadelta", rho=rho)
         super().__init__(learning_rate, **options)
-        self.rho, self.epsilon = rho, epsilon
+        self.rho, self.epsilon = self._numbers(rho=rho, epsilon=epsilon)
 
     def state(self) -> Mapping[str, Any]:
         """The averages of squared gradients and of squared steps."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.expr.numbers import share
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import abs, maximum, sign, sqrt, square
 from graphc.optimizers.base import Optimizer, State
@@ -21,9 +20,8 @@ class _Moments(Optimizer):
     """Optimizers with two averages."""
 
     def __init__(self, learning_rate: Any, beta_1: float, beta_2: float, epsilon: float, options: dict[str, Any]) -> None:
-        share(type(self).__name__, beta_1=beta_1, beta_2=beta_2)
         super().__init__(learning_rate, **options)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.beta_1, self.beta_2, self.epsilon = self._numbers(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
     def state(self) -> Mapping[str, Any]:
         """The averages of gradients and of their squares."""
@@ -119,7 +117,7 @@ class Nadam(_Moments):
         momentum_decay: float = 1.0, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(learning_rate, beta_1, beta_2, epsilon, options)
-        self.momentum_decay = momentum_decay
+        (self.momentum_decay,) = self._numbers(momentum_decay=momentum_decay)
 
     def state(self) -> Mapping[str, Any]:
         """The averages, and the product of all momenta so far."""

@@ -79,3 +79,9 @@ def test_unknown_activation_lists_the_known():
     with pytest.raises(DeclarationError, match=r"'rellu' is unknown.*relu, "):
         A.get("rellu")
     assert A.get(None) is A.linear
+
+
+@pytest.mark.parametrize("number", [2, np.int64(2), np.float32(2), np.array(2.0)])
+def test_an_option_may_be_any_number_of_numpy(number):
+    values = gx.evaluate([A.leaky_relu([-1.5], number), A.elu([1.5], number), A.celu([1.5], number), A.relu([3.5], 0.0, number)], {})
+    assert [v.item() for v in values] == [-3.0, 1.5, 1.5, 2.0]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from tests.errors import declaring, definitions, neural, operations, programs, values
+from tests.errors import declaring, definitions, neural, operations, programs, settings, values
 
-ALL = [mistake for table in (declaring, operations, neural, definitions, values, programs) for mistake in table.MISTAKES]
+ALL = [mistake for table in (declaring, operations, neural, definitions, settings, values, programs) for mistake in table.MISTAKES]
 
 
 @pytest.mark.parametrize(("wrong", "error", "texts"), [m[1:] for m in ALL], ids=[m[0] for m in ALL])

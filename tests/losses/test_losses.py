@@ -186,3 +186,8 @@ def test_unknown_losses():
         L.get(3)
     with pytest.raises(DeclarationError, match=r"reduction="):
         L.MeanSquaredError(reduction="average")
+
+
+def test_settings_may_be_numbers_of_numpy():
+    assert L.Huber(np.float32(0.5))(Y, P) == L.Huber(0.5)(Y, P)
+    assert L.BinaryCrossentropy(label_smoothing=np.float32(0.25))(BITS, PROBABILITIES) == L.bce(BITS, PROBABILITIES, False, 0.25)

@@ -72,3 +72,9 @@ def test_names():
     np.testing.assert_allclose(M.get(bias)(BITS, P), np.mean(P - BITS), rtol=1e-12)
     with pytest.raises(DeclarationError, match=r"'acuracy' is unknown.*accuracy"):
         M.get("acuracy")
+
+
+def test_settings_may_be_numbers_of_numpy():
+    for metric in (M.BinaryAccuracy, M.Precision, M.Recall):
+        assert metric(np.float32(0.25))(BITS, P) == metric(0.25)(BITS, P)
+    assert M.TopKCategoricalAccuracy(np.int64(2))([[0, 1, 0]], [[0.5, 0.3, 0.2]]) == 1.0

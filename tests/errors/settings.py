@@ -1,0 +1,76 @@
+"""Settings that mean nothing: of activations, losses, optimizers, metrics; each row is what takes them, and for each its wrong values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import graphc as gx
+from tests.errors.common import Mistake, v
+
+__all__ = ["MISTAKES"]
+
+Settings = Mapping[str, Sequence[Any]]
+# What SymPy would carry out, if it were given the text.
+CODE = "__import__('os').abort()"
+NAN, INFINITE = float("nan"), float("inf")
+
+FUNCTIONS: list[tuple[str, Callable[..., Any], Settings]] = [
+    (
+        "relu",
+        lambda **options: gx.activations.relu(v(), **options),
+        {"negative_slope": (CODE, None, True), "max_value": (CODE, INFINITE), "threshold": (CODE, NAN)},
+    ),
+    ("leaky_relu", lambda **options: gx.activations.leaky_relu(v(), **options), {"negative_slope": (CODE, None, [0.1])}),
+    ("elu", lambda **options: gx.activations.elu(v(), **options), {"alpha": (CODE, "1", 1j)}),
+    ("celu", lambda **options: gx.activations.celu(v(), **options), {"alpha": (CODE, 0, -1.0)}),
+    ("huber", lambda **options: gx.losses.huber(v(), v(), **options), {"delta": (CODE, 0, -1)}),
+    ("binary_crossentropy", lambda **options: gx.losses.binary_crossentropy(v(), v(), **options), {"label_smoothing": (CODE, 2, -0.1)}),
+    ("categorical_crossentropy", lambda **options: gx.losses.categorical_crossentropy(v(), v(), **options), {"label_smoothing": ("a", 2, None)}),
+]
+CLASSES: list[tuple[Callable[..., Any], Settings]] = [
+    (gx.losses.Huber, {"delta": (CODE, 0, -1, None)}),
+    (gx.losses.BinaryCrossentropy, {"label_smoothing": ("a", 1.5)}),
+    (gx.losses.CategoricalCrossentropy, {"label_smoothing": ("a", -0.5)}),
+    (gx.optimizers.SGD, {"momentum": ("a", 1.5, -0.1, None), "dampening": ("a", 2), "clipnorm": ("a", -1, NAN), "weight_decay": (-1,)}),
+    (gx.optimizers.RMSprop, {"rho": ("a", 1), "momentum": (1.0,), "epsilon": ("a", -1, INFINITE)}),
+    (gx.optimizers.Adagrad, {"initial_accumulator_value": ("a", -1), "epsilon": (-1,), "learning_rate_decay": ("a", -0.1)}),
+    (gx.optimizers.Adadelta, {"rho": ("a", -1), "epsilon": (-1,)}),
+    (gx.optimizers.Adam, {"beta_1": ("a", 1), "beta_2": (-0.5, True), "epsilon": ("a", -1, NAN), "clipvalue": ([1],)}),
+    (gx.optimizers.Adamax, {"epsilon": (-1,)}),
+    (gx.optimizers.Nadam, {"momentum_decay": ("a", -1)}),
+    (gx.optimizers.Lion, {"beta_2": (2,), "global_clipnorm": ("1",)}),
+    (gx.metrics.BinaryAccuracy, {"threshold": (CODE, None, NAN)}),
+    (gx.metrics.Precision, {"thresholds": (CODE, [0.5])}),
+    (gx.metrics.Recall, {"thresholds": (CODE, INFINITE)}),
+    (gx.metrics.TopKCategoricalAccuracy, {"k": (CODE, 0, 2.5, True)}),
+]
+
+
+def _rows(name: str, make: Callable[..., Any], settings: Settings) -> list[Mistake]:
+    return [
+        (f"{name} {option}={value!r}", lambda o=option, v=value: make(**{o: v}), gx.DeclarationError, (name, f"{option}={value!r}"))
+        for option, values in settings.items()
+        for value in values
+    ]
+
+
+
+def _moved(rule: Any) -> Any:
+    return gx.optimizers.rule(rule, state={"m": 0.0}).updates(gx.sum(w := gx.parameter("w", (3,))), [w])
+
+
+RULES: list[Mistake] = [
+    ("a rule that returns one value", lambda: _moved(lambda p, g, state, t, lr: p - lr * g), gx.DeclarationError, ("rule", "pair")),
+    ("a rule that returns nothing", lambda: _moved(lambda p, g, state, t, lr: None), gx.DeclarationError, ("rule", "None", "pair")),
+    ("a rule that returns three values", lambda: _moved(lambda p, g, state, t, lr: (p, g, state)), gx.DeclarationError, ("rule", "pair")),
+    ("a rule whose states have no names", lambda: _moved(lambda p, g, state, t, lr: (p, [state["m"]])), gx.DeclarationError, ("rule", "by name")),
+    ("a rule that returns a scalar", lambda: _moved(lambda p, g, state, t, lr: (gx.mean(p), state)), gx.ShapeError, ("w(3,)", "scalar", "shape")),
+    ("a rule that returns a matrix", lambda: _moved(lambda p, g, state, t, lr: (p[None], state)), gx.ShapeError, ("w(3,)", "(1, 3)")),
+]
+
+MISTAKES: list[Mistake] = [
+    *RULES,
+    *(row for name, make, settings in FUNCTIONS for row in _rows(name, make, settings)),
+    *(row for make, settings in CLASSES for row in _rows(make.__name__, make, settings)),
+]
