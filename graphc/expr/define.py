@@ -8,8 +8,6 @@ stage of its own over only the indices that it uses.
 from __future__ import annotations
 
 import itertools
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, cast
 
@@ -20,43 +18,20 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import Access, not_of_nothing, operand, stage
 from graphc.expr.dims import Dim, DimSymbol, Extent, as_extent
 from graphc.expr.extents import check_inside, infer_extents, joint_extents
+from graphc.expr.numbers import as_whole
 from graphc.expr.origin import caller
-from graphc.expr.scalar import normalise
+from graphc.expr.scalar import as_expression, normalise
 from graphc.expr.scope import scoped
 from graphc.expr.stage import Reducer, index_symbol, read_symbol
+from graphc.expr.symbols import FormulaSymbol
 from graphc.expr.tensor import Call, Guard, Tensor
 
 __all__ = ["AccessAtom", "Index", "Max", "Min", "Prod", "Reduction", "Sum", "access", "define", "indices", "is_index_formula"]
 
 _numbers = itertools.count()
-_OWN = tuple(os.path.dirname(os.path.abspath(f)) + os.sep for f in (sympy.__file__, os.path.dirname(__file__)))
 
 
-def _compare(left: Any, right: Any, equal: bool, sign: str) -> bool:
-    """The truth of ``left == right``: refused where it is False and a user asked, who meant a condition of the formula."""
-    if not equal and isinstance(right, sympy.Basic | int | float) and not sys._getframe(2).f_code.co_filename.startswith(_OWN):  # pyright: ignore[reportPrivateUsage]
-        written = "sympy.Eq" if sign == "==" else "sympy.Ne"
-        raise DeclarationError(
-            f"{left} {sign} {right} compares two formulas in Python, which gives a truth value at once: in the formula of gx.define write "
-            f"{written}({left}, {right})"
-        )
-    return equal if sign == "==" else not equal
-
-
-class _FormulaSymbol(sympy.Symbol):
-    """What a formula of :func:`define` is made of; comparing it with ``==`` is refused."""
-
-    __slots__ = ()
-    __hash__ = sympy.Symbol.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return _compare(self, other, super().__eq__(other) is True, "==")
-
-    def __ne__(self, other: object) -> bool:
-        return _compare(self, other, super().__eq__(other) is True, "!=")
-
-
-class Index(_FormulaSymbol):
+class Index(FormulaSymbol):
     """An index of :func:`define`, made by :func:`indices`."""
 
     __slots__ = ()
@@ -65,7 +40,7 @@ class Index(_FormulaSymbol):
         return cast("Self", sympy.Symbol.__xnew__(cls, name, integer=True, nonnegative=True))  # type: ignore[attr-defined]
 
 
-class AccessAtom(_FormulaSymbol):
+class AccessAtom(FormulaSymbol):
     """``X[i, 2*k]`` inside a formula: an atom that knows its tensor and its places."""
 
     __slots__ = ("places", "tensor")
@@ -84,7 +59,7 @@ class AccessAtom(_FormulaSymbol):
         return self.name.rpartition("#")[0]
 
 
-class Reduction(_FormulaSymbol):
+class Reduction(FormulaSymbol):
     """``Sum(body, k)`` inside a formula: an atom that knows its body and its bound indices."""
 
     __slots__ = ("body", "bound", "reducer")
@@ -132,11 +107,11 @@ def access(tensor: Tensor, places: Any) -> AccessAtom:
     for place in places:
         if isinstance(place, slice) or place is None or place is Ellipsis:
             raise DeclarationError(f"{tensor.describe()}: slices and indices do not mix in one access; slice the tensor before gx.define")
-        if not isinstance(place, sympy.Expr | Dim) and not hasattr(place, "__index__"):
+        if not isinstance(place, sympy.Expr | Dim) and as_whole(place) is None:
             raise DeclarationError(f"{tensor.describe()}: the place {place!r} is neither an index, a whole number nor a formula of them")
-        if sympy.sympify(place).is_Integer and int(place) < 0:
+        if not isinstance(place, Dim) and (number := as_expression(place)).is_Integer and int(number) < 0:
             raise DeclarationError(f"{tensor.describe()}: the place {place} is negative; count from 0, or write {tensor.label}.shape[axis] - 1")
-    return AccessAtom(tensor, tuple(sympy.sympify(p) for p in places))
+    return AccessAtom(tensor, tuple(as_expression(p) for p in places))
 
 
 def _reducer(reducer: Reducer) -> Any:
@@ -162,11 +137,8 @@ def _formula(body: Any, name: str = "") -> Any:
             f"{body} is a Python truth value, so a comparison in the formula was carried out before graphc saw it: write it with "
             "sympy.Eq, sympy.Lt, sympy.Ge, ..."
         )
-    try:
-        expr = None if body is None or isinstance(body, str) else sympy.sympify(body)  # text would be carried out as code
-    except sympy.SympifyError:
-        expr = None
-    if not isinstance(expr, sympy.Basic):
+    expr = as_expression(body)
+    if expr is None:
         whose = f" for {name}" if name else ""
         raise DeclarationError(f"{body!r} is no formula{whose}: write it with accesses such as X[i, j], indices, numbers and SymPy functions")
     return normalise(expr, keep=(AccessAtom, Reduction))

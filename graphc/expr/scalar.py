@@ -8,9 +8,11 @@ this vocabulary and refuses what lies outside it.
 
 from __future__ import annotations
 
+import numbers
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import sympy
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import Boolean, BooleanFunction
@@ -32,6 +34,7 @@ __all__ = [
     "Sigmoid",
     "Sign",
     "Softplus",
+    "as_expression",
     "derivative",
     "is_condition",
     "normalise",
@@ -305,6 +308,20 @@ _REPLACED: dict[type, Any] = {
     sympy.asinh: lambda x: sympy.log(x + sympy.sqrt(x**2 + 1)),
     sympy.ITE: lambda c, a, b: sympy.Or(sympy.And(c, a), sympy.And(sympy.Not(c), b)),
 }
+
+
+def as_expression(value: Any) -> Any:
+    """A formula, a number or a dimension as a SymPy expression; ``None`` for anything else.
+
+    Text and what may hold text are never given to SymPy, which would carry them out as code.
+    """
+    if isinstance(value, sympy.Basic):
+        return value if isinstance(value, Expr | Boolean) else None
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value.item()
+    if isinstance(value, numbers.Number | bool | np.bool_) or hasattr(type(value), "_sympy_"):
+        return sympy.sympify(value, strict=True)
+    return None
 
 
 def normalise(expr: Any, keep: tuple[type, ...] = ()) -> Any:

@@ -26,6 +26,7 @@ from graphc.expr.scalar import (
     Sigmoid,
     Sign,
     Softplus,
+    as_expression,
 )  # fmt: skip
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Tensor
@@ -108,7 +109,12 @@ def declare(row: Elementwise) -> Callable[..., Tensor]:
 
     def apply(*values: Any) -> Tensor:
         if any(is_index_formula(v) for v in values):  # within the formula of gx.define
-            operands = [as_formula(v) if isinstance(v, Tensor) else sympy.sympify(v) for v in values]
+            operands = [as_formula(v) if isinstance(v, Tensor) else as_expression(v) for v in values]
+            for value, operand in zip(values, operands, strict=True):
+                if operand is None:
+                    raise DeclarationError(
+                        f"gx.{row.name} in a formula is given {value!r}: give accesses such as X[i, j], indices, numbers, formulas of them"
+                    )
             return row.formula.xreplace({read_symbol(k): v for k, v in enumerate(operands)})
         return elementwise(row.symbol, row.formula, values, dtype=row.dtype, latex=row.latex)
 

@@ -11,7 +11,7 @@ from sympy.core.symbol import Str
 
 from graphc.errors import DeclarationError
 from graphc.expr.build import elementwise
-from graphc.expr.scalar import Abstract, normalise
+from graphc.expr.scalar import Abstract, as_expression, normalise
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Tensor
 
@@ -45,7 +45,7 @@ def function(name: str, formula: Callable[..., Any] | None = None) -> Callable[.
             raise DeclarationError(
                 f"the formula of {name} is {given}, a Python truth value, so a comparison was carried out: write it with sympy.Eq, sympy.Lt, ..."
             )
-        body: Any = None if given is None or isinstance(given, str) else sympy.sympify(given)
+        body: Any = as_expression(given)
         body = body if body is None else normalise(body)
     except (TypeError, sympy.SympifyError) as error:
         raise DeclarationError(f"the formula of {name} could not be read: {error}. Write it with SymPy functions, such as sympy.exp(x)") from None

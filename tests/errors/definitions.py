@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import sympy
 
 import graphc as gx
 from tests.errors.common import Mistake, W, ids, v
 
 i, j, k, u = gx.indices("i j k u")
+
+CODE = "__import__('os').abort()"  # what SymPy would carry out, if it were given the text
 
 DEFINED: list[Mistake] = [
     ("no name of an index", lambda: gx.indices(""), gx.DeclarationError, ("gx.indices",)),
@@ -69,4 +74,31 @@ DEFINED: list[Mistake] = [
     ("the index of another tensor's axis", lambda: gx.define("Y", (), gx.Sum(W()[k, k], k)), gx.ShapeError, ("k", "4", "2")),
 ]
 
-MISTAKES: list[Mistake] = [*DEFINED]
+# What Python wants at once: truth values and numbers.
+ASKED: list[Mistake] = [
+    ("an index in an if", lambda: gx.define("Y", (i,), v()[i] if i > 0 else 0), gx.DeclarationError, ("i > 0", "gx.where")),
+    ("an access in an if", lambda: gx.define("Y", (i,), v()[i] if v()[i] > 1 else 0), gx.DeclarationError, ("v[i] > 1", "gx.where")),
+    ("a formula in an if", lambda: gx.define("Y", (i,), v()[i] if 2 * v()[i] + 1 > 0 else 0), gx.DeclarationError, ("2*v[i] + 1 > 0", "gx.where")),
+    ("two conditions in an if", lambda: 1 if (i > 0) & (i < 3) else 0, gx.DeclarationError, ("(i > 0) & (i < 3)", "gx.where")),
+    ("a chain of comparisons", lambda: gx.define("Y", (i,), 0 < v()[i] < 5), gx.DeclarationError, ("v[i] > 0", "&")),
+    ("a condition with not", lambda: gx.where(not i > 0, v()[i], 0), gx.DeclarationError, ("i > 0", "~")),
+    ("Python's max", lambda: gx.define("Y", (i,), max(v()[i], 0)), gx.DeclarationError, ("v[i]", "gx.maximum")),
+    ("math's exp", lambda: gx.define("Y", (i,), math.exp(v()[i])), gx.DeclarationError, ("v[i]", "gx.exp")),
+    ("math's exp of a formula", lambda: gx.define("Y", (i,), math.exp(2 * v()[i])), gx.DeclarationError, ("2*v[i]", "gx.exp")),
+    ("a float of an access", lambda: gx.define("Y", (i,), float(v()[i])), gx.DeclarationError, ("v[i]", "float")),
+    ("an int of an index", lambda: gx.define("Y", (i,), v()[int(i)]), gx.DeclarationError, ("i is no number", "int")),
+    ("a rounded access", lambda: gx.define("Y", (i,), round(v()[i])), gx.DeclarationError, ("v[i]", "gx.floor")),
+    ("a floor of math", lambda: gx.define("Y", (i,), math.floor(v()[i])), gx.DeclarationError, ("v[i]", "gx.floor")),
+    ("a float of a reducer", lambda: float(gx.Sum(v()[k], k)), gx.DeclarationError, ("Sum(v[k], k)",)),
+    ("NumPy's exp", lambda: gx.define("Y", (i,), np.exp(v()[i])), gx.DeclarationError, ("v[i]", "gx.exp")),
+    ("NumPy's maximum", lambda: gx.define("Y", (i,), np.maximum(v()[i], 0)), gx.DeclarationError, ("v[i]", "gx.maximum")),
+    ("text in a function", lambda: gx.define("Y", (i,), gx.maximum(v()[i], CODE)), gx.DeclarationError, ("gx.maximum", CODE)),
+    ("a list in a function", lambda: gx.define("Y", (i,), gx.maximum(v()[i], [1, 2])), gx.DeclarationError, ("gx.maximum", "[1, 2]")),
+    ("None in a function", lambda: gx.define("Y", (i,), gx.where(v()[i] > 0, None, 0)), gx.DeclarationError, ("gx.where", "None")),
+    ("text in a dictionary for a body", lambda: gx.define("Y", (i,), {"a": CODE}), gx.DeclarationError, ("Y", CODE)),
+    ("text in an array for a body", lambda: gx.define("Y", (i,), np.array([CODE])), gx.DeclarationError, ("Y", CODE)),
+    ("text in a tuple in a reducer", lambda: gx.Sum((CODE, 1), i), gx.DeclarationError, (CODE,)),
+    ("text in a list of a function", lambda: gx.function("f", lambda x: [CODE]), gx.DeclarationError, ("f", CODE)),
+]
+
+MISTAKES: list[Mistake] = [*DEFINED, *ASKED]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import sympy
 
+import graphc as gx
 from graphc.errors import DeclarationError
 from graphc.expr import scalar
 from graphc.expr.scalar import derivative, normalise
@@ -80,3 +82,28 @@ def test_exponents_that_are_numbers_become_exact() -> None:
     assert scalar.Power(x, 2.0) == x**2
     assert scalar.Power(x, 0.5) == sympy.sqrt(x)
     assert scalar.Power(x, -1) == 1 / x
+
+
+def test_numbers_of_numpy_stand_in_formulas() -> None:
+    x, (i, k) = gx.tensor("x", (4,)), gx.indices("i k")
+    body = np.float64(2) * x[i] + x[i] / np.int64(4) - np.array(1.0) + gx.maximum(x[np.int64(2)], np.float32(0.5)) + np.add(x[i], 1)
+    np.testing.assert_allclose(gx.evaluate(gx.define("Y", (i,), body), {x: [0, 1, 2, 3]}), [2.0, 5.25, 8.5, 11.75])
+    assert str(gx.Sum(np.float64(2) * x[k], k)) == "Sum(2.0*x[k], k)"
+
+
+def test_formulas_that_are_not_graphcs_answer_as_ever() -> None:
+    a, b = sympy.symbols("a b")
+    assert float(sympy.pi) == math.pi and int(sympy.Integer(3)) == round(sympy.Rational(7, 2) - 1) + 1 == 3
+    assert bool(sympy.And(a > 0, b > 0)) and sympy.Gt(2, 1)
+    for asked in (lambda: bool(a > b), lambda: float(a), lambda: int(a + 1)):
+        with pytest.raises(TypeError) as caught:
+            asked()
+        assert not isinstance(caught.value, gx.GraphcError)
+
+
+def test_a_users_own_errors_pass_through() -> None:
+    x, i = gx.tensor("x", (4,)), gx.indices("i")
+    with pytest.raises(ZeroDivisionError):
+        gx.define("Y", (i,), x[i] + 1 / 0)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        gx.define("Y", (i,), x[i] + object())
