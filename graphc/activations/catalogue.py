@@ -184,11 +184,11 @@ def step(x: Any) -> Tensor:
     return _apply("step", Select(sympy.Ge(read_symbol(0), 0), ONE, ZERO), x)
 
 
-def softmax(x: Any, axis: int = -1) -> Tensor:
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
     """``exp(x) / sum(exp(x))`` along an axis: positive numbers that sum to 1."""
     return _softmax(x, axis)
 
 
-def log_softmax(x: Any, axis: int = -1) -> Tensor:
+def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
     """``log(softmax(x))`` along an axis."""
     return _log_softmax(x, axis)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import DataError
+from graphc.expr.numbers import is_real
 
 __all__ = ["epoch_order", "holdout"]
 
@@ -27,9 +28,9 @@ def holdout(count: int, fraction: float, seed: int, labels: Array | None = None)
     Raises:
         DataError: where one of the parts would be empty.
     """
-    if not isinstance(fraction, int | float) or not 0 < fraction < 1:
+    if not is_real(fraction) or not 0 < fraction < 1:
         raise DataError(f"validation_split={fraction!r}: it is a share between 0 and 1")
-    held = round(fraction * count)
+    held = round(float(fraction) * count)
     if not 0 < held < count:
         raise DataError(f"validation_split={fraction} of {count} samples holds out {held}: give more data, or validation_data")
     generator = np.random.default_rng([seed, _SPLIT])

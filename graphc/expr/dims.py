@@ -15,6 +15,7 @@ from typing import Any
 import sympy
 
 from graphc.errors import DeclarationError
+from graphc.expr.numbers import as_whole
 
 __all__ = ["Dim", "DimSymbol", "Extent", "FloorDiv", "as_extent", "dim_symbol", "evaluate_extent", "product", "provably_at_least"]
 
@@ -199,12 +200,12 @@ def as_extent(value: Any) -> Extent:
         if not value:
             raise DeclarationError("a dimension's name is empty: give it a name such as 'n', or a number")
         return Dim.named(value)
-    if not isinstance(value, bool) and hasattr(value, "__index__"):
-        number = int(value.__index__())
-        if number < 0:
-            raise DeclarationError(f"the dimension {number} is negative: a size is 0 or more")
-        return number
-    raise DeclarationError(f"{value!r} is no dimension: write a whole number, or a name such as 'n'")
+    number = as_whole(value)
+    if number is None:
+        raise DeclarationError(f"{value!r} is no dimension: write a whole number, or a name such as 'n'")
+    if number < 0:
+        raise DeclarationError(f"the dimension {number} is negative: a size is 0 or more")
+    return number
 
 
 def evaluate_extent(extent: Extent, sizes: Mapping[str, int]) -> int:

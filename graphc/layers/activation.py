@@ -6,8 +6,9 @@ from typing import Any
 
 from graphc import activations
 from graphc.errors import DeclarationError
+from graphc.expr.numbers import FINITE, settings
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer, check_names
+from graphc.layers.base import Layer, axes_given, check_names
 from graphc.ops.arithmetic import maximum, minimum, where
 from graphc.ops.random import uniform
 from graphc.ops.state import by_phase
@@ -22,7 +23,8 @@ class ReLU(Layer):
 
     def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+        self.negative_slope, self.threshold = settings("ReLU", FINITE, negative_slope=negative_slope, threshold=threshold)
+        self.max_value = None if max_value is None else settings("ReLU", FINITE, max_value=max_value)[0]
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The rectified input."""
@@ -36,7 +38,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope: float = 0.3, **options: Any) -> None:
         super().__init__(**options)
-        self.negative_slope = negative_slope
+        (self.negative_slope,) = settings("LeakyReLU", FINITE, negative_slope=negative_slope)
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The leaky rectified input."""
@@ -76,9 +78,9 @@ class RReLU(Layer):
 
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, **options: Any) -> None:
         super().__init__(**options)
-        if not 0 <= lower <= upper:
+        self.lower, self.upper = settings("RReLU", FINITE, lower=lower, upper=upper)
+        if not 0 <= self.lower <= self.upper:
             raise DeclarationError(f"RReLU(lower={lower!r}, upper={upper!r}): the slopes lie between two numbers, 0 <= lower <= upper")
-        self.lower, self.upper = lower, upper
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``x`` above 0, ``slope * x`` below."""
@@ -93,7 +95,7 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
-        self.alpha = alpha
+        (self.alpha,) = settings("ELU", FINITE, alpha=alpha)
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The exponential linear unit of the input."""
@@ -107,7 +109,7 @@ class Softmax(Layer):
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)
-        self.axis = axis
+        self.axis = axes_given(self, axis)
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Positive numbers that sum to 1."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import operand
+from graphc.expr.numbers import COUNT, DROPPED, settings
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer, check_names
+from graphc.layers.base import Layer, check_names, entries_of
 from graphc.layers.mask import all_of
 from graphc.ops.arithmetic import not_equal, tanh, where
 from graphc.ops.attention import attention_weights, causal_mask
@@ -62,18 +63,18 @@ class MultiHeadAttention(Layer):
         bias_regularizer: Any = None, activity_regularizer: Any = None, seed: int | None = None, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(activity_regularizer=activity_regularizer, **options)
+        kind = type(self).__name__
         width = value_dim if value_dim is not None else key_dim
-        for name, value in (("num_heads", num_heads), ("key_dim", key_dim), ("value_dim", width)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise DeclarationError(f"MultiHeadAttention({name}={value!r}): it is a whole number of 1 or more")
-        _check_rate(self, dropout)
+        self.num_heads, self.key_dim, self.value_dim = settings(kind, COUNT, num_heads=num_heads, key_dim=key_dim, value_dim=width)
+        (self.dropout,) = settings(kind, DROPPED, dropout=dropout)
         if attention_axes not in (None, 1, (1,), [1]):
             raise DeclarationError(
                 f"MultiHeadAttention(attention_axes={attention_axes!r}): attention is along the axis 1, between batch and features"
             )
         check_names(self, kernel_initializer, bias_initializer, penalties=(kernel_regularizer, bias_regularizer))
-        self.num_heads, self.key_dim, self.value_dim, self.dropout, self.use_bias = num_heads, key_dim, width, float(dropout), use_bias
-        self.output_width = tuple(output_shape) if isinstance(output_shape, list | tuple) else None if output_shape is None else (output_shape,)
+        widths = () if output_shape is None else entries_of(output_shape)
+        self.output_width = tuple(settings(kind, COUNT, output_shape=w)[0] for w in widths) or None
+        self.use_bias = use_bias
         self.kernel_initializer, self.bias_initializer, self.seed = kernel_initializer, bias_initializer, seed
         self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
         self.products: dict[str, tuple[Tensor, Tensor | None]] = {}
@@ -171,10 +172,10 @@ class Attention(Layer):
         self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: int | None = None, **options: Any
     ) -> None:  # fmt: skip
         super().__init__(**options)
-        _check_rate(self, dropout)
+        (self.dropout,) = settings(type(self).__name__, DROPPED, dropout=dropout)
         if score_mode not in ("dot", "concat"):
             raise DeclarationError(f"{type(self).__name__}(score_mode={score_mode!r}): it is 'dot' or 'concat'")
-        self.use_scale, self.score_mode, self.dropout, self.seed = use_scale, score_mode, float(dropout), seed
+        self.use_scale, self.score_mode, self.seed = use_scale, score_mode, seed
         self.scale: Any = None
         self.concat_score_weight: Any = None
 
@@ -246,11 +247,6 @@ def _several_shapes(layer: Layer, shapes: Any) -> Any:
     if not isinstance(shapes, list) or len(shapes) not in (2, 3) or not all(isinstance(s, tuple) and len(s) == 3 for s in shapes):
         raise ShapeError(f"{layer.name} is called on a list, [query, value] or [query, value, key], each (batch, length, features), not on {shapes}")
     return shapes
-
-
-def _check_rate(layer: Layer, rate: Any) -> None:
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-        raise DeclarationError(f"{type(layer).__name__}(dropout={rate!r}): it is the share that is dropped, at least 0 and below 1")
 
 
 def _truth(mask: Any) -> Tensor:

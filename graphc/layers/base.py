@@ -14,6 +14,7 @@ from graphc.errors import DeclarationError
 from graphc.expr.build import operand
 from graphc.expr.carry import collecting
 from graphc.expr.dims import Extent
+from graphc.expr.numbers import AXIS, listed, settings
 from graphc.expr.tensor import Tensor, make
 from graphc.layers.mask import mask_of, masks_of
 from graphc.layers.naming import free_name, snake_case, unique
@@ -22,10 +23,27 @@ from graphc.layers.phase import collected, in_both, in_one
 from graphc.ops.reduction import mean
 from graphc.ops.state import parameter, shape_of, state
 
-__all__ = ["Layer", "check_names"]
+__all__ = ["Layer", "axes_given", "check_names", "entries_of"]
 
 Shape = tuple[Extent, ...]
 _numbers = itertools.count()
+
+
+def entries_of(shape: Any) -> tuple[Any, ...]:
+    """The entries of a shape as the user gives it: a tuple, a list, an array, or one entry alone."""
+    given = listed(shape)
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
+
+
+def axes_given(layer: Layer, axis: Any) -> int | tuple[int, ...]:
+    """One axis, or several, as Python's numbers.
+
+    Raises:
+        DeclarationError: for what is no whole number.
+    """
+    given = listed(axis)
+    found = tuple(settings(type(layer).__name__, AXIS, axis=a)[0] for a in entries_of(given))
+    return found if isinstance(given, list | tuple) else found[0]
 
 
 class Layer:
@@ -83,7 +101,7 @@ class Layer:
             raise DeclarationError(f"name={name!r} of a layer: it is a text that is not empty")
         self._name, self._path, self._trainable = name, name or "", bool(trainable)
         shape = (input_dim,) if input_dim is not None else input_shape
-        self.sample_shape = None if shape is None else tuple(shape)
+        self.sample_shape = None if shape is None else entries_of(shape)
         self.activity_regularizer = regularizers.get(activity_regularizer)
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 
 from graphc import activations
 from graphc.errors import DeclarationError
+from graphc.expr.numbers import COUNT, listed, settings
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
 from graphc.ops import nn
@@ -44,14 +45,11 @@ class _Conv(Layer):
     ) -> None:  # fmt: skip
         super().__init__(activity_regularizer=activity_regularizer, **options)
         kind = type(self).__name__
-        if isinstance(filters, bool) or not isinstance(filters, int) or filters < 1:
-            raise DeclarationError(f"{kind}(filters={filters!r}): the number of outputs is a whole number of 1 or more")
+        self.filters, self.groups = settings(kind, COUNT, filters=filters, groups=groups)
         channels_last(self, data_format)
-        size = tuple(kernel_size) if isinstance(kernel_size, list | tuple) else (kernel_size,) * self.rank
-        if len(size) != self.rank:
-            raise DeclarationError(f"{kind}(kernel_size={kernel_size!r}): give {self.rank} sizes, or one number for all")
-        self.filters, self.kernel_size, self.strides, self.padding = filters, size, strides, padding
-        self.dilation_rate, self.groups, self.use_bias = dilation_rate, groups, use_bias
+        self.kernel_size = numbers(kernel_size, self.rank, "kernel_size", kind)
+        self.strides, self.dilation_rate = numbers(strides, self.rank, "strides", kind), numbers(dilation_rate, self.rank, "dilation_rate", kind)
+        self.padding, self.use_bias = listed(padding), use_bias
         self.activation = activations.get(activation)
         check_names(self, kernel_initializer, bias_initializer, penalties=(kernel_regularizer, bias_regularizer))
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
@@ -73,8 +71,7 @@ class _Conv(Layer):
         """The padding; a causal one lets no output see what comes after it."""
         if self.rank != 1 or not isinstance(self.padding, str) or self.padding.lower() != "causal":
             return self.padding
-        (gap,) = numbers(self.dilation_rate, 1, "dilation_rate")
-        return ((self.kernel_size[0] - 1) * gap, 0)
+        return ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``activation(convolution(x, kernel) + bias)``."""
@@ -112,7 +109,7 @@ class _Transposed(_Conv):
         kind = type(self).__name__
         if output_padding is not None:
             raise DeclarationError(f"{kind}(output_padding={output_padding!r}): the output has the size that padding= gives; pad it by ZeroPadding2D")
-        if any(d != 1 for d in numbers(dilation_rate, self.rank, "dilation_rate")) or self.groups != 1:
+        if any(d != 1 for d in self.dilation_rate) or self.groups != 1:
             raise DeclarationError(f"{kind}: dilation_rate and groups are 1: it takes no others")
 
     def build(self, input_shape: Any) -> None:
@@ -158,20 +155,25 @@ class Conv1DTranspose(_Transposed):
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``activation(transposed convolution(x, kernel) + bias)``."""
-        steps = (1, *numbers(self.strides, 1, "strides"))
-        z = nn.conv2d_transpose(expand_dims(x, 1), expand_dims(self.kernel, 0), strides=steps, padding=self.padding)[:, 0]
+        z = nn.conv2d_transpose(expand_dims(x, 1), expand_dims(self.kernel, 0), strides=(1, *self.strides), padding=self.padding)[:, 0]
         return self.activation(z + self.bias if self.use_bias else z)
 
 
 class _Pool(Layer):
+    rank: int
+
     def __init__(self, pool_size: Any = 2, strides: Any = None, padding: Any = "valid", data_format: Any = None, **options: Any) -> None:
         super().__init__(**options)
         channels_last(self, data_format)
-        self.pool_size, self.strides, self.padding = pool_size, strides, padding
+        kind = type(self).__name__
+        self.pool_size, self.padding = numbers(pool_size, self.rank, "pool_size", kind), listed(padding)
+        self.strides = None if strides is None else numbers(strides, self.rank, "strides", kind)
 
 
 class MaxPooling1D(_Pool):
     """The largest entry of each window of a sequence."""
+
+    rank = 1
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The largest entries."""
@@ -181,6 +183,8 @@ class MaxPooling1D(_Pool):
 class MaxPooling2D(_Pool):
     """The largest entry of each window of an image."""
 
+    rank = 2
+
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The largest entries."""
         return nn.max_pool2d(x, self.pool_size, self.strides, self.padding)
@@ -189,6 +193,8 @@ class MaxPooling2D(_Pool):
 class AveragePooling1D(_Pool):
     """The mean of each window of a sequence; padding does not count."""
 
+    rank = 1
+
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The means."""
         return nn.avg_pool1d(x, self.pool_size, self.strides, self.padding)
@@ -196,6 +202,8 @@ class AveragePooling1D(_Pool):
 
 class AveragePooling2D(_Pool):
     """The mean of each window of an image; padding does not count."""
+
+    rank = 2
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The means."""

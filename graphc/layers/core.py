@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc import activations
-from graphc.errors import DeclarationError
-from graphc.expr.dims import product
+from graphc.errors import DeclarationError, ShapeError
+from graphc.expr.build import same_extent
+from graphc.expr.dims import Dim, as_extent, product
+from graphc.expr.numbers import COUNT, DROPPED, as_whole, settings
 from graphc.expr.operation import Leaf
 from graphc.expr.tensor import Tensor, make
-from graphc.layers.base import Layer, check_names
+from graphc.layers.base import Layer, check_names, entries_of
 from graphc.ops.layout import broadcast_to, reshape
 from graphc.ops.nn import dropout
 from graphc.ops.state import shape_of
@@ -40,8 +42,7 @@ def Input(shape: Any = (), batch_size: int | None = None, dtype: str = "float", 
         <input x(n, 30)>
     """
     kind = "int" if "int" in str(dtype) else "bool" if "bool" in str(dtype) else "float"
-    given = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
-    sample = tuple(_unnamed_size(name, k) if e is None else e for k, e in enumerate(given, start=1))
+    sample = tuple(_unnamed_size(name, k) if e is None else e for k, e in enumerate(entries_of(shape), start=1))
     extents = shape_of(("n" if batch_size is None else batch_size, *shape_of(sample, name or "an input")), name or "an input")
     leaf = Leaf("input") if name else AutomaticInput("input")
     return make(leaf, (), extents, kind, name=name or "x")
@@ -95,9 +96,8 @@ class Dense(Layer):
         **options: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **options)
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise DeclarationError(f"Dense(units={units!r}): the number of outputs is a whole number of 1 or more")
-        self.units, self.use_bias = units, use_bias
+        (self.units,) = settings("Dense", COUNT, units=units)
+        self.use_bias = use_bias
         self.activation = activations.get(activation)
         check_names(self, kernel_initializer, bias_initializer, penalties=(kernel_regularizer, bias_regularizer))
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
@@ -152,14 +152,16 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, noise_shape: Sequence[Any] | None = None, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
-        if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 <= rate < 1:
-            raise DeclarationError(f"Dropout(rate={rate!r}): it is the share that is dropped, at least 0 and below 1")
-        self.rate, self.noise_shape, self.seed = float(rate), noise_shape, seed
+        (self.rate,) = settings(type(self).__name__, DROPPED, rate=rate)
+        self.noise_shape = None if noise_shape is None else tuple(e if e is None else as_extent(e) for e in entries_of(noise_shape))
+        self.seed = seed
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``x`` with entries dropped in training."""
         if self.noise_shape is None:
             return dropout(x, self.rate)
+        if len(self.noise_shape) != x.ndim:
+            raise ShapeError(f"{self.name} has noise_shape={self.noise_shape}, and is called on {x.describe()}: give one entry an axis")
         shape = [own if given is None else given for given, own in zip(self.noise_shape, x.shape, strict=True)]
         return x * dropout(broadcast_to(1.0, tuple(shape)), self.rate)
 
@@ -173,18 +175,36 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """The entries of each sample in another shape; one entry of ``target_shape`` may be -1."""
+    """The entries of each sample in another shape; one entry of ``target_shape`` may be -1.
 
-    def __init__(self, target_shape: Sequence[int], **options: Any) -> None:
+    Example:
+        >>> import graphc as gx
+        >>> gx.layers.Reshape((2, -1))(gx.layers.Input((6,))).shape
+        (n, 2, 3)
+    """
+
+    def __init__(self, target_shape: Any, **options: Any) -> None:
         super().__init__(**options)
-        self.target_shape = tuple(target_shape)
+        given = entries_of(target_shape)
+        free = [not isinstance(e, Dim) and as_whole(e) == -1 for e in given]
+        if sum(free) > 1:
+            raise ShapeError(f"Reshape(target_shape={target_shape!r}): only one entry may be -1")
+        self.target_shape = tuple(-1 if f else as_extent(e) for e, f in zip(given, free, strict=True))
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """``x`` in the new shape."""
+        """``x`` in the new shape.
+
+        Raises:
+            ShapeError: where a sample has more or fewer entries.
+        """
         size = product(x.shape[1:])
         known = product(e for e in self.target_shape if e != -1)
-        if -1 in self.target_shape and isinstance(size, int) and isinstance(known, int) and known and size % known == 0:
-            shape = tuple(size // known if e == -1 else e for e in self.target_shape)
-        else:
-            shape = self.target_shape
+        shape = self.target_shape
+        text = f"{self.name}: the samples of {x.describe()} have {size} entries, which do not fill {shape}: give a shape of {size} entries"
+        if -1 not in shape:
+            same_extent(size, known, text)
+        elif isinstance(size, int) and isinstance(known, int):
+            if not known or size % known:
+                raise ShapeError(text)
+            shape = tuple(size // known if e == -1 else e for e in shape)
         return reshape(x, (x.shape[0], *shape))

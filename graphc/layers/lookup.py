@@ -6,6 +6,7 @@ from typing import Any
 
 from graphc import initializers
 from graphc.errors import DeclarationError
+from graphc.expr.numbers import COUNT, FINITE, settings
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
 from graphc.ops.arithmetic import equal, logical_not, not_equal, where
@@ -42,10 +43,8 @@ class Embedding(Layer):
         weights: Any = None, input_length: int | None = None, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(**options)
-        for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise DeclarationError(f"Embedding({name}={value!r}): it is a whole number of 1 or more")
-        self.input_dim, self.output_dim, self.mask_zero = input_dim, output_dim, mask_zero
+        self.input_dim, self.output_dim = settings("Embedding", COUNT, input_dim=input_dim, output_dim=output_dim)
+        self.mask_zero = mask_zero
         if input_length is not None and self.sample_shape is None:
             self.sample_shape = (input_length,)
         if weights is not None:
@@ -81,7 +80,7 @@ class Masking(Layer):
 
     def __init__(self, mask_value: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        self.mask_value = mask_value
+        (self.mask_value,) = settings("Masking", FINITE, mask_value=mask_value)
 
     def _seen(self, x: Tensor, keepdims: bool) -> Tensor:
         return sum(where(not_equal(x, self.mask_value), 1.0, 0.0), -1, keepdims) > 0

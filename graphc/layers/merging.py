@@ -7,6 +7,7 @@ from functools import reduce
 from typing import Any
 
 from graphc.errors import DeclarationError
+from graphc.expr.numbers import AXIS, listed, settings
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer
 from graphc.layers.mask import all_of
@@ -94,7 +95,7 @@ class Concatenate(_Joining):
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(**options)
-        self.axis = axis
+        (self.axis,) = settings("Concatenate", AXIS, axis=axis)
 
     def compute_mask(self, inputs: Any, mask: Any) -> Any:
         """Where all masks are true; along time, one after the other, where all inputs have one."""
@@ -125,7 +126,7 @@ class Dot(Layer):
 
     def __init__(self, axes: Any, normalize: bool = False, **options: Any) -> None:
         super().__init__(**options)
-        self.axes, self.normalize = axes, normalize
+        self.axes, self.normalize = listed(axes), normalize
 
     def call(self, *inputs: Any) -> Tensor:
         """The products; of two matrices (n, k), one number a sample, (n, 1)."""

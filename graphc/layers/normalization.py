@@ -7,6 +7,7 @@ from typing import Any
 from graphc import regularizers
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Extent
+from graphc.expr.numbers import AXIS, NOT_NEGATIVE, SHARE, settings
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
 from graphc.layers.phase import LayerPhase
@@ -73,11 +74,10 @@ class BatchNormalization(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if isinstance(axis, bool) or not isinstance(axis, int):
-            raise DeclarationError(f"BatchNormalization(axis={axis!r}): it is the number of one axis, that of the channels")
-        if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 <= momentum <= 1:
-            raise DeclarationError(f"BatchNormalization(momentum={momentum!r}): it is the share of the old statistics that is kept, from 0 to 1")
-        self.axis, self.momentum, self.epsilon, self.center, self.scale = axis, momentum, epsilon, center, scale
+        (self.axis,) = settings("BatchNormalization", AXIS, axis=axis)
+        (self.momentum,) = settings("BatchNormalization", SHARE, momentum=momentum)
+        (self.epsilon,) = settings("BatchNormalization", NOT_NEGATIVE, epsilon=epsilon)
+        self.center, self.scale = center, scale
         first = (beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer)
         check_names(self, *first, penalties=(beta_regularizer, gamma_regularizer))
         self.beta_initializer, self.gamma_initializer = beta_initializer, gamma_initializer

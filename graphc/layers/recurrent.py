@@ -11,6 +11,7 @@ from graphc import activations, initializers
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import operand
 from graphc.expr.dims import Extent
+from graphc.expr.numbers import COUNT, DROPPED, settings
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
 from graphc.ops.arithmetic import where
@@ -43,16 +44,13 @@ class Recurrent(Layer):
     ) -> None:  # fmt: skip
         super().__init__(activity_regularizer=activity_regularizer, **options)
         kind = type(self).__name__
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise DeclarationError(f"{kind}(units={units!r}): the width of the state is a whole number of 1 or more")
-        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
-            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-                raise DeclarationError(f"{kind}({name}={rate!r}): it is the share that is dropped, at least 0 and below 1")
+        (self.units,) = settings(kind, COUNT, units=units)
+        self.dropout, self.recurrent_dropout = settings(kind, DROPPED, dropout=dropout, recurrent_dropout=recurrent_dropout)
         if stateful:
             raise DeclarationError(
                 f"{kind}(stateful=True): a state is not kept from batch to batch: take it by return_state=True, give it as initial_state="
             )
-        self.units, self.use_bias, self.activation = units, use_bias, activations.get(activation)
+        self.use_bias, self.activation = use_bias, activations.get(activation)
         first, penalties = (
             (kernel_initializer, recurrent_initializer, bias_initializer),
             (kernel_regularizer, recurrent_regularizer, bias_regularizer),
@@ -60,7 +58,7 @@ class Recurrent(Layer):
         check_names(self, *first, penalties=penalties)
         self.kernel_initializer, self.recurrent_initializer, self.bias_initializer = first
         self.kernel_regularizer, self.recurrent_regularizer, self.bias_regularizer = penalties
-        self.dropout, self.recurrent_dropout, self.seed = float(dropout), float(recurrent_dropout), seed
+        self.seed = seed
         self.return_sequences, self.return_state, self.go_backwards = return_sequences, return_state, go_backwards
         self.stateful, self.unroll, self.use_cudnn, self.zero_output_for_mask = stateful, unroll, use_cudnn, zero_output_for_mask
         self.kernel: Any = None

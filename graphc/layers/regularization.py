@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.errors import DeclarationError
+from graphc.expr.numbers import DROPPED, NOT_NEGATIVE, settings
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer
 from graphc.layers.convolution import channels_last
@@ -26,9 +26,8 @@ class GaussianNoise(Layer):
 
     def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
-        if not stddev >= 0:
-            raise DeclarationError(f"GaussianNoise(stddev={stddev!r}): a standard deviation is 0 or more")
-        self.stddev, self.seed = stddev, seed
+        (self.stddev,) = settings("GaussianNoise", NOT_NEGATIVE, stddev=stddev)
+        self.seed = seed
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``x`` plus noise in training."""
@@ -45,9 +44,8 @@ class GaussianDropout(Layer):
 
     def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
-        if not 0 <= rate < 1:
-            raise DeclarationError(f"GaussianDropout(rate={rate!r}): it is at least 0 and below 1")
-        self.rate, self.seed = rate, seed
+        (self.rate,) = settings("GaussianDropout", DROPPED, rate=rate)
+        self.seed = seed
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``x`` times noise in training."""

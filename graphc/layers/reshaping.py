@@ -10,8 +10,9 @@ import numpy as np
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import constant
 from graphc.expr.dims import Extent
+from graphc.expr.numbers import as_whole, listed
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer
+from graphc.layers.base import Layer, entries_of
 from graphc.layers.convolution import channels_last
 from graphc.ops.joining import pad
 from graphc.ops.layout import broadcast_to, expand_dims, reshape, transpose
@@ -32,8 +33,9 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], **options: Any) -> None:
         super().__init__(**options)
-        self.dims: tuple[int, ...] = tuple(dims)
-        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+        found = [as_whole(d) for d in entries_of(dims)]
+        self.dims: tuple[int, ...] = tuple(d for d in found if d is not None)
+        if None in found or sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise DeclarationError(f"Permute(dims={dims!r}): it holds 1, 2, ... in the order wanted, each once; the batch, axis 0, stays")
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -54,7 +56,7 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, **options: Any) -> None:
         super().__init__(**options)
-        (self.n,) = numbers(n, 1, "n")
+        (self.n,) = numbers(n, 1, "n", "RepeatVector")
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``x`` repeated."""
@@ -67,19 +69,23 @@ class _Margins(Layer):
     """So many entries before and after each of ``rank`` axes."""
 
     rank: int
+    margins: list[tuple[int, int]]
 
     def __init__(self, margins: Any, data_format: Any, what: str, **options: Any) -> None:
         super().__init__(**options)
         channels_last(self, data_format)
-        if self.rank == 1:
-            margins = (margins if isinstance(margins, list | tuple) else (margins, margins),)
-        entries = margins if isinstance(margins, list | tuple) else (margins,) * self.rank
-        pairs = [tuple(e) if isinstance(e, list | tuple) else (e, e) for e in entries]
-        whole = all(len(p) == 2 and all(isinstance(w, int) and not isinstance(w, bool) and w >= 0 for w in p) for p in pairs)
-        if len(pairs) != self.rank or not whole:
+        given = listed(margins)
+        entries = [given] if self.rank == 1 else given if isinstance(given, list | tuple) else [given] * self.rank
+        pairs = [[as_whole(w) for w in (listed(e) if isinstance(e, list | tuple | np.ndarray) else (e, e))] for e in entries]
+        self.margins = [(p[0], p[1]) for p in pairs if len(p) == 2 and p[0] is not None and p[1] is not None and min(p[0], p[1]) >= 0]
+        if len(pairs) != self.rank or len(self.margins) != self.rank:
             form = "a number or a pair (before, after)" if self.rank == 1 else "a number, or one number or pair (before, after) an axis"
             raise DeclarationError(f"{type(self).__name__}({what}={margins!r}): give {form}, 0 or more each")
-        self.margins: list[tuple[int, int]] = [(p[0], p[1]) for p in pairs]
+
+    @property
+    def kept(self) -> Any:
+        """The margins as pairs: one, or one an axis."""
+        return self.margins[0] if self.rank == 1 else tuple(self.margins)
 
     def check(self, x: Tensor) -> None:
         """Refuse an input of another rank."""
@@ -90,7 +96,7 @@ class _Margins(Layer):
 class _Padding(_Margins):
     def __init__(self, padding: Any = 1, data_format: Any = None, **options: Any) -> None:
         super().__init__(padding, data_format, "padding", **options)
-        self.padding = padding
+        self.padding = self.kept
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``x`` with zeros around it."""
@@ -119,7 +125,7 @@ class ZeroPadding2D(_Padding):
 class _Cropping(_Margins):
     def __init__(self, cropping: Any = 1, data_format: Any = None, **options: Any) -> None:
         super().__init__(cropping, data_format, "cropping", **options)
-        self.cropping = cropping
+        self.cropping = self.kept
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``x`` without its margins."""
@@ -153,7 +159,7 @@ class UpSampling1D(Layer):
 
     def __init__(self, size: int = 2, **options: Any) -> None:
         super().__init__(**options)
-        (self.size,) = numbers(size, 1, "size")
+        (self.size,) = numbers(size, 1, "size", "UpSampling1D")
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``x`` repeated along time."""
@@ -180,7 +186,7 @@ class UpSampling2D(Layer):
     def __init__(self, size: Any = 2, data_format: Any = None, interpolation: str = "nearest", **options: Any) -> None:
         super().__init__(**options)
         channels_last(self, data_format)
-        self.size, self.interpolation = numbers(size, 2, "size"), interpolation
+        self.size, self.interpolation = numbers(size, 2, "size", "UpSampling2D"), interpolation
         if interpolation not in ("nearest", "bilinear"):
             raise DeclarationError(f"UpSampling2D(interpolation={interpolation!r}): it is 'nearest' or 'bilinear'")
 

@@ -7,14 +7,14 @@ from typing import Any
 from graphc import regularizers
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Extent
+from graphc.expr.numbers import COUNT, NOT_NEGATIVE, as_whole, settings
 from graphc.expr.tensor import Tensor
-from graphc.layers.base import Layer, check_names
+from graphc.layers.base import Layer, axes_given, check_names
 from graphc.ops.arithmetic import maximum, sqrt
 from graphc.ops.axes import axes_of
 from graphc.ops.layout import reshape
 from graphc.ops.normalization import layer_norm, standardise
 from graphc.ops.reduction import mean, norm, var
-from graphc.ops.windows import numbers
 
 __all__ = ["GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]
 
@@ -29,7 +29,8 @@ class _Scaled(Layer):
         gamma_initializer: Any = "ones", beta_regularizer: Any = None, gamma_regularizer: Any = None, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(**options)
-        self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
+        self.axis, self.center, self.scale = axes_given(self, axis), center, scale
+        (self.epsilon,) = settings(type(self).__name__, NOT_NEGATIVE, epsilon=epsilon)
         check_names(self, gamma_initializer, beta_initializer, penalties=(beta_regularizer, gamma_regularizer))
         self.gamma_initializer, self.beta_initializer = gamma_initializer, beta_initializer
         self.gamma_regularizer, self.beta_regularizer = regularizers.get(gamma_regularizer), regularizers.get(beta_regularizer)
@@ -49,7 +50,7 @@ def _sizes(layer: Layer, shape: Any, axis: Any) -> tuple[int, ...]:
     given = axis if isinstance(axis, list | tuple) else [axis]
     found: list[int] = []
     for a in given:
-        size: Extent | None = shape[a] if isinstance(a, int) and not isinstance(a, bool) and -len(shape) <= a < len(shape) else None
+        size: Extent | None = shape[a] if -len(shape) <= a < len(shape) else None
         if not isinstance(size, int):
             shown = "missing" if size is None else size
             raise DeclarationError(f"{layer.name}: axis {a} of its input is {shown} in the shape {shape}, and a number is needed there")
@@ -109,7 +110,7 @@ class GroupNormalization(_Scaled):
 
     def __init__(self, groups: int = 32, axis: int = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True, **options: Any) -> None:
         super().__init__(axis, epsilon, center, scale, **options)
-        self.groups = -1 if groups == -1 else numbers(groups, 1, "groups")[0]
+        self.groups = -1 if as_whole(groups) == -1 else settings("GroupNormalization", COUNT, groups=groups)[0]
 
     def build(self, input_shape: Any) -> None:
         """Make ``gamma`` and ``beta``."""
@@ -144,7 +145,8 @@ class RMSNormalization(Layer):
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **options: Any) -> None:
         super().__init__(**options)
-        self.axis, self.epsilon = axis, epsilon
+        self.axis = axes_given(self, axis)
+        (self.epsilon,) = settings("RMSNormalization", NOT_NEGATIVE, epsilon=epsilon)
         self.scale: Any = None
 
     def build(self, input_shape: Any) -> None:
@@ -164,7 +166,7 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: Any = -1, **options: Any) -> None:
         super().__init__(**options)
-        self.axis = axis
+        self.axis = axes_given(self, axis)
 
     def call(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """``x`` over its length."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from graphc import activations
 from graphc.errors import DeclarationError
+from graphc.expr.numbers import COUNT, listed, settings
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, check_names
 from graphc.layers.convolution import channels_last
@@ -29,9 +30,11 @@ class _Depthwise(Layer):
         super().__init__(activity_regularizer=activity_regularizer, **options)
         channels_last(self, data_format)
         check_names(self, depthwise_initializer, bias_initializer, penalties=(depthwise_regularizer, bias_regularizer))
-        (self.depth_multiplier,) = numbers(depth_multiplier, 1, "depth_multiplier")
-        self.kernel_size, self.strides, self.padding = numbers(kernel_size, self.rank, "kernel_size"), strides, padding
-        self.dilation_rate, self.use_bias, self.activation = dilation_rate, use_bias, activations.get(activation)
+        kind = type(self).__name__
+        (self.depth_multiplier,) = settings(kind, COUNT, depth_multiplier=depth_multiplier)
+        self.kernel_size, self.strides = numbers(kernel_size, self.rank, "kernel_size", kind), numbers(strides, self.rank, "strides", kind)
+        self.dilation_rate, self.padding = numbers(dilation_rate, self.rank, "dilation_rate", kind), listed(padding)
+        self.use_bias, self.activation = use_bias, activations.get(activation)
         self.depthwise_initializer, self.bias_initializer = depthwise_initializer, bias_initializer
         self.depthwise_regularizer, self.bias_regularizer = depthwise_regularizer, bias_regularizer
         self.depthwise_kernel: Any = None
@@ -104,7 +107,7 @@ class _Separable(_Depthwise):
             bias_initializer, depthwise_regularizer, bias_regularizer, activity_regularizer, **options,
         )  # fmt: skip
         check_names(self, pointwise_initializer, penalties=(pointwise_regularizer,))
-        (self.filters,) = numbers(filters, 1, "filters")
+        (self.filters,) = settings(type(self).__name__, COUNT, filters=filters)
         self.pointwise_initializer, self.pointwise_regularizer = pointwise_initializer, pointwise_regularizer
         self.pointwise_kernel: Any = None
 

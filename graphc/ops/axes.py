@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.errors import DeclarationError
+from graphc.expr.numbers import as_whole, listed
 from graphc.expr.tensor import Tensor
 
 __all__ = ["axes_of", "axis_of"]
@@ -17,9 +18,9 @@ def axis_of(tensor: Tensor, axis: Any, ndim: int | None = None) -> int:
         DeclarationError: where the tensor has no such axis.
     """
     rank = tensor.ndim if ndim is None else ndim
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+    number = as_whole(axis)
+    if number is None:
         raise DeclarationError(f"axis={axis!r} of {tensor.describe()} is no whole number")
-    number = int(axis.__index__())
     if not -rank <= number < rank:
         known = f"its axes run from {-rank} to {rank - 1}" if rank else "it has none"
         raise DeclarationError(f"{tensor.describe()} has no axis {number}: {known}")
@@ -34,6 +35,7 @@ def axes_of(tensor: Tensor, axis: Any) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(tensor.ndim))
+    axis = listed(axis)
     given = axis if isinstance(axis, tuple | list) else (axis,)
     found = tuple(axis_of(tensor, a) for a in given)
     if len(set(found)) != len(found):

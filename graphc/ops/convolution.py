@@ -62,6 +62,7 @@ def _convolve(value: Any, kernel: Any, count: int, strides: Any, padding: Any, d
     if x.ndim != count + 2 or k.ndim != count + 2:
         raise ShapeError(f"{what} of {x.describe()} and {k.describe()}: both have {count + 2} axes, (n, ..., in) and (..., in/groups, out)")
     slides = windows(x, k.shape[:count], strides, padding, dilation, what)
+    (groups,) = numbers(groups, 1, "groups")
     inputs, guards = _channels(x, k, groups, what)
     each = _each(k, groups, what)
     # Indices: n, the steps, (the group,) the output channel; then the taps and the input channel.
@@ -87,7 +88,6 @@ def _convolve(value: Any, kernel: Any, count: int, strides: Any, padding: Any, d
 
 def _channels(x: Tensor, k: Tensor, groups: int, what: str) -> tuple[Extent, list[Guard]]:
     """The input channels of one group, and what is left to be checked."""
-    numbers(groups, 1, "groups")
     inputs = k.shape[-2]
     text = f"{what} of {x.describe()} and {k.describe()}: {x.shape[-1]} channels in {groups} group{'s' if groups > 1 else ''} do not fit {inputs}"
     guard = same_extent(x.shape[-1], inputs * groups, text)
@@ -123,7 +123,7 @@ def conv2d_transpose(x: Any, kernel: Any, strides: Any = 1, padding: Any = "vali
         raise ShapeError(f"conv2d_transpose of {x.describe()} and {k.describe()}: they are (n, height, width, in) and (height, width, out, in)")
     what = f"conv2d_transpose of {x.describe()} and {k.describe()}"
     steps, gaps = numbers(strides, 2, "strides"), numbers(dilation, 2, "dilation")
-    numbers(groups, 1, "groups")
+    (groups,) = numbers(groups, 1, "groups")
     each = _each(k, groups, "conv2d_transpose")
     guard = same_extent(x.shape[3], k.shape[3], f"{what}: {x.shape[3]} channels, not {k.shape[3]}")
     sizes, places, cropped, guards = _spread(x, k, steps, gaps, padding, what)

@@ -13,6 +13,7 @@ from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.dims import Dim, Extent
+from graphc.expr.numbers import as_whole, is_real, listed
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor
 from graphc.ops.axes import axes_of, axis_of
@@ -140,7 +141,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: floa
     widths = _widths(x, pad_width)
     if mode not in ("constant", *_MIRRORS):
         raise DeclarationError(f"mode={mode!r} of gx.pad of {x.describe()}: give 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'")
-    if isinstance(constant_values, bool) or not isinstance(constant_values, int | float | np.number):
+    if not is_real(constant_values):
         raise DeclarationError(f"constant_values={constant_values!r} of gx.pad of {x.describe()}: give one number")
     if mode != "constant":
         padded = x
@@ -179,16 +180,17 @@ def _mirrored(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tenso
 
 def _widths(x: Tensor, given: Any) -> list[tuple[int, int]]:
     """The widths before and after each axis, as NumPy reads them."""
-    given = given.tolist() if isinstance(given, np.ndarray | np.generic) else given
-    entries: list[Any] = [given] * x.ndim if isinstance(given, int) else list(given) if isinstance(given, tuple | list) else []
-    if len(entries) == 2 and all(isinstance(e, int) for e in entries):
+    widths = listed(given)
+    entries: list[Any] = list(widths) if isinstance(widths, tuple | list) else [widths] * x.ndim
+    if len(entries) == 2 and not any(isinstance(e, tuple | list) for e in entries):
         entries = [tuple(entries)] * x.ndim
     if len(entries) == 1 and x.ndim > 1:
         entries = entries * x.ndim
-    pairs: list[tuple[Any, ...]] = [(e, e) if isinstance(e, int) else tuple(e) if isinstance(e, tuple | list) else () for e in entries]
-    if len(pairs) != x.ndim or any(len(p) != 2 or not all(isinstance(w, int) and w >= 0 for w in p) for p in pairs):
+    pairs = [[as_whole(w) for w in (listed(e) if isinstance(e, tuple | list | np.ndarray) else (e, e))] for e in entries]
+    whole = [(p[0], p[1]) for p in pairs if len(p) == 2 and p[0] is not None and p[1] is not None and min(p[0], p[1]) >= 0]
+    if len(pairs) != x.ndim or len(whole) != x.ndim:
         raise DeclarationError(f"pad_width={given!r} of {x.describe()}: give a number, a pair, or one pair (before, after) an axis")
-    return [(int(p[0]), int(p[1])) for p in pairs]
+    return whole
 
 
 def flip(x: Any, axis: Any = None) -> Tensor:

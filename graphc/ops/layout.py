@@ -12,6 +12,7 @@ from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.define import access, is_index_formula
 from graphc.expr.dims import Dim, Extent, as_extent, product, provably_at_least
+from graphc.expr.numbers import as_whole, listed
 from graphc.expr.operation import Reshape
 from graphc.expr.origin import caller
 from graphc.expr.stage import read_symbol
@@ -61,7 +62,8 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Tensor:
     """New axes of size 1 at the given places of the result."""
     x = operand(x)
-    given = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    axes = listed(axis)
+    given = tuple(axes) if isinstance(axes, tuple | list) else (axes,)
     rank = x.ndim + len(given)
     new = {axis_of(x, a, rank) for a in given}
     if len(new) != len(given):
@@ -86,6 +88,7 @@ def squeeze(x: Any, axis: Any = None) -> Tensor:
 def broadcast_to(x: Any, shape: Any) -> Tensor:
     """``x`` repeated to ``shape``, by NumPy's rules."""
     x = operand(x)
+    shape = listed(shape)
     target = tuple(as_extent(e) for e in (shape if isinstance(shape, tuple | list) else (shape,)))
     shift = len(target) - x.ndim
     if shift < 0:
@@ -111,8 +114,9 @@ def reshape(x: Any, *shape: Any) -> Tensor:
         (n, 6)
     """
     x = operand(x)
-    given = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-    unknown = [k for k, e in enumerate(given) if isinstance(e, int) and e == -1]
+    first = listed(shape[0]) if shape else ()
+    given = first if len(shape) == 1 and isinstance(first, tuple | list) else shape
+    unknown = [k for k, e in enumerate(given) if not isinstance(e, Dim) and as_whole(e) == -1]
     if len(unknown) > 1:
         raise ShapeError(f"reshape of {x.describe()} to {tuple(given)}: only one entry may be -1")
     target: list[Extent] = [1 if k in unknown else as_extent(e) for k, e in enumerate(given)]

@@ -8,9 +8,11 @@ from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.dims import Extent
+from graphc.expr.numbers import as_whole
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor
-from graphc.ops.layout import getitem, reshape
+from graphc.ops.axes import axis_of
+from graphc.ops.layout import getitem, reshape, transpose
 
 __all__ = ["contract", "diag", "diagonal", "dot", "einsum", "matmul", "outer", "trace"]
 
@@ -135,37 +137,47 @@ def _spell_dots(spec: str, parts: list[str], tensors: tuple[Tensor, ...], output
     return ",".join(spelled), output.replace("...", dots)
 
 
-def _matrix(value: Any, what: str) -> Tensor:
+def _square(value: Any, given: Any, axis1: int, axis2: int, what: str) -> Tensor:
+    """The part of matrices whose diagonal is the one wanted, their rows and columns last."""
     x = operand(value)
-    if x.ndim != 2:
-        raise ShapeError(f"{what} of {x.describe()}: it takes a matrix, a tensor with two axes")
-    return x
-
-
-def _square(x: Tensor, offset: int, what: str) -> Tensor:
-    """The part of a matrix whose diagonal is the one wanted."""
-    if isinstance(offset, bool) or not isinstance(offset, int):
-        raise DeclarationError(f"{what} of {x.describe()}: the offset {offset!r} is no whole number")
-    rows, columns = x.shape
+    if x.ndim < 2:
+        raise ShapeError(f"{what} of {x.describe()}: it takes a matrix, a tensor with two axes or more")
+    offset, first, second = as_whole(given), axis_of(x, axis1), axis_of(x, axis2)
+    if offset is None:
+        raise DeclarationError(f"{what} of {x.describe()}: the offset {given!r} is no whole number")
+    if first == second:
+        raise DeclarationError(f"{what} of {x.describe()}: axis1={axis1} and axis2={axis2} are one axis; name those of the rows and of the columns")
+    x = transpose(x, (*(a for a in range(x.ndim) if a not in (first, second)), first, second)) if (first, second) != (x.ndim - 2, x.ndim - 1) else x
+    rows, columns = x.shape[-2:]
     if offset == 0 and (rows == columns or not (isinstance(rows, int) and isinstance(columns, int))):
         return x  # named sizes must turn out equal
     if not isinstance(rows, int) or not isinstance(columns, int):
         raise ShapeError(f"{what} of {x.describe()}: with named sizes only the main diagonal of a square matrix is known when it is declared")
     top, left = max(-offset, 0), max(offset, 0)
     size = max(min(rows - top, columns - left), 0)
-    return getitem(x, (slice(top, top + size), slice(left, left + size)))
+    return getitem(x, (..., slice(top, top + size), slice(left, left + size)))
 
 
-def trace(x: Any, offset: int = 0) -> Tensor:
-    """The sum of a diagonal of a matrix: the main one, or one above (``offset`` > 0) or below it."""
-    x = _matrix(x, "trace")
-    return contract("ii->", (_square(x, offset, "trace"),), Call("tr", (x,), r"\operatorname{tr} {0}"), "trace", exact="i")
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The sum of a diagonal of a matrix: the main one, or one above (``offset`` > 0) or below it.
+
+    Of more axes, ``axis1`` and ``axis2`` are those of the rows and of the columns; the others stay.
+    """
+    x = operand(x)
+    part = _square(x, offset, axis1, axis2, "trace")
+    stack = "abcdefgh"[: part.ndim - 2]
+    return contract(f"{stack}ii->{stack}", (part,), Call("tr", (x,), r"\operatorname{tr} {0}"), "trace", exact=f"{stack}i")
 
 
-def diagonal(x: Any, offset: int = 0) -> Tensor:
-    """A diagonal of a matrix as a vector: the main one, or one above (``offset`` > 0) or below it."""
-    x = _matrix(x, "diagonal")
-    return contract("ii->i", (_square(x, offset, "diagonal"),), Call("diag", (x,), r"\operatorname{diag} {0}"), "diagonal", exact="i")
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """A diagonal of a matrix as a vector: the main one, or one above (``offset`` > 0) or below it.
+
+    Of more axes, ``axis1`` and ``axis2`` are those of the rows and of the columns; the diagonal's entries stand along the last axis.
+    """
+    x = operand(x)
+    part = _square(x, offset, axis1, axis2, "diagonal")
+    stack = "abcdefgh"[: part.ndim - 2]
+    return contract(f"{stack}ii->{stack}i", (part,), Call("diag", (x,), r"\operatorname{diag} {0}"), "diagonal", exact=f"{stack}i")
 
 
 def diag(x: Any, k: int = 0) -> Tensor:
@@ -173,11 +185,12 @@ def diag(x: Any, k: int = 0) -> Tensor:
     x = operand(x)
     if x.ndim == 2:
         return diagonal(x, k)
-    if x.ndim != 1 or isinstance(k, bool) or not isinstance(k, int):
+    offset = as_whole(k)
+    if x.ndim != 1 or offset is None:
         raise ShapeError(f"diag of {x.describe()} with k={k!r}: give a vector or a matrix, and a whole number")
     place = Affine.variable(0)
-    size = x.shape[0] + abs(k)
+    size = x.shape[0] + abs(offset)
     return stage(
-        x.shape, [(x, (place,))], read_symbol(0), write=(place + max(-k, 0), place + max(k, 0)), shape=(size, size), reducer="sum",
+        x.shape, [(x, (place,))], read_symbol(0), write=(place + max(-offset, 0), place + max(offset, 0)), shape=(size, size), reducer="sum",
         dtype=x.dtype, call=Call("diag", (x,), r"\operatorname{diag}({0})"),
     )  # fmt: skip

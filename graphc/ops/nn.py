@@ -6,6 +6,7 @@ from typing import Any
 
 from graphc.errors import DeclarationError
 from graphc.expr.build import operand
+from graphc.expr.numbers import is_real
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import relu, sigmoid, softplus, tanh
 from graphc.ops.attention import attention
@@ -29,8 +30,9 @@ def dropout(x: Any, rate: float, *, key: int | None = None) -> Tensor:
     Source: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 15 (2014).
     """
     x = operand(x)
-    if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 <= rate < 1:
+    if not is_real(rate) or not 0 <= rate < 1:
         raise DeclarationError(f"rate={rate!r} of dropout on {x.describe()}: it is the share that is dropped, at least 0 and below 1")
+    rate = float(rate)
     if rate == 0:
         return x
     latex = rf"\operatorname{{dropout}}_{{{rate:g}}}({{0}})"

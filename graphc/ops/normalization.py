@@ -6,6 +6,7 @@ from typing import Any
 
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import operand
+from graphc.expr.numbers import is_real
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import sqrt
 from graphc.ops.reduction import mean, var
@@ -19,7 +20,7 @@ def standardise(x: Tensor, average: Any, variance: Any, epsilon: Any) -> Tensor:
 
 
 def _normalise(x: Tensor, axes: Any, gamma: Any, beta: Any, epsilon: float, symbol: str) -> Tensor:
-    if isinstance(epsilon, int | float) and not epsilon >= 0:
+    if is_real(epsilon) and not epsilon >= 0:
         raise DeclarationError(f"epsilon={epsilon!r} of {symbol} of {x.describe()}: it is added to the variance, a number of 0 or more")
     for t in (gamma, beta):
         _check_fit(operand(t), x, symbol)

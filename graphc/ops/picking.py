@@ -10,6 +10,7 @@ from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine, read_variable
 from graphc.expr.build import operand, stage
 from graphc.expr.dims import Dim, Extent
+from graphc.expr.numbers import as_whole
 from graphc.expr.scalar import Select
 from graphc.expr.stage import index_symbol, read_symbol
 from graphc.expr.tensor import Call, Tensor
@@ -55,11 +56,12 @@ def one_hot(ids: Any, depth: Extent) -> Tensor:
                [1., 0., 0.]])
     """
     places = _ids(ids, "gx.one_hot")
-    if not isinstance(depth, Dim) and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
+    classes = depth if isinstance(depth, Dim) else as_whole(depth)
+    if classes is None or (isinstance(classes, int) and classes < 1):
         raise DeclarationError(f"depth={depth!r} of gx.one_hot: it is the number of classes, a whole number of 1 or more, or a dimension")
     at = tuple(Affine.variable(k) for k in range(places.ndim))
     body = Select(sympy.Eq(read_symbol(0), index_symbol(places.ndim)), sympy.Integer(1), sympy.Integer(0))
-    return stage((*places.shape, depth), [(places, at)], body, dtype="float", call=Call("one_hot", (places,), r"\operatorname{onehot}({0})"))
+    return stage((*places.shape, classes), [(places, at)], body, dtype="float", call=Call("one_hot", (places,), r"\operatorname{onehot}({0})"))
 
 
 def embedding(table: Any, ids: Any) -> Tensor:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import sympy
 
 from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, stage
+from graphc.expr.numbers import as_whole, is_real
 from graphc.expr.operation import Random
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Tensor, make
@@ -21,13 +21,14 @@ __all__ = ["bernoulli", "normal", "uniform"]
 
 def _draw(shape: Any, key: int | None) -> Tensor:
     extents = shape_of(shape, "a random tensor")
-    if key is not None and (isinstance(key, bool) or not isinstance(key, int) or key < 0):
+    number = None if key is None else as_whole(key)
+    if key is not None and (number is None or number < 0):
         raise DeclarationError(f"key={key!r}: a whole number of 0 or more pins a random node's number")
-    return make(Random(extents, key), (), extents, "float", call=Call("uniform", (), r"\mathcal{{U}}(0, 1)"))
+    return make(Random(extents, number), (), extents, "float", call=Call("uniform", (), r"\mathcal{{U}}(0, 1)"))
 
 
 def _numbers(*values: Any) -> bool:
-    return all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in values)
+    return all(is_real(v) for v in values)
 
 
 def _given(value: Any, what: str, law: str) -> Any:

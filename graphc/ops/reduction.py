@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from graphc.errors import DeclarationError
 from graphc.expr.affine import Affine
 from graphc.expr.build import not_of_nothing, operand, stage
 from graphc.expr.dims import product
+from graphc.expr.numbers import is_real
 from graphc.expr.stage import Reducer, read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor
 from graphc.ops.arithmetic import abs, exp, isfinite, log, sqrt, where
@@ -123,7 +122,7 @@ def mean(x: Any, axis: Axes = None, keepdims: bool = False) -> Tensor:
 def var(x: Any, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """The variance: the mean squared deviation from the mean; ``ddof`` is subtracted from the count."""
     x = operand(x)
-    if isinstance(ddof, bool) or not isinstance(ddof, int | float | np.number):
+    if not is_real(ddof):
         raise DeclarationError(f"ddof={ddof!r} of the variance of {x.describe()}: it is the number that is subtracted from the count, 0 or 1")
     count = product(x.shape[a] for a in axes_of(x, axis)) - (int(ddof) if float(ddof).is_integer() else ddof)
     deviation = x - mean(x, axis, keepdims=True)

@@ -12,6 +12,7 @@ from graphc.expr.build import constant, keeps_its_value, operand, same_extent
 from graphc.expr.carry import carry, in_a_call, note, take_turn
 from graphc.expr.dims import Dim, Extent, as_extent
 from graphc.expr.graph import unalias
+from graphc.expr.numbers import listed
 from graphc.expr.operation import Alias, Assign, Cell, DType, Leaf, Phase, next_number
 from graphc.expr.scope import scoped
 from graphc.expr.tensor import METHODS, Call, Guard, Tensor, make
@@ -22,7 +23,8 @@ __all__ = ["as_value", "assign", "by_phase", "choice", "constant", "named", "par
 
 def shape_of(shape: Any, name: str) -> tuple[Extent, ...]:
     """A shape as the user gives it: a tuple or a list, or one entry alone."""
-    entries = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    given = listed(shape)
+    entries = tuple(given) if isinstance(given, tuple | list) else (given,)
     try:
         return tuple(as_extent(e) for e in entries)
     except DeclarationError as error:

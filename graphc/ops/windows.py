@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.dims import Extent, provably_at_least
+from graphc.expr.numbers import as_whole, listed
 from graphc.expr.origin import caller
 from graphc.expr.tensor import Guard, Tensor
 
@@ -39,16 +38,15 @@ class Window:
         return Affine.variable(step).scaled(self.stride) + Affine.variable(tap).scaled(self.dilation) - self.before
 
 
-def numbers(given: Any, count: int, what: str, least: int = 1) -> tuple[int, ...]:
+def numbers(given: Any, count: int, what: str, owner: str = "") -> tuple[int, ...]:
     """One whole number for all axes, or one an axis."""
-    entries = tuple(given) if isinstance(given, tuple | list) else (given,) * count
-    if len(entries) != count or not all(_whole(e) and e >= least for e in entries):
-        raise DeclarationError(f"{what}={given!r}: give one whole number of {least} or more, or {count} of them")
-    return tuple(int(e) for e in entries)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+    entries = listed(given)
+    found = [as_whole(e) for e in (entries if isinstance(entries, tuple | list) else (entries,) * count)]
+    whole = tuple(e for e in found if e is not None and e >= 1)
+    if len(found) != count or len(whole) != count:
+        several = f", or {count} of them" if count > 1 else ""
+        raise DeclarationError(f"{what}={given!r}{f' of {owner}' if owner else ''}: give one whole number of 1 or more{several}")
+    return whole
 
 
 def windows(x: Tensor, taps: tuple[Extent, ...], strides: Any, padding: Any, dilation: Any, what: str) -> list[Window]:
@@ -95,14 +93,13 @@ def sides(padding: Any, axis: int, count: int, size: Extent, reach: Extent, stri
     if named == "same":
         total = _same(size, reach, stride, what)
         return total // 2, total - total // 2
-    entry: Any = padding if _whole(padding) else None
-    if isinstance(padding, tuple | list) and len(padding) == count:
-        entry = padding[axis]
-    elif isinstance(padding, tuple | list) and count == 1:
-        entry = padding
-    pair: tuple[Any, ...] = (entry, entry) if _whole(entry) else tuple(entry) if isinstance(entry, tuple | list) else ()
-    if len(pair) == 2 and all(_whole(e) and e >= 0 for e in pair):
-        return int(pair[0]), int(pair[1])
+    entry: Any = listed(padding)
+    if isinstance(entry, tuple | list):
+        entry = entry[axis] if len(entry) == count else entry if count == 1 else None
+    pair = [as_whole(e) for e in (entry if isinstance(entry, tuple | list) else (entry, entry))]
+    whole = [e for e in pair if e is not None and e >= 0]
+    if len(pair) == len(whole) == 2:
+        return whole[0], whole[1]
     raise DeclarationError(f"padding={padding!r} in {what}: it is 'valid', 'same', a number, or one number or pair (before, after) an axis")
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from graphc.errors import DeclarationError
 from graphc.expr.build import operand
+from graphc.expr.numbers import NOT_NEGATIVE, settings
 from graphc.expr.tensor import Tensor
 from graphc.ops.arithmetic import abs, square
 from graphc.ops.reduction import sum
@@ -32,10 +33,7 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        for name, value in (("l1", l1), ("l2", l2)):
-            if not value >= 0:
-                raise DeclarationError(f"{name}={value!r} of a penalty: it is a number of 0 or more")
-        self.l1, self.l2 = float(l1), float(l2)
+        self.l1, self.l2 = (float(v) for v in settings(type(self).__name__, NOT_NEGATIVE, l1=l1, l2=l2))
 
     def __call__(self, weight: Tensor) -> Tensor:
         """The penalty on ``weight``, a scalar."""

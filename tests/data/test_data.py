@@ -130,6 +130,13 @@ def test_holdout_keeps_the_shares_of_the_classes():
         holdout(3, 0.1, 0)
 
 
+@pytest.mark.parametrize("fraction", [np.float32(0.25), np.array(0.25)])
+def test_a_share_may_be_a_number_of_numpy(fraction):
+    np.testing.assert_array_equal(holdout(40, fraction, 1)[1], holdout(40, 0.25, 1)[1])
+    with pytest.raises(DataError, match=r"validation_split=True"):
+        holdout(40, True, 1)
+
+
 def test_orders():
     first = epoch_order(100, 0, 0)
     assert sorted(first) == list(range(100))

@@ -64,6 +64,13 @@ NEURAL: list[Mistake] = [
     ("a pick by floats", lambda: gx.take(W(), v()), gx.GraphcError, ("v(5,)", "int")),
     ("a pick along no axis", lambda: gx.take(W(), ids(), axis=2), gx.GraphcError, ("W(4, 2)", "2")),
     ("one_hot of floats", lambda: gx.one_hot(v(), 4), gx.GraphcError, ("v(5,)", "int")),
+    ("one_hot of a broken depth", lambda: gx.one_hot(ids(), 2.5), gx.GraphcError, ("2.5",)),
+    ("a reshaped sample that is too short", lambda: gx.layers.Reshape((4, 2))(gx.layers.Input((6,), name="s")), gx.ShapeError, ("s(n, 6)", "6", "(4, 2)")),
+    ("a reshaped sample that does not divide", lambda: gx.layers.Reshape((4, -1))(gx.layers.Input((6,), name="s")), gx.ShapeError, ("s(n, 6)", "(4, -1)")),
+    ("two open sizes of a sample", lambda: gx.layers.Reshape((-1, -1)), gx.ShapeError, ("(-1, -1)", "only one")),
+    ("a sample of half a size", lambda: gx.layers.Reshape((2.5,)), gx.DeclarationError, ("2.5",)),
+    ("noise for other axes", lambda: gx.layers.Dropout(0.5, noise_shape=(1, 2))(v()), gx.ShapeError, ("v(5,)", "(1, 2)")),
+    ("an input of half a size", lambda: gx.layers.Input(np.array([2.5])), gx.DeclarationError, ("2.5",)),
     ("one_hot of a negative depth", lambda: gx.one_hot(ids(), -1), gx.GraphcError, ("-1",)),
 ]
 

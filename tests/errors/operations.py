@@ -44,6 +44,9 @@ SHAPES: list[Mistake] = [
     ("the smallest of nothing along an axis", lambda: gx.min(gx.tensor("z", (3, 0)), axis=1), gx.ShapeError, ("z(3, 0)", "axis 1", "smallest")),
     ("the position of the largest of nothing", lambda: gx.argmax(gx.tensor("z", (0, 3)), axis=0), gx.ShapeError, ("z(0, 3)", "argmax")),
     ("the largest norm of nothing", lambda: gx.norm(gx.tensor("z", (0,)), float("inf")), gx.ShapeError, ("z",)),
+    ("one axis for rows and columns", lambda: gx.diagonal(W(), 0, 1, -1), gx.DeclarationError, ("W(4, 2)", "axis1=1", "axis2=-1")),
+    ("a diagonal along no axis", lambda: gx.trace(W(), 0, 0, 2), gx.DeclarationError, ("W(4, 2)", "2")),
+    ("half an offset", lambda: gx.trace(W(), 0.5), gx.DeclarationError, ("W(4, 2)", "0.5")),
     ("trace of a vector", lambda: gx.trace(v()), gx.GraphcError, ("v(5,)",)),
 ]
 

@@ -1,4 +1,4 @@
-"""Settings that mean nothing: of activations, losses, optimizers, metrics; each row is what takes them, and for each its wrong values."""
+"""Settings that mean nothing: of layers, activations, losses, optimizers, metrics; each row is what takes them, and for each its wrong values."""
 
 from __future__ import annotations
 
@@ -28,6 +28,19 @@ FUNCTIONS: list[tuple[str, Callable[..., Any], Settings]] = [
     ("binary_crossentropy", lambda **options: gx.losses.binary_crossentropy(v(), v(), **options), {"label_smoothing": (CODE, 2, -0.1)}),
     ("categorical_crossentropy", lambda **options: gx.losses.categorical_crossentropy(v(), v(), **options), {"label_smoothing": ("a", 2, None)}),
 ]
+WITH_OTHERS: list[tuple[str, Callable[..., Any], Settings]] = [
+    ("Conv2D", lambda **options: gx.layers.Conv2D(**{"filters": 4, "kernel_size": 3, **options}), {
+        "filters": (0, "a", True), "kernel_size": (0, (3, 3, 3), "3"), "strides": (0, (1, 0)), "dilation_rate": (0,), "groups": (0, -1, 1.5),
+    }),
+    ("SeparableConv2D", lambda **options: gx.layers.SeparableConv2D(**{"filters": 4, "kernel_size": 3, **options}), {
+        "filters": (0,), "strides": ("a",), "depth_multiplier": (0,),
+    }),
+    ("Embedding", lambda **options: gx.layers.Embedding(**{"input_dim": 4, "output_dim": 3, **options}), {"input_dim": (0, 2.5), "output_dim": (True,)}),
+    ("MultiHeadAttention", lambda **options: gx.layers.MultiHeadAttention(**{"num_heads": 2, "key_dim": 3, **options}), {
+        "num_heads": (0,), "key_dim": (0.5,), "value_dim": (0,), "dropout": ("a", 1), "output_shape": (0,),
+    }),
+    ("LSTM", lambda **options: gx.layers.LSTM(3, **options), {"dropout": (1, "a"), "recurrent_dropout": (-1,)}),
+]  # fmt: skip
 CLASSES: list[tuple[Callable[..., Any], Settings]] = [
     (gx.losses.Huber, {"delta": (CODE, 0, -1, None)}),
     (gx.losses.BinaryCrossentropy, {"label_smoothing": ("a", 1.5)}),
@@ -40,6 +53,30 @@ CLASSES: list[tuple[Callable[..., Any], Settings]] = [
     (gx.optimizers.Adamax, {"epsilon": (-1,)}),
     (gx.optimizers.Nadam, {"momentum_decay": ("a", -1)}),
     (gx.optimizers.Lion, {"beta_2": (2,), "global_clipnorm": ("1",)}),
+    (gx.layers.ReLU, {"negative_slope": ("a", None), "max_value": ("a",), "threshold": (NAN,)}),
+    (gx.layers.LeakyReLU, {"negative_slope": (None, CODE)}),
+    (gx.layers.ELU, {"alpha": ("a",)}),
+    (gx.layers.RReLU, {"lower": ("a",), "upper": (None,)}),
+    (gx.layers.Dense, {"units": (0, 2.0, True, "2", None)}),
+    (gx.layers.Dropout, {"rate": ("a", 1, -0.1, True, NAN)}),
+    (gx.layers.GaussianDropout, {"rate": ("a", 1)}),
+    (gx.layers.GaussianNoise, {"stddev": ("a", -1)}),
+    (gx.layers.Masking, {"mask_value": ("a", NAN)}),
+    (gx.layers.BatchNormalization, {"axis": ("a", True), "momentum": ("a", 1.5), "epsilon": ("a", -1)}),
+    (gx.layers.LayerNormalization, {"axis": ("a", True), "epsilon": ("a", -1)}),
+    (gx.layers.RMSNormalization, {"axis": (0.5,), "epsilon": ("a", -1)}),
+    (gx.layers.UnitNormalization, {"axis": ("a",)}),
+    (gx.layers.GroupNormalization, {"groups": (0, -2, "a")}),
+    (gx.layers.GRU, {"units": (0, 2.5)}),
+    (gx.layers.RepeatVector, {"n": (0, "a")}),
+    (gx.layers.Permute, {"dims": (2, "ab", (1, 3), (True, 2))}),
+    (gx.layers.Cropping1D, {"cropping": ((1,), -1, True)}),
+    (gx.layers.ZeroPadding2D, {"padding": ("a", ((1, 2), (3, -4)))}),
+    (gx.layers.UpSampling1D, {"size": (0, "a")}),
+    (gx.layers.MaxPooling2D, {"pool_size": (0, "a", (2, 2, 2)), "strides": (0,)}),
+    (gx.layers.AveragePooling1D, {"pool_size": (0, True)}),
+    (gx.layers.DepthwiseConv1D, {"kernel_size": (0, "a", None)}),
+    (gx.regularizers.L2, {"l2": ("a", -1)}),
     (gx.metrics.BinaryAccuracy, {"threshold": (CODE, None, NAN)}),
     (gx.metrics.Precision, {"thresholds": (CODE, [0.5])}),
     (gx.metrics.Recall, {"thresholds": (CODE, INFINITE)}),
@@ -71,6 +108,6 @@ RULES: list[Mistake] = [
 
 MISTAKES: list[Mistake] = [
     *RULES,
-    *(row for name, make, settings in FUNCTIONS for row in _rows(name, make, settings)),
+    *(row for name, make, settings in (*FUNCTIONS, *WITH_OTHERS) for row in _rows(name, make, settings)),
     *(row for make, settings in CLASSES for row in _rows(make.__name__, make, settings)),
 ]

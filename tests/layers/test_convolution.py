@@ -66,7 +66,7 @@ def test_global_pools():
 def test_errors():
     with pytest.raises(DeclarationError, match=r"Conv2D\(filters=0\)"):
         K.Conv2D(0, 3)
-    with pytest.raises(DeclarationError, match=r"give 2 sizes"):
+    with pytest.raises(DeclarationError, match=r"kernel_size=\(3, 3, 3\) of Conv2D: .*or 2 of them"):
         K.Conv2D(3, (3, 3, 3))
     with pytest.raises(DeclarationError, match=r"4 channels, and 3 groups"):
         K.Conv2D(3, 3, groups=3)(K.Input((7, 6, 4)))

@@ -276,3 +276,64 @@ def test_weights_of_one_name_are_numbered() -> None:
     model = gx.Sequential([Affine(name="l")])
     assert model(gx.tensor("x", ("n", 3))).shape[1] == 4
     assert [w.name.rpartition("/")[2] for w in model.weights] == ["weight", "weight_1", "b"]
+
+
+w = np.int64
+NUMPY_NUMBERS = {
+    "Dense": (lambda: gx.layers.Dense(w(3), input_shape=np.array([4])), (4,), (3,)),
+    "Embedding": (lambda: gx.layers.Embedding(w(10), np.int32(8)), (4,), (4, 8)),
+    "LSTM": (lambda: gx.layers.LSTM(w(3), dropout=np.float32(0.5)), (4, 2), (3,)),
+    "GRU": (lambda: gx.layers.GRU(np.array(3)), (4, 2), (3,)),
+    "Conv1D": (lambda: gx.layers.Conv1D(w(4), w(3), groups=w(2), dilation_rate=w(2), padding="causal"), (6, 2), (6, 4)),
+    "Conv2D": (lambda: gx.layers.Conv2D(w(4), np.array([3, 2]), strides=np.array([1, 2]), padding=np.array([[1, 0], [1, 1]])), (8, 8, 3), (7, 5, 4)),
+    "Conv2DTranspose": (lambda: gx.layers.Conv2DTranspose(w(4), w(3), strides=w(2), padding="same"), (4, 4, 3), (8, 8, 4)),
+    "SeparableConv1D": (lambda: gx.layers.SeparableConv1D(w(3), w(2), depth_multiplier=w(2)), (8, 3), (7, 3)),
+    "MaxPooling2D": (lambda: gx.layers.MaxPooling2D(w(2), np.array([1, 2])), (8, 8, 3), (7, 4, 3)),
+    "MultiHeadAttention": (lambda: gx.layers.MultiHeadAttention(w(2), w(4), output_shape=w(5), dropout=np.float32(0.5)), (4, 2), (4, 5)),
+    "BatchNormalization": (lambda: gx.layers.BatchNormalization(w(-1), np.float32(0.5), np.float32(0.01)), (4, 2), (4, 2)),
+    "LayerNormalization": (lambda: gx.layers.LayerNormalization(np.array([1, 2])), (4, 2), (4, 2)),
+    "GroupNormalization": (lambda: gx.layers.GroupNormalization(w(2), w(-1)), (3, 4), (3, 4)),
+    "Dropout": (lambda: gx.layers.Dropout(np.float32(0.5), noise_shape=(None, w(1), None)), (4, 2), (4, 2)),
+    "GaussianNoise": (lambda: gx.layers.GaussianNoise(np.float32(0.5)), (4,), (4,)),
+    "RepeatVector": (lambda: gx.layers.RepeatVector(w(2)), (4,), (2, 4)),
+    "Reshape": (lambda: gx.layers.Reshape(np.array([2, -1])), (6,), (2, 3)),
+    "Reshape to one axis": (lambda: gx.layers.Reshape(w(6)), (2, 3), (6,)),
+    "Permute": (lambda: gx.layers.Permute(np.array([2, 1])), (8, 3), (3, 8)),
+    "ZeroPadding2D": (lambda: gx.layers.ZeroPadding2D(np.array([[1, 0], [2, 1]])), (8, 8, 3), (9, 11, 3)),
+    "Cropping1D": (lambda: gx.layers.Cropping1D((w(1), 2)), (8, 3), (5, 3)),
+    "UpSampling2D": (lambda: gx.layers.UpSampling2D(np.array([2, 3])), (2, 2, 1), (4, 6, 1)),
+    "Softmax": (lambda: gx.layers.Softmax(w(-1)), (4,), (4,)),
+    "LeakyReLU": (lambda: gx.layers.LeakyReLU(np.float32(0.5)), (4,), (4,)),
+}
+
+
+@pytest.mark.parametrize("name", NUMPY_NUMBERS)
+def test_numbers_of_numpy_are_settings_and_kept_as_pythons(name: str) -> None:
+    make, sample, shape = NUMPY_NUMBERS[name]
+    layer = make()
+    x = gx.layers.Input(np.array(sample), dtype="int" if name == "Embedding" else "float")
+    y = layer(x, x) if name == "MultiHeadAttention" else layer(x)
+    assert y.shape[1:] == shape
+    assert all(type(e) is int for e in y.shape[1:])
+    kept = [v for value in vars(layer).values() for v in (value if isinstance(value, tuple) else (value,))]
+    assert not [v for v in kept if isinstance(v, np.generic | np.ndarray)]
+
+
+def test_numbers_of_numpy_are_settings_of_operations() -> None:
+    x, m = gx.tensor("x", (4,)), gx.tensor("m", np.array([2, 3]))
+    shapes = {
+        gx.one_hot(gx.constant([1]), w(3)).shape: (1, 3),
+        gx.reshape(m, (w(3), w(-1))).shape: (3, 2),
+        gx.reshape(m, w(-1)).shape: (6,),
+        gx.broadcast_to(x, np.array([2, 4])).shape: (2, 4),
+        gx.expand_dims(x, np.array([0, 1])).shape: (1, 1, 4),
+        gx.sum(m, axis=np.array([0, 1])).shape: (),
+        gx.pad(m, ((w(1), 0), (0, w(2)))).shape: (3, 5),
+        gx.random.normal(np.array([5, 3]), key=w(3)).shape: (5, 3),
+        gx.diag(x, w(1)).shape: (5, 5),
+        gx.trace(gx.tensor("s", (2, 7, 2)), w(0), w(0), w(2)).shape: (7,),
+        gx.nn.dropout(gx.tensor("d", (9,)), np.float32(0.5)).shape: (9,),
+    }
+    for made, wanted in shapes.items():
+        assert made == wanted
+        assert all(type(e) is int for e in made)
