@@ -10,9 +10,11 @@ from typing import NoReturn
 
 from graphc.cli.bench import add_bench
 from graphc.cli.formulas import add_commands
-from graphc.errors import GraphcError
+from graphc.errors import DataError, GraphcError
 
 __all__ = ["main"]
+
+_LARGEST_SEED = 2**32 - 1  # scikit-learn's, which splits the data
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,6 +64,8 @@ def _parser() -> _Parser:
 def _tour(given: argparse.Namespace) -> int:
     from graphc.cli.tour import tour
 
+    if not 0 <= given.seed <= _LARGEST_SEED:
+        raise DataError(f"--seed {given.seed}: a number from 0 to {_LARGEST_SEED}")
     tour(given.out or Path("graphc-tour"), given.seed)
     return 0
 

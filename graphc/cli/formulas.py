@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -10,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from graphc.errors import DeclarationError
+from graphc.expr.dims import as_extent
 from graphc.expr.tensor import Tensor
 from graphc.ops.parse import parse
 
 __all__ = ["add_commands", "derive_formula", "draw_formula"]
+
+
+_MOST = 10**8  # the gradient is checked at random values of every variable
 
 
 def _shapes(given: Sequence[str]) -> dict[str, tuple[int | str, ...]]:
@@ -23,8 +28,23 @@ def _shapes(given: Sequence[str]) -> dict[str, tuple[int | str, ...]]:
         name, sign, sizes = entry.partition("=")
         if not sign or not name:
             raise DeclarationError(f"{entry!r} gives no shape: write NAME=SIZE,SIZE such as X=m,n, and a= for a scalar")
-        shapes[name] = tuple(int(s) if s.strip().isdigit() else s.strip() for s in sizes.split(",") if s.strip())
+        if name in shapes:
+            raise DeclarationError(f"{entry!r} gives {name} a second shape: give each name once")
+        shapes[name] = tuple(_size(entry, s.strip()) for s in sizes.split(",")) if sizes.strip() else ()
+        if math.prod(s for s in shapes[name] if isinstance(s, int)) > _MOST:
+            raise DeclarationError(f"{entry!r} has more than {_MOST} entries: give smaller sizes, or names")
     return shapes
+
+
+def _size(entry: str, text: str) -> int | str:
+    """One size: a whole number, or a name."""
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        as_extent(text)
+    except DeclarationError:
+        raise DeclarationError(f"{entry!r}: {text!r} is no size: write a whole number of 0 or more, or a name such as n") from None
+    return text
 
 
 def _formula(given: argparse.Namespace) -> Tensor:
@@ -57,6 +77,8 @@ def derive_formula(given: argparse.Namespace) -> int:
     """Print the derivation of a formula's gradient, or save it."""
     from graphc.formula import derive
 
+    if not given.wrt:
+        raise DeclarationError("the variable is an empty text: give the name to differentiate by")
     derivation = derive(_formula(given), given.wrt)
     if given.out:
         derivation.save(given.out)

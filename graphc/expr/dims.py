@@ -7,6 +7,7 @@ number is a plain ``int``: an :data:`Extent` is either.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -192,6 +193,11 @@ def _collect(terms: Iterable[tuple[Monomial, int]]) -> Extent:
     return Dim(tuple(sorted(kept.items(), key=lambda item: (not item[0], [str(a) for a in item[0]]))))
 
 
+def _is_name(text: str) -> bool:
+    """Whether a text is words, joined by spaces, dots or hyphens: ``n+1`` and ``3.5`` would be taken for what they look like."""
+    return all(word.rstrip("'").isidentifier() for word in re.split(r"[ .:-]", text))
+
+
 def as_extent(value: Any) -> Extent:
     """A shape's entry as the user gives it: an int of any kind, a name, or a dimension."""
     if isinstance(value, Dim):
@@ -199,6 +205,10 @@ def as_extent(value: Any) -> Extent:
     if isinstance(value, str):
         if not value:
             raise DeclarationError("a dimension's name is empty: give it a name such as 'n', or a number")
+        if not _is_name(value):
+            raise DeclarationError(
+                f"the dimension {value!r} is no name: write a name such as 'n', or a whole number; sums come from dimensions, x.shape[0] + 1"
+            )
         return Dim.named(value)
     number = as_whole(value)
     if number is None:

@@ -51,12 +51,12 @@ def Input(shape: Any = (), batch_size: int | None = None, dtype: str = "float", 
 _unnamed = itertools.count()
 
 
-def _unnamed_size(name: str | None, axis: int) -> str:
-    """A name for the size of an axis: each is a size of its own."""
+def _unnamed_size(name: str | None, axis: int) -> Dim:
+    """A size of its own, named after the input, whose name may be any text."""
     if name:
-        return f"{name}_{axis}"
+        return Dim.named(f"{name}_{axis}")
     number = next(_unnamed)
-    return f"t_{number}" if number else "t"
+    return Dim.named(f"t_{number}" if number else "t")
 
 
 InputLayer = Input

@@ -146,7 +146,7 @@ def _quotient(x: Tensor, rest: Extent, given: tuple[Any, ...]) -> Extent:
         if not more and not others and all(m in names for m in monomial) and count % factor == 0:
             for m in monomial:
                 names.remove(m)
-            return product([count // factor, *(as_extent(m) for m in names)])
+            return product([count // factor, *(Dim((((m,), 1),)) for m in names)])
     raise ShapeError(f"reshape of {x.describe()} to {given}: what -1 stands for cannot be worked out; give the dimension itself")
 
 

@@ -17,6 +17,7 @@ A text with fills is read twice: first with sizes that have no number, to learn 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -217,6 +218,8 @@ class _Parser:
         while sign := self._next("*", "/", ".*", "./"):
             place = self.tokens[self.at - 1][2]
             other = self._unary()
+            if sign in ("/", "./") and not isinstance(divisor := _number(other), Tensor) and divisor == 0:
+                raise self._error("a division by 0", place)
             if sign == "*":
                 value = self._matrix_product(value, other, place)
             elif sign == "/" and other.kind != "scalar":
@@ -268,6 +271,8 @@ class _Parser:
             return value
         if kind == "number":
             self.at += 1
+            if math.isinf(float(text)):
+                raise self._error(f"the number {text} is too large for a float", place)
             return _Value(constant(float(text)), "scalar")
         if kind != "name":
             raise self._error("a number, a name or ( is missing")

@@ -51,6 +51,18 @@ REFUSED = [
     ["draw", FORMULA, "X"],
     ["derive", FORMULA, "v", *SHAPES],
     ["tour", "--seed", "x"],
+    ["tour", "--seed", "-1"],
+    ["tour", "--seed", "5000000000"],
+    ["derive", "1e400*x", "x", "x="],
+    ["derive", "x/0", "x", "x="],
+    ["derive", "x", "", "x="],
+    ["derive", "x'*x", "x", "x=n", "x=m"],
+    ["derive", "x'*x", "x", "x=-1"],
+    ["derive", "x'*x", "x", "x=3.5"],
+    ["derive", "x'*x", "x", "x=n+1"],
+    ["derive", "x'*x", "x", "x=²"],
+    ["draw", "sum(X)", "X=n,,m"],
+    ["draw", "sum(X)", "X=99999999999999999999"],
     ["tour", "--out", __file__],
 ]
 

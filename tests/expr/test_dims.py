@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
+import graphc as gx
 from graphc.errors import DeclarationError
 from graphc.expr.dims import Dim, as_extent, dim_symbol, evaluate_extent, product, provably_at_least
 
@@ -76,3 +78,14 @@ def test_what_is_no_extent_is_refused(bad: object) -> None:
 def test_a_name_is_no_number() -> None:
     with pytest.raises(DeclarationError, match="known only when arrays arrive"):
         range(n)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("name", ["n", "batch size", "seq-len", "n'", "ν", "_", "t_1", "w.height"])
+def test_a_name_is_made_of_words(name: str) -> None:
+    assert str(as_extent(name)) == name
+
+
+def test_an_input_of_any_name_has_sizes_of_its_own() -> None:
+    x = gx.layers.Input((None, 4), name="image + 1/2")
+    assert gx.reshape(x, (-1, 4)).shape[1] == 4
+    assert gx.evaluate(gx.reshape(x, (x.shape[0], -1)), {x: np.zeros((2, 3, 4))}).shape == (2, 12)
