@@ -14,8 +14,8 @@ import numpy as np
 from graphc.errors import DeclarationError
 
 __all__ = [
-    "AXIS", "COUNT", "DROPPED", "FINITE", "LIMIT", "NOT_NEGATIVE", "PAST", "POSITIVE", "SHARE", "Kind", "as_whole", "is_real", "listed", "settings",
-    "whole_above",
+    "AXIS", "COUNT", "DROPPED", "FINITE", "LIMIT", "NOT_NEGATIVE", "PAST", "POSITIVE", "SEED", "SHARE", "Kind", "as_whole", "is_real", "listed",
+    "settings", "whole_above",
 ]  # fmt: skip
 
 
@@ -64,6 +64,7 @@ LIMIT = Kind("a number of 0 or more", lambda v: v >= 0)
 PAST = Kind("a share of the past, at least 0 and below 1", lambda v: 0 <= v < 1)
 DROPPED = Kind("the share that is dropped, at least 0 and below 1", lambda v: 0 <= v < 1)
 COUNT = Kind("a whole number of 1 or more", lambda v: v >= 1, whole=True)
+SEED = Kind("a whole number of 0 or more", lambda v: v >= 0, whole=True)
 AXIS = Kind("the number of one axis", lambda _: True, whole=True)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from graphc.errors import DeclarationError
+from graphc.expr.numbers import FINITE, NOT_NEGATIVE, POSITIVE, SEED, settings
 
 __all__ = [
     "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer", "LecunNormal", "LecunUniform",
@@ -22,12 +23,23 @@ __all__ = [
 Array = np.ndarray[Any, Any]
 # The standard deviation of a standard normal that is cut off at -2 and 2.
 _TRUNCATED_STD = 0.87962566103423978
+# What the settings of initializers may be, by name; a seed may be None.
+_KINDS = {
+    "mean": FINITE, "stddev": NOT_NEGATIVE, "minval": FINITE, "maxval": FINITE, "gain": FINITE, "scale": POSITIVE, "seed": SEED,
+}  # fmt: skip
 
 
 class Initializer:
     """The base of initializers: a subclass gives ``values(shape, generator)``."""
 
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """See that the settings are numbers that mean something, and keep them as Python's."""
+        for name, kind in _KINDS.items():
+            value = getattr(self, name, None)
+            if name in vars(self) and (value is not None or name != "seed"):
+                setattr(self, name, settings(type(self).__name__, kind, **{name: value})[0])
 
     def values(self, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
         """The array of a shape, drawn with ``generator``."""
@@ -88,6 +100,12 @@ class RandomUniform(Initializer):
     maxval: float = 0.05
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        """See that the bounds are in order too."""
+        super().__post_init__()
+        if self.minval > self.maxval:
+            raise DeclarationError(f"RandomUniform(minval={self.minval}, maxval={self.maxval}): the smaller bound stands first")
+
     def values(self, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
         """Draws of the shape."""
         return generator.uniform(self.minval, self.maxval, shape)
@@ -133,8 +151,7 @@ class VarianceScaling(Initializer):
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        if self.scale <= 0:
-            raise DeclarationError(f"scale={self.scale} of an initializer: a variance is above 0")
+        super().__post_init__()
         if self.mode not in ("fan_in", "fan_out", "fan_avg"):
             raise DeclarationError(f"mode={self.mode!r} of an initializer: it is 'fan_in', 'fan_out' or 'fan_avg'")
         if self.distribution not in ("truncated_normal", "untruncated_normal", "uniform"):

@@ -11,7 +11,7 @@ from typing import Any
 
 from graphc.errors import DeclarationError
 from graphc.expr.build import operand
-from graphc.expr.numbers import is_real
+from graphc.expr.numbers import FINITE, NOT_NEGATIVE, POSITIVE, SHARE, Kind, is_real, settings
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.ops.arithmetic import cos, floor, maximum, minimum, where
 
@@ -19,6 +19,8 @@ __all__ = [
     "Constant", "CosineDecay", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule", "OneCycle", "PiecewiseConstantDecay",
     "PolynomialDecay", "Warmup", "as_schedule",
 ]  # fmt: skip
+
+_RATE = Kind("a learning rate, a finite number of 0 or more", NOT_NEGATIVE.holds)
 
 
 class LearningRateSchedule:
@@ -39,23 +41,11 @@ class LearningRateSchedule:
         return f"{type(self).__name__}({values})"
 
 
-def _positive(name: str, value: Any) -> None:
-    if not is_real(value) or not value > 0 or not math.isfinite(value):
-        raise DeclarationError(f"{name}={value!r} of a schedule: it is a number above 0")
-
-
-def _rates(**rates: Any) -> None:
-    for name, value in rates.items():
-        if not is_real(value) or not value >= 0 or not math.isfinite(value):
-            raise DeclarationError(f"{name}={value!r} of a schedule: a learning rate is a finite number of 0 or more")
-
-
 class Constant(LearningRateSchedule):
     """The same learning rate at every step."""
 
     def __init__(self, learning_rate: float) -> None:
-        _rates(learning_rate=learning_rate)
-        self.learning_rate = learning_rate
+        (self.learning_rate,) = settings("Constant", _RATE, learning_rate=learning_rate)
 
     def formula(self, step: Tensor) -> Any:
         """``learning_rate``."""
@@ -78,10 +68,9 @@ class ExponentialDecay(LearningRateSchedule):
     """
 
     def __init__(self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False) -> None:
-        _rates(initial_learning_rate=initial_learning_rate)
-        _positive("decay_steps", decay_steps)
-        _positive("decay_rate", decay_rate)
-        self.initial_learning_rate, self.decay_steps, self.decay_rate, self.staircase = initial_learning_rate, decay_steps, decay_rate, staircase
+        (self.initial_learning_rate,) = settings("ExponentialDecay", _RATE, initial_learning_rate=initial_learning_rate)
+        self.decay_steps, self.decay_rate = settings("ExponentialDecay", POSITIVE, decay_steps=decay_steps, decay_rate=decay_rate)
+        self.staircase = staircase
 
     def formula(self, step: Tensor) -> Any:
         """``initial * rate ** (step / steps)``."""
@@ -93,9 +82,10 @@ class InverseTimeDecay(LearningRateSchedule):
     """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``."""
 
     def __init__(self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False) -> None:
-        _rates(initial_learning_rate=initial_learning_rate)
-        _positive("decay_steps", decay_steps)
-        self.initial_learning_rate, self.decay_steps, self.decay_rate, self.staircase = initial_learning_rate, decay_steps, decay_rate, staircase
+        (self.initial_learning_rate,) = settings("InverseTimeDecay", _RATE, initial_learning_rate=initial_learning_rate)
+        (self.decay_steps,) = settings("InverseTimeDecay", POSITIVE, decay_steps=decay_steps)
+        (self.decay_rate,) = settings("InverseTimeDecay", NOT_NEGATIVE, decay_rate=decay_rate)
+        self.staircase = staircase
 
     def formula(self, step: Tensor) -> Any:
         """``initial / (1 + rate * step / steps)``."""
@@ -109,11 +99,10 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def __init__(self, boundaries: Sequence[float], values: Sequence[float]) -> None:
         if len(values) != len(boundaries) + 1:
             raise DeclarationError(f"{len(boundaries)} boundaries separate {len(boundaries) + 1} values, and {len(values)} are given")
-        if list(boundaries) != sorted(boundaries):
+        self.boundaries = [settings("PiecewiseConstantDecay", FINITE, boundaries=b)[0] for b in boundaries]
+        if self.boundaries != sorted(self.boundaries):
             raise DeclarationError(f"boundaries={list(boundaries)}: they must rise")
-        for value in values:
-            _rates(value=value)
-        self.boundaries, self.values = list(boundaries), list(values)
+        self.values = [settings("PiecewiseConstantDecay", _RATE, values=v)[0] for v in values]
 
     def formula(self, step: Tensor) -> Any:
         """The value of the piece that ``step`` lies in."""
@@ -135,10 +124,12 @@ class PolynomialDecay(LearningRateSchedule):
     def __init__(
         self, initial_learning_rate: float, decay_steps: float, end_learning_rate: float = 0.0001, power: float = 1.0, cycle: bool = False
     ) -> None:
-        _rates(initial_learning_rate=initial_learning_rate, end_learning_rate=end_learning_rate)
-        _positive("decay_steps", decay_steps)
-        self.initial_learning_rate, self.decay_steps, self.end_learning_rate = initial_learning_rate, decay_steps, end_learning_rate
-        self.power, self.cycle = power, cycle
+        self.initial_learning_rate, self.end_learning_rate = settings(
+            "PolynomialDecay", _RATE, initial_learning_rate=initial_learning_rate, end_learning_rate=end_learning_rate
+        )
+        (self.decay_steps,) = settings("PolynomialDecay", POSITIVE, decay_steps=decay_steps)
+        (self.power,) = settings("PolynomialDecay", FINITE, power=power)
+        self.cycle = cycle
 
     def formula(self, step: Tensor) -> Any:
         """``(initial - end) * (1 - step / steps) ** power + end``."""
@@ -167,10 +158,10 @@ class CosineDecay(LearningRateSchedule):
     def __init__(
         self, initial_learning_rate: float, decay_steps: float, alpha: float = 0.0, warmup_target: float | None = None, warmup_steps: float = 0
     ) -> None:
-        _rates(initial_learning_rate=initial_learning_rate, warmup_target=0.0 if warmup_target is None else warmup_target)
-        _positive("decay_steps", decay_steps)
-        self.initial_learning_rate, self.decay_steps, self.alpha = initial_learning_rate, decay_steps, alpha
-        self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
+        (self.initial_learning_rate,) = settings("CosineDecay", _RATE, initial_learning_rate=initial_learning_rate)
+        self.alpha, self.warmup_steps = settings("CosineDecay", NOT_NEGATIVE, alpha=alpha, warmup_steps=warmup_steps)
+        (self.decay_steps,) = settings("CosineDecay", POSITIVE, decay_steps=decay_steps)
+        self.warmup_target = None if warmup_target is None else settings("CosineDecay", _RATE, warmup_target=warmup_target)[0]
 
     def formula(self, step: Tensor) -> Any:
         """``top * ((1 - alpha) * (1 + cos(pi * step / steps)) / 2 + alpha)``."""
@@ -201,12 +192,15 @@ class OneCycle(LearningRateSchedule):
     def __init__(
         self, max_learning_rate: float, total_steps: int, pct_start: float = 0.3, div_factor: float = 25, final_div_factor: float = 1e4
     ) -> None:
-        _positive("max_learning_rate", max_learning_rate)
-        _positive("total_steps", total_steps)
-        if not 0 <= pct_start <= 1:
-            raise DeclarationError(f"pct_start={pct_start} of OneCycle: it is a share between 0 and 1")
-        self.max_learning_rate, self.total_steps, self.pct_start = max_learning_rate, total_steps, pct_start
-        self.div_factor, self.final_div_factor = div_factor, final_div_factor
+        (self.pct_start,) = settings("OneCycle", SHARE, pct_start=pct_start)
+        self.max_learning_rate, self.total_steps, self.div_factor, self.final_div_factor = settings(
+            "OneCycle",
+            POSITIVE,
+            max_learning_rate=max_learning_rate,
+            total_steps=total_steps,
+            div_factor=div_factor,
+            final_div_factor=final_div_factor,
+        )
 
     def formula(self, step: Tensor) -> Any:
         """``a + (b - a) * (1 - cos(pi * passed)) / 2`` between the rates ``a`` and ``b`` of each part."""
@@ -231,9 +225,9 @@ class Warmup(LearningRateSchedule):
     """A linear rise over ``steps`` steps in front of another schedule or rate."""
 
     def __init__(self, schedule: Any, steps: int) -> None:
-        _positive("steps", steps)
+        (self.steps,) = settings("Warmup", POSITIVE, steps=steps)
         as_schedule(schedule)
-        self.schedule, self.steps = schedule, steps
+        self.schedule = schedule
 
     def formula(self, step: Tensor) -> Any:
         """``min(1, (step + 1) / steps)`` times the schedule."""

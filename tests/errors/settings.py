@@ -39,6 +39,14 @@ WITH_OTHERS: list[tuple[str, Callable[..., Any], Settings]] = [
     ("MultiHeadAttention", lambda **options: gx.layers.MultiHeadAttention(**{"num_heads": 2, "key_dim": 3, **options}), {
         "num_heads": (0,), "key_dim": (0.5,), "value_dim": (0,), "dropout": ("a", 1), "output_shape": (0,),
     }),
+    ("ExponentialDecay", lambda **options: gx.schedules.ExponentialDecay(**{"initial_learning_rate": 0.1, "decay_steps": 5, "decay_rate": 0.5, **options}), {
+        "initial_learning_rate": ("a", -1), "decay_steps": ("a", 0), "decay_rate": ("a",),
+    }),
+    ("InverseTimeDecay", lambda **options: gx.schedules.InverseTimeDecay(0.1, 5, **options), {"decay_rate": ("a", -1)}),
+    ("PolynomialDecay", lambda **options: gx.schedules.PolynomialDecay(0.1, 5, **options), {"power": ("a", NAN), "end_learning_rate": (-1,)}),
+    ("CosineDecay", lambda **options: gx.schedules.CosineDecay(0.1, 5, **options), {"alpha": ("a", -1), "warmup_steps": ("a",), "warmup_target": ("a",)}),
+    ("OneCycle", lambda **options: gx.schedules.OneCycle(0.1, 5, **options), {"pct_start": ("a", 2), "div_factor": ("a", 0), "final_div_factor": (-1,)}),
+    ("PiecewiseConstantDecay", lambda boundaries: gx.schedules.PiecewiseConstantDecay([boundaries], [0.1, 0.2]), {"boundaries": ("a", None)}),
     ("LSTM", lambda **options: gx.layers.LSTM(3, **options), {"dropout": (1, "a"), "recurrent_dropout": (-1,)}),
 ]  # fmt: skip
 CLASSES: list[tuple[Callable[..., Any], Settings]] = [
@@ -77,6 +85,13 @@ CLASSES: list[tuple[Callable[..., Any], Settings]] = [
     (gx.layers.AveragePooling1D, {"pool_size": (0, True)}),
     (gx.layers.DepthwiseConv1D, {"kernel_size": (0, "a", None)}),
     (gx.regularizers.L2, {"l2": ("a", -1)}),
+    (gx.initializers.RandomNormal, {"mean": ("a", NAN), "stddev": ("a", -1), "seed": ("a", -1, 0.5)}),
+    (gx.initializers.TruncatedNormal, {"stddev": (-1,)}),
+    (gx.initializers.RandomUniform, {"minval": ("a", 1), "maxval": (None,)}),
+    (gx.initializers.VarianceScaling, {"scale": ("a", 0)}),
+    (gx.initializers.GlorotUniform, {"seed": (-1,)}),
+    (gx.initializers.Orthogonal, {"gain": ("a",)}),
+    (gx.initializers.Identity, {"gain": (NAN,)}),
     (gx.metrics.BinaryAccuracy, {"threshold": (CODE, None, NAN)}),
     (gx.metrics.Precision, {"thresholds": (CODE, [0.5])}),
     (gx.metrics.Recall, {"thresholds": (CODE, INFINITE)}),
