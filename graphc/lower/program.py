@@ -202,7 +202,7 @@ class _Lowering:
             own = Counter(b for c in run for b in dict.fromkeys(c.buffers) if isinstance(b, Tensor))
             shared = [b for b in own if isinstance(b.op, Leaf) or b in kept or own[b] < uses[b]]
             body = Program([], run, checks=self.program.checks)
-            lanes, pieces = (Dim.named(f"{samples.extent} {what} {number}") for what in ("lanes", "pieces"))
+            lanes, pieces = (Dim.named(f"{samples.extent} ({what} {number})") for what in ("lanes", "pieces"))
             sums = [t for c in run if adds(c, samples) for t in c.tensors]
             many = {t: self._several(t, pieces if contraction(t) is None else lanes) for t in sums}
             gathers = [self._gather(t, many[t]) for t in many]

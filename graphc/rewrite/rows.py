@@ -14,6 +14,7 @@ from graphc.expr.graph import topological
 from graphc.expr.operation import Leaf, Scan
 from graphc.expr.stage import Read, Stage, index_symbol
 from graphc.expr.tensor import Node, Tensor, make
+from graphc.rewrite.samples import IN_PARTS
 
 __all__ = ["ByRows", "by_rows"]
 
@@ -54,7 +55,7 @@ class _Rows:
     """The body in the making: ``made`` holds what has rows, on as many as there may be; ``whole`` what is the same for all."""
 
     def __init__(self, op: Scan, extent: Extent) -> None:
-        self.extent, self.name = extent, f"{extent} in parts"  # no name that a user's size can have
+        self.extent, self.name = extent, f"{extent}{IN_PARTS}"
         self.rows = Dim.named(self.name)
         self.invariants = op.parameters[op.carries + op.sequences :]
         self.made: dict[Tensor, Tensor] = {}
