@@ -163,42 +163,21 @@ def target_kind(array: Array, output: Tensor, loss: Any) -> TargetKind:
     return dtype, (output.shape[0], *shape[1:])
 
 
-def sample_weights(sample_weight: Any, class_weight: Mapping[Any, float] | None, y: Array | None, count: int) -> Array | None:
-    """One weight for each sample, from both kinds of weights; ``None`` where there are none.
+def sample_weights(sample_weight: Any, count: int) -> Array | None:
+    """One weight for each sample; ``None`` where none are given.
 
     Raises:
-        DataError: for a wrong number of weights, NaN or a negative one, or ``class_weight`` that is no table of such numbers.
+        DataError: for a wrong number of weights, NaN or a negative one.
     """
-    weight: Array | None = None
-    if sample_weight is not None:
-        column = as_numbers("sample_weight", sample_weight)
-        check_finite(column)
-        weight = column.array.astype(np.float64)
-        if weight.ndim == 2 and weight.shape[1] == 1:
-            weight = weight[:, 0]
-        if weight.shape != (count,):
-            raise DataError(f"sample_weight has the shape {weight.shape}, and there are {count} samples: give one number for each")
-        if weight.size and weight.min() < 0:
-            raise DataError(f"sample_weight has {weight.min():g} in row {int(weight.argmin())}: a weight is 0 or more")
-    if class_weight is None:
-        return weight
-    if y is None:
-        raise DataError("class_weight needs targets, and none are given")
-    if y.size != count and y.ndim != 2:
-        raise DataError(f"class_weight needs one class a sample, and the targets have the shape {y.shape}: give sample_weight instead")
-    labels = y.argmax(axis=-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(count)
-    table = _class_table(class_weight)
-    # As in Keras, a class that is not in the table weighs 1.
-    by_class = np.array([table.get(float(c), 1.0) for c in labels])
-    return by_class if weight is None else weight * by_class
-
-
-def _class_table(class_weight: Mapping[Any, float]) -> dict[float, float]:
-    try:
-        table = {float(k): float(v) for k, v in class_weight.items()}
-    except (AttributeError, TypeError, ValueError):
-        raise DataError(f"class_weight={class_weight!r}: give the weight of each class by its label, {{0: 1.0, 1: 3.0}}") from None
-    for label, value in table.items():
-        if not 0 <= value < np.inf:
-            raise DataError(f"class_weight has {value:g} for the class {label:g}: a weight is a number of 0 or more")
-    return table
+    if sample_weight is None:
+        return None
+    column = as_numbers("sample_weight", sample_weight)
+    check_finite(column)
+    weight = column.array.astype(np.float64)
+    if weight.ndim == 2 and weight.shape[1] == 1:
+        weight = weight[:, 0]
+    if weight.shape != (count,):
+        raise DataError(f"sample_weight has the shape {weight.shape}, and there are {count} samples: give one number for each")
+    if weight.size and weight.min() < 0:
+        raise DataError(f"sample_weight has {weight.min():g} in row {int(weight.argmin())}: a weight is 0 or more")
+    return weight

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.callbacks import CallbackList, History
-from graphc.data import Column, as_floats, epoch_order, holdout, is_batches
+from graphc.data import epoch_order, holdout, is_batches
 from graphc.errors import DataError
 from graphc.expr.numbers import whole_above
 from graphc.models.batches import Batches, parts
-from graphc.models.feeding import Feed, TargetKind, sample_weights, target, target_kind
+from graphc.models.feeding import Feed
+from graphc.models.prepared import Prepared, prepare, weighted_by_class
 from graphc.models.program import Program, weighted_mean
 from graphc.models.progress import line, loudness, numbers, progress
-from graphc.models.target import output_names
 
 __all__ = ["evaluate_model", "fit_model", "train_batch"]
 
@@ -26,76 +25,6 @@ Array = np.ndarray[Any, Any]
 Logs = dict[str, float]
 _LONG = 1.0  # seconds of compiling that are told of
 _BATCH, _WIDE = 32, 256  # samples of a batch that trains, and of one that measures
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Checked data with the kinds of its targets."""
-
-    feed: Feed
-    kinds: tuple[TargetKind, ...]
-    labels: Array | None = None
-
-    def take(self, positions: Array) -> Prepared:
-        """The samples at some positions."""
-        return Prepared(self.feed.take(positions), self.kinds)
-
-
-def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Prepared:
-    """Data checked against the model, which is built where it was not.
-
-    Raises:
-        DataError: naming what does not fit.
-    """
-    model.build_from(x)
-    objectives = model.objectives
-    inputs = model.fit_inputs(x)
-    count = len(inputs[0])
-    names = ["y"] if len(objectives) == 1 else [f"y[{k}]" for k in range(len(objectives))]
-    if class_weight is not None and len(objectives) > 1:
-        raise DataError(f"class_weight is given, and the model has {len(objectives)} outputs: give sample_weight, made of the classes that are meant")
-    given = _targets_given(model, y)
-    arrays = [target(n, v, t, o.function, count) for n, v, t, o in zip(names, given, model.outputs, objectives, strict=True)]
-    kinds = tuple(target_kind(a, t, o.function) for a, t, o in zip(arrays, model.outputs, objectives, strict=True))
-    floats = np.dtype(model.float_type)
-    targets = tuple(
-        as_floats(Column(n, a), a, floats) if kind == "float" else np.ascontiguousarray(a, dtype=np.int64)
-        for n, a, (kind, _) in zip(names, arrays, kinds, strict=True)
-    )
-    weight = sample_weights(sample_weight, class_weight, arrays[0], count)
-    feed = Feed(inputs, targets, None if weight is None else as_floats(Column("sample_weight", weight), weight, floats))
-    return Prepared(feed, kinds, _class_labels(arrays[0], objectives[0].function))
-
-
-def _targets_given(model: Any, y: Any) -> list[Any]:
-    """The targets of each output, as the user gave them: one array, several, or by the outputs' names."""
-    count = len(model.outputs)
-    if y is None:
-        raise DataError("y is missing: give the targets, fit(x, y)")
-    if isinstance(y, Mapping):
-        names = [t.name if t.name in y else n for t, n in zip(model.outputs, output_names(model.outputs), strict=True)]
-        missing = [n for n in names if n not in y]
-        if missing:
-            there = ", ".join(map(repr, y)) or "nothing"
-            raise DataError(f"y has nothing for the output {missing[0]!r}: it has {there}, and the model's outputs are {', '.join(names)}")
-        return [y[n] for n in names]
-    given: list[Any] = list(y) if count > 1 and isinstance(y, list | tuple | np.ndarray) else [y]
-    if len(given) != count:
-        raise DataError(f"the model has {count} outputs, and {len(given)} arrays of targets are given")
-    return given
-
-
-def _class_labels(y: Array, loss: Any) -> Array | None:
-    """The classes of the samples, where the targets are classes: labels, 0 and 1, or one-hot rows."""
-    if getattr(loss, "targets", None) == "labels":
-        return y if y.ndim == 1 else None
-    if y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
-        flat = y.reshape(-1)
-        whole = y.dtype.kind in "iub" or getattr(loss, "targets", None) == "unit"
-        return flat if whole and np.array_equal(flat, np.floor(flat)) and len(np.unique(flat)) <= max(2, len(flat) // 2) else None
-    if y.ndim == 2 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
-        return y.argmax(axis=1)
-    return None
 
 
 class _Run:
@@ -152,7 +81,7 @@ class _Run:
         program: Program | None = None
         for k, batch in enumerate(self.batches):
             x, y, weight = parts(batch)
-            data = prepare(self.model, x, y, weight, self.class_weight)
+            data = weighted_by_class(self.model, prepare(self.model, x, y, weight), self.class_weight)
             self.model.make_weights(self.seed)
             program = made = self.model.program("train", data.kinds, data.feed.weight is not None)
             rows.append(self._batch(callbacks, made, data.feed, np.arange(len(data.feed), dtype=np.int64), k))
@@ -242,8 +171,9 @@ def fit_model(
         validation_split: the share of the samples that is held out, drawn by ``seed``, class by class.
         validation_data: ``(x, y)`` or ``(x, y, sample_weight)`` instead, or an iterable of batches.
         shuffle: whether each epoch has an order of its own.
-        class_weight: the weight of each class, by label; 1 for a class that is not in it.
-        sample_weight: the weight of each sample; weights count in the loss and in the metrics.
+        class_weight: the weight of each class, by label; 1 for a class that is not in it. It counts in training alone, as in
+            Keras: what validates has the weights of its samples.
+        sample_weight: the weight of each sample, held out or not; weights count in the loss and in the metrics.
         initial_epoch: the number of the first epoch.
         steps_per_epoch: how many batches make an epoch, at most; with arrays each epoch draws anew which ones.
         validation_batch_size: the size of the batches that measure; by default that of training where the size can matter.
@@ -266,9 +196,10 @@ def fit_model(
     if y is None and is_batches(x):
         run.batches = Batches(x, epochs - initial_epoch, steps)
     else:
-        run.train = prepare(model, x, y, sample_weight, class_weight)
+        run.train = prepare(model, x, y, sample_weight)
     _hold_out(run, validation_split, validation_data)
     if run.train is not None:
+        run.train = weighted_by_class(model, run.train, class_weight)
         model.make_weights(int(seed))
     run.loud, run.most = loud, steps
     return _loop(run, epochs, initial_epoch, callbacks, wide, validation_freq)
@@ -366,7 +297,7 @@ def _as_keras(logs: Logs) -> Any:
 
 def train_batch(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
     """One step of training on one batch."""
-    data = prepare(model, x, y, sample_weight, class_weight)
+    data = weighted_by_class(model, prepare(model, x, y, sample_weight), class_weight)
     model.make_weights(model.seed)
     program = model.program("train", data.kinds, data.feed.weight is not None)
     count = len(data.feed)

@@ -11,7 +11,7 @@ import pytest
 import graphc as gx
 from graphc import layers as K
 from graphc import losses, models, optimizers
-from graphc.data import epoch_order
+from graphc.data import epoch_order, holdout
 from graphc.errors import DataError, DeclarationError
 from graphc.models import fitting
 from tests.models.problems import LABELS, LINE, X, Y, classifier, line, numpy_descent, quiet, several
@@ -72,6 +72,27 @@ def test_weights_of_classes_are_weights_of_samples():
     quiet(b, sample_weight=np.where(Y == 1, 3.0, 0.5), epochs=2)
     for mine, other in zip(a.get_weights(), b.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, other)
+
+
+def test_weights_of_classes_count_in_training_alone():
+    weight = np.random.default_rng(1).uniform(0.5, 2, 60)
+    for options in ({"validation_split": 0.5}, {"validation_data": (X, Y, weight)}):
+        model = classifier(dtype="float64", optimizer=optimizers.SGD(0.0), metrics=[])
+        kept, held = holdout(60, 0.5, 0, Y) if "validation_split" in options else (np.arange(60), np.arange(60))
+        history = quiet(model, class_weight={1: 10.0}, sample_weight=weight, batch_size=60, **options)
+        p = model.predict(X)[:, 0]
+        error = -weight * np.log(np.where(Y, p, 1 - p))
+        trained = np.mean((error * np.where(Y, 10, 1))[kept])
+        for found in (history.final, {name: values[0] for name, values in history.history.items()}):
+            np.testing.assert_allclose([found["loss"], found["val_loss"]], [trained, np.mean(error[held])], rtol=1e-10)
+
+
+def test_weights_of_classes_in_one_hot_rows():
+    a, b = several(loss="categorical_crossentropy"), several()
+    table = {0: 2.0, 2: 0.5}
+    expected = quiet(b, X, LABELS, class_weight=table).history["loss"]
+    np.testing.assert_allclose(quiet(a, X, np.eye(3)[LABELS], class_weight=table).history["loss"], expected, rtol=1e-5)
+    assert quiet(several(), X, LABELS[:, None], class_weight=table).history["loss"] == expected
 
 
 def test_one_seed_fixes_everything():
@@ -383,9 +404,9 @@ def pair():
     return model
 
 
-def sequence():
+def sequence(loss="mse"):
     model = models.Sequential([K.Input((4,)), K.Reshape((4, 1)), K.Dense(2)])
-    model.compile("sgd", "mse")
+    model.compile("sgd", loss)
     return model
 
 
@@ -413,6 +434,19 @@ BAD = {
     ),
     "a class weight of NaN": (lambda: quiet(classifier(), class_weight={0: math.nan}), r"class_weight has nan for the class 0"),
     "class weights of sequences": (lambda: quiet(sequence(), X, np.zeros((60, 4, 2)), class_weight={0: 1}), r"targets have the shape \(60, 4, 2\)"),
+    "class weights of labelled sequences": (
+        lambda: quiet(sequence("sparse_categorical_crossentropy"), X, X > 0, class_weight={0: 2}),
+        r"one class a sample, and the targets have the shape \(60, 4\)",
+    ),
+    "class weights of one-hot sequences": (
+        lambda: quiet(sequence("categorical_crossentropy"), X[:6], np.eye(2)[(X[:6] > 0).astype(int)], class_weight={0: 2}),
+        r"the targets have the shape \(6, 4, 2\)",
+    ),
+    "class weights of several labels": (
+        lambda: quiet(several(loss="binary_crossentropy"), X, np.ones((60, 3)), class_weight={0: 2}),
+        r"class_weight needs one class a sample, and y has no one-hot row in row 0",
+    ),
+    "class weights of no classes": (lambda: quiet(line(), X, LINE, class_weight={0: 2}), r"class_weight needs class labels, and y has .* in row 0"),
     "class weights for two": (lambda: quiet(pair(), X, [LINE, LINE], class_weight={0: 2.0}), r"class_weight is given, and the model has 2 outputs"),
     "another output": (lambda: quiet(pair(), X, {"a": LINE, "c": LINE}), r"y has nothing for the output 'b': it has 'a', 'c', and the .* a, b$"),
     "one of two": (lambda: quiet(pair(), X, LINE), r"the model has 2 outputs, and 60 arrays of targets are given"),
