@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from graphc.errors import DataError
+from graphc.models.program import Logs, Program, weighted_mean
 
-__all__ = ["Batches", "inputs_of", "parts"]
+__all__ = ["Batches", "Tally", "inputs_of", "parts"]
 
 
 class Batches:
@@ -32,6 +33,33 @@ class Batches:
     def again(self) -> bool:
         """Whether another walk gives the same batches."""
         return self.kept is not None or not (hasattr(self.source, "__iter__") and iter(self.source) is self.source)
+
+
+class Tally:
+    """The measured numbers of batches, of which only some may have weights: the samples of the others weigh 1, as in Keras."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, Sequence[float], bool]] = []
+        self.program: Program | None = None  # one with weights, where there is one: its numbers are those of all
+
+    def add(self, size: int, means: Sequence[float], program: Program) -> None:
+        """Take the numbers of a batch."""
+        weighted = program.weight is not None
+        self.rows.append((size, means, weighted))
+        if self.program is None or weighted:
+            self.program = program
+
+    def logs(self) -> Logs:
+        """The named numbers of all batches.
+
+        Raises:
+            DataError: where there are none.
+        """
+        if self.program is None:
+            raise DataError("the iterable of batches is empty: give one that has a batch each time it is walked, such as a list")
+        # The second number of those with weights is the weights' mean.
+        fill = [1.0] if self.program.weight is not None else []
+        return self.program.logs(weighted_mean([(size, means if has else [means[0], *fill, *means[1:]]) for size, means, has in self.rows]))
 
 
 def parts(batch: Any) -> tuple[Any, Any, Any]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from graphc.callbacks import CallbackList, History
 from graphc.data import epoch_order, holdout, is_batches
-from graphc.errors import DataError
+from graphc.errors import DataError, DeclarationError
 from graphc.expr.numbers import whole_above
-from graphc.models.batches import Batches, parts
+from graphc.models.batches import Batches, Tally, parts
 from graphc.models.feeding import Feed
 from graphc.models.prepared import Prepared, prepare, weighted_by_class
-from graphc.models.program import Program, weighted_mean
+from graphc.models.program import Program
 from graphc.models.progress import line, loudness, numbers, progress
 
 __all__ = ["evaluate_model", "fit_model", "train_batch"]
@@ -63,31 +63,28 @@ class _Run:
             first = model.optimizer.iterations
             means = program.run(data.feed, order, self.batch_size, seed=self.seed, first_step=first, on_slice=on_slice)
             return program.logs(means)
-        rows: list[tuple[int, list[float]]] = []
+        tally = Tally()
         for k, start in enumerate(range(0, len(order), self.batch_size)):
-            rows.append(self._batch(callbacks, program, data.feed, order[start : start + self.batch_size], k))
-        return program.logs(weighted_mean(rows))
+            self._batch(callbacks, program, data.feed, order[start : start + self.batch_size], k, tally)
+        return tally.logs()
 
-    def _batch(self, callbacks: CallbackList, program: Program, feed: Feed, order: Array, k: int) -> tuple[int, list[float]]:
+    def _batch(self, callbacks: CallbackList, program: Program, feed: Feed, order: Array, k: int, tally: Tally) -> None:
         callbacks.call("on_train_batch_begin", k, {})
         first = self.model.optimizer.iterations
         means = program.run(feed, order, len(order), seed=self.seed, first_step=first)
+        tally.add(len(order), means, program)
         callbacks.call("on_train_batch_end", k, program.logs(means))
-        return len(order), means
 
     def _stream(self, callbacks: CallbackList) -> Logs:
         assert self.batches is not None
-        rows: list[tuple[int, list[float]]] = []
-        program: Program | None = None
+        tally = Tally()
         for k, batch in enumerate(self.batches):
             x, y, weight = parts(batch)
             data = weighted_by_class(self.model, prepare(self.model, x, y, weight), self.class_weight)
             self.model.make_weights(self.seed)
-            program = made = self.model.program("train", data.kinds, data.feed.weight is not None)
-            rows.append(self._batch(callbacks, made, data.feed, np.arange(len(data.feed), dtype=np.int64), k))
-        if program is None:
-            raise DataError("the iterable of batches is empty: give one that can be walked in every epoch, or steps_per_epoch")
-        return program.logs(weighted_mean(rows))
+            program = self.model.program("train", data.kinds, data.feed.weight is not None)
+            self._batch(callbacks, program, data.feed, np.arange(len(data.feed), dtype=np.int64), k, tally)
+        return tally.logs()
 
     @property
     def validates(self) -> bool:
@@ -127,16 +124,13 @@ def measure(model: Any, data: Prepared, batch_size: int) -> Logs:
 
 def measure_batches(model: Any, batches: Iterable[Any]) -> Logs:
     """The loss and the metrics on an iterable of batches."""
-    rows: list[tuple[int, Sequence[float]]] = []
-    program: Program | None = None
+    tally = Tally()
     for batch in batches:
         x, y, weight = parts(batch)
         data = prepare(model, x, y, weight)
-        program = made = model.program("measure", data.kinds, data.feed.weight is not None)
-        rows.append((len(data.feed), made.run(data.feed, np.arange(len(data.feed), dtype=np.int64), len(data.feed))))
-    if program is None:
-        raise DataError("the iterable of batches is empty")
-    return program.logs(weighted_mean(rows))
+        program = model.program("measure", data.kinds, data.feed.weight is not None)
+        tally.add(len(data.feed), program.run(data.feed, np.arange(len(data.feed), dtype=np.int64), len(data.feed)), program)
+    return tally.logs()
 
 
 def fit_model(
@@ -190,6 +184,8 @@ def fit_model(
     ):
         whole_above(least, name, value, "fit")
     steps = None if steps_per_epoch is None else whole_above(1, "steps_per_epoch", steps_per_epoch, "fit")
+    if not isinstance(shuffle, int | np.bool_) or shuffle not in (True, False):
+        raise DeclarationError(f"shuffle={shuffle!r} of fit: it is True or False")
     loud = loudness(verbose, "fit")
     run = _Run(model, size, int(seed), shuffle, class_weight)
     model.seed = int(seed)
@@ -278,9 +274,10 @@ def evaluate_model(
         return_dict: whether to give the numbers by name.
     """
     size = None if batch_size is None else whole_above(1, "batch_size", batch_size, "evaluate")
+    most = None if steps is None else whole_above(1, "steps", steps, "evaluate")
     loud = loudness(verbose, "evaluate")
     if y is None and is_batches(x):
-        logs = measure_batches(model, Batches(x, 1, steps))
+        logs = measure_batches(model, Batches(x, 1, most))
     else:
         data = prepare(model, x, y, sample_weight)
         model.make_weights(model.seed)

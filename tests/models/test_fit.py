@@ -194,6 +194,21 @@ def test_batches():
     np.testing.assert_allclose(model.evaluate(batches, verbose=0), model.evaluate(X, Y, verbose=0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("weighted", [{0}, {1}, {3}, {0, 2}, set()], ids=str)
+def test_batches_of_which_some_have_weights(weighted):
+    weight = np.random.default_rng(2).uniform(0, 2, 60)
+    slices = [slice(k, k + 16) for k in range(0, 60, 16)]
+    batches = [(X[s], Y[s], weight[s]) if k in weighted else (X[s], Y[s]) for k, s in enumerate(slices)]
+    all_weights = np.concatenate([weight[s] if k in weighted else np.ones(len(X[s])) for k, s in enumerate(slices)])
+    a, b = (classifier(dtype="float64", metrics=["mae", gx.metrics.Precision()]) for _ in range(2))
+    found = a.fit(batches, epochs=2, verbose=0, validation_data=batches)
+    expected = quiet(b, batch_size=16, epochs=2, shuffle=False, sample_weight=all_weights, validation_data=(X, Y, all_weights))
+    for name, values in expected.history.items():
+        np.testing.assert_allclose(found.history[name], values, rtol=1e-9, err_msg=name)
+        np.testing.assert_allclose(found.final[name], expected.final[name], rtol=1e-9, err_msg=name)
+    np.testing.assert_allclose(a.evaluate(batches, verbose=0), b.evaluate(X, Y, sample_weight=all_weights, verbose=0), rtol=1e-9)
+
+
 BATCHES = {
     "arrays": lambda x: x,
     "lists": lambda x: x.tolist(),
@@ -465,6 +480,7 @@ BAD = {
     "no targets": (lambda: quiet(line(), X, None), r"y is missing"),
     "nothing": (lambda: quiet(line(), X[:0], LINE[:0]), r"x has no samples"),
     "split": (lambda: quiet(line(), X, LINE, validation_split=1.5), r"validation_split=1.5"),
+    "nothing to measure": (lambda: line().evaluate(iter([])), r"batches is empty: give one that has a batch each time"),
     "empty batches": (lambda: line().fit(iter([]), verbose=0), r"batches is empty"),
     "validation": (lambda: quiet(classifier(), validation_data=(X, Y[:3])), r"x has 60 samples and y has 3"),
 }
@@ -596,6 +612,8 @@ SETTINGS = {
     "never measured": (lambda m: quiet(m, X, LINE, validation_split=0.3, validation_freq=0), "validation_freq=0 of fit"),
     "first epoch": (lambda m: quiet(m, X, LINE, initial_epoch="a"), "initial_epoch='a' of fit"),
     "no steps": (lambda m: quiet(m, X, LINE, steps_per_epoch=0), "steps_per_epoch=0 of fit"),
+    "no steps of evaluate": (lambda m: m.evaluate([(X, LINE)], steps=-3), "steps=-3 of evaluate"),
+    "shuffled otherwise": (lambda m: quiet(m, X, LINE, shuffle="batch"), "shuffle='batch' of fit: it is True or False"),
     "loud": (lambda m: m.fit(X, LINE, verbose="loud"), "verbose='loud' of fit"),
     "shares": (lambda m: m.compile("sgd", "mse", loss_weights="a"), "loss_weights='a' of model.compile"),
 }
