@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -123,14 +124,34 @@ def as_floats(column: Column, array: Array, floats: Any) -> Array:
     return made
 
 
-def is_batches(value: Any) -> bool:
-    """Whether a value is an iterable of batches, ``(x, y)`` or to predict ``(x,)``, rather than data: a generator, or a list of tuples of arrays."""
-    if _is_array(value) or isinstance(value, dict | str | range) or hasattr(value, "toarray"):
+def is_batches(value: Any, rows: bool = True) -> bool:
+    """Whether a value is an iterable of batches, ``(x, y)`` or to predict ``(x,)``, rather than data: a generator, or a list of tuples.
+
+    Args:
+        value: what the user gave.
+        rows: whether a list of tuples may be rows of numbers too; batches are then told by an array, or by inputs by name, in each.
+    """
+    if _is_array(value) or isinstance(value, Mapping | str | range) or hasattr(value, "toarray"):
         return False
     if isinstance(value, list | tuple):
-        return len(value) > 0 and all(isinstance(b, tuple) and len(b) in (1, 2, 3) and all(_is_array(a) for a in b) for b in value)
+        return len(value) > 0 and all(_is_batch(b) and (not rows or any(map(_tells, b))) for b in value)
     return hasattr(value, "__iter__") or (hasattr(value, "__getitem__") and hasattr(value, "__len__"))
 
 
+def _is_batch(value: Any) -> bool:
+    """Whether a member of a list can be a batch: its parts are arrays, or several arrays."""
+    return (
+        isinstance(value, tuple)
+        and len(value) in (1, 2, 3)
+        and all(a is None or _is_array(a) or isinstance(a, list | tuple | Mapping) for a in value)
+    )
+
+
+def _tells(part: Any) -> bool:
+    """Whether a part of a tuple shows that the tuple is no row of numbers."""
+    return _is_array(part) or isinstance(part, Mapping) or (isinstance(part, list | tuple) and any(map(_is_array, part)))
+
+
 def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray) or hasattr(value, "to_numpy") or hasattr(value, "__array__") or value is None
+    """Whether a value is an array or a frame, and no number of NumPy's."""
+    return hasattr(value, "to_numpy") or (hasattr(value, "__array__") and getattr(value, "ndim", 1) != 0)

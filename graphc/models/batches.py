@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from graphc.data import is_batches
 from graphc.errors import DataError
 from graphc.models.program import Logs, Program, weighted_mean
 
-__all__ = ["Batches", "Tally", "inputs_of", "parts"]
+__all__ = ["Batches", "Tally", "inputs_of", "parts", "streamed"]
 
 
 class Batches:
@@ -60,6 +61,19 @@ class Tally:
         # The second number of those with weights is the weights' mean.
         fill = [1.0] if self.program.weight is not None else []
         return self.program.logs(weighted_mean([(size, means if has else [means[0], *fill, *means[1:]]) for size, means, has in self.rows]))
+
+
+def streamed(x: Any, y: Any, sample_weight: Any) -> bool:
+    """Whether the data of a run is an iterable of batches: without targets beside it, a list of tuples is nothing else.
+
+    Raises:
+        DataError: for weights beside one.
+    """
+    if y is not None or not is_batches(x, rows=False):
+        return False
+    if sample_weight is not None:
+        raise DataError("sample_weight is given beside an iterable of batches: let each batch be (x, y, sample_weight)")
+    return True
 
 
 def parts(batch: Any) -> tuple[Any, Any, Any]:

@@ -13,7 +13,7 @@ from graphc.callbacks import CallbackList, History
 from graphc.data import epoch_order, holdout, is_batches
 from graphc.errors import DataError, DeclarationError
 from graphc.expr.numbers import whole_above
-from graphc.models.batches import Batches, Tally, parts
+from graphc.models.batches import Batches, Tally, parts, streamed
 from graphc.models.feeding import Feed
 from graphc.models.prepared import Prepared, prepare, weighted_by_class
 from graphc.models.program import Program
@@ -189,7 +189,7 @@ def fit_model(
     loud = loudness(verbose, "fit")
     run = _Run(model, size, int(seed), shuffle, class_weight)
     model.seed = int(seed)
-    if y is None and is_batches(x):
+    if streamed(x, y, sample_weight):
         run.batches = Batches(x, epochs - initial_epoch, steps)
     else:
         run.train = prepare(model, x, y, sample_weight)
@@ -203,7 +203,8 @@ def fit_model(
 
 def _hold_out(run: _Run, split: float, given: Any) -> None:
     if given is not None:
-        if is_batches(given) and not (isinstance(given, tuple) and len(given) in (2, 3)):
+        paired = isinstance(given, list | tuple) and len(given) in (2, 3)
+        if is_batches(given, rows=paired) and not (paired and isinstance(given, tuple)):
             run.held_batches = Batches(given, 2, None)
             return
         xv, yv, wv = parts(given)
@@ -276,7 +277,7 @@ def evaluate_model(
     size = None if batch_size is None else whole_above(1, "batch_size", batch_size, "evaluate")
     most = None if steps is None else whole_above(1, "steps", steps, "evaluate")
     loud = loudness(verbose, "evaluate")
-    if y is None and is_batches(x):
+    if streamed(x, y, sample_weight):
         logs = measure_batches(model, Batches(x, 1, most))
     else:
         data = prepare(model, x, y, sample_weight)

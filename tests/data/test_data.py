@@ -146,10 +146,30 @@ def test_orders():
     assert epoch_order(3, 0, 5, shuffle=False).tolist() == [0, 1, 2]
 
 
-def test_what_is_an_iterable_of_batches():
-    x, y = np.zeros((4, 2)), np.zeros(4)
-    assert is_batches(b for b in [(x, y)])
-    assert is_batches([(x, y), (x, y)])
-    assert not is_batches(x)
-    assert not is_batches([[1, 2], [3, 4]])
-    assert not is_batches([(1, 2), (3, 4)])
+A, B = np.zeros((4, 2)), np.zeros(4)
+STREAMS = {
+    "a generator": ((b for b in [(A, B)]), True, True),
+    "arrays": ([(A, B), (A, B)], True, True),
+    "a tuple of batches": (((A, B), (A, B, B)), True, True),
+    "several inputs": ([([A, A], B), ([A, A], B)], True, True),
+    "inputs in a tuple": ([((A, A), B, None)], True, True),
+    "inputs by name": ([({"a": A}, B)], True, True),
+    "targets in a list": ([(A, [1.0, 2.0, 3.0, 4.0])], True, True),
+    "inputs alone": ([([A, A],), (A,)], True, True),
+    "lists alone": ([([[1, 2], [3, 4]], [0, 1])], False, True),
+    "an array": (A, False, False),
+    "lists": ([[1, 2], [3, 4]], False, False),
+    "rows of numbers": ([(1, 2), (3.0, 4.0)], False, False),
+    "rows of NumPy's numbers": (list(zip(B, B, strict=True)), False, False),
+    "rows of numbers of no dimension": ([(np.array(1.0), np.array(2.0))], False, False),
+    "rows of one number": ([(1.0,), (2.0,)], False, False),
+    "longer rows": ([(A, B, B, B)], False, False),
+    "by name": ({"a": [(A, B)]}, False, False),
+    "nothing": ([], False, False),
+}
+
+
+@pytest.mark.parametrize("row", STREAMS)
+def test_what_is_an_iterable_of_batches(row):
+    value, among_rows, alone = STREAMS[row]
+    assert (is_batches(value), is_batches(value, rows=False)) == (among_rows, alone)

@@ -240,6 +240,45 @@ def test_batches_to_predict_from_several_inputs():
     np.testing.assert_allclose(model.predict(b for b in [[X, X]])[0], 2 * X, rtol=1e-6)
 
 
+def merged():
+    a, b = K.Input((4,), name="a"), K.Input((4,), name="b")
+    model = models.Model([a, b], K.Dense(1)(a - 2 * b))
+    model.compile("sgd", "mse", dtype="float64")
+    return model
+
+
+FORMS = {
+    "a list of inputs": lambda x, y: ([x, -x], y),
+    "a tuple of inputs": lambda x, y: ((x, -x), y, None),
+    "inputs by name": lambda x, y: ({"b": -x, "a": x}, y),
+    "targets in a list": lambda x, y: ([x, -x], y.tolist()),
+    "lists alone": lambda x, y: ([x.tolist(), (-x).tolist()], y.tolist(), [1.0] * len(y)),
+    "targets by name": lambda x, y: ([x, -x], {"dense": y}),
+}
+
+
+@pytest.mark.parametrize("row", FORMS)
+def test_lists_of_batches_in_any_form(row):
+    model = merged()
+    expected = quiet(model, [X, -X], LINE, batch_size=20, shuffle=False, validation_data=([X, -X], LINE))
+    batches = [FORMS[row](X[k : k + 20], LINE[k : k + 20]) for k in (0, 20, 40)]
+    for source in (batches, tuple(batches), iter(batches)):
+        other = merged()
+        history = other.fit(source, verbose=0, validation_data=[FORMS[row](X, LINE)])
+        for name, values in expected.history.items():
+            np.testing.assert_allclose(history.history[name], values, rtol=1e-12)
+    np.testing.assert_allclose(other.evaluate(batches, verbose=0), expected.final["val_loss"], rtol=1e-12)
+    if row != "lists alone":  # which can be rows as well, where no targets are wanted
+        np.testing.assert_array_equal(other.predict(batches), other.predict([X, -X]))
+
+
+def test_rows_of_numbers_are_no_batches():
+    model = models.Sequential([K.Input((2,)), K.Dense(1)])
+    rows = [(1.0, 2.0), (3.0, 4.0)]
+    np.testing.assert_array_equal(model.predict(rows), model.predict(np.array(rows)))
+    np.testing.assert_array_equal(model.predict([tuple(r) for r in np.array(rows)]), model.predict(np.array(rows)))
+
+
 def test_draws_of_an_inference_are_others_at_each_call():
     def drawn():
         inner = classifier(dropout=0.5)
@@ -481,6 +520,10 @@ BAD = {
     "nothing": (lambda: quiet(line(), X[:0], LINE[:0]), r"x has no samples"),
     "split": (lambda: quiet(line(), X, LINE, validation_split=1.5), r"validation_split=1.5"),
     "nothing to measure": (lambda: line().evaluate(iter([])), r"batches is empty: give one that has a batch each time"),
+    "weights beside batches": (
+        lambda: line().fit([(X, LINE)], sample_weight=np.ones(60), verbose=0),
+        r"sample_weight is given beside an iterable of batches: let each batch be \(x, y, sample_weight\)",
+    ),
     "empty batches": (lambda: line().fit(iter([]), verbose=0), r"batches is empty"),
     "validation": (lambda: quiet(classifier(), validation_data=(X, Y[:3])), r"x has 60 samples and y has 3"),
 }
