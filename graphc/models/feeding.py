@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.data import Column, as_floats, as_numbers, check_finite
-from graphc.errors import DataError
+from graphc.errors import DataError, DeclarationError
 from graphc.expr.dims import Extent
 from graphc.expr.operation import DType
 from graphc.expr.tensor import Tensor
@@ -93,8 +93,14 @@ def target(label: str, value: Any, output: Tensor, loss: Any, count: int) -> Arr
     """Targets in the shape that the model's output and the loss want.
 
     Raises:
+        DeclarationError: for an output without a row for each sample.
         DataError: for a wrong number of samples or columns, NaN or infinite ones, labels outside 0 to K - 1, or binary targets outside 0 to 1.
     """
+    if not output.ndim:
+        raise DeclarationError(
+            f"the model's output {output.describe()} is one number for all samples, and targets are compared sample by sample: "
+            "give an output with a row for each sample, and add a number for all of them by model.add_loss(...)"
+        )
     column = as_numbers(label, value)
     check_finite(column)
     array = column.array

@@ -66,6 +66,9 @@ def _targets_given(model: Any, y: Any) -> list[Any]:
         if missing:
             there = ", ".join(map(repr, y)) or "nothing"
             raise DataError(f"y has nothing for the output {missing[0]!r}: it has {there}, and the model's outputs are {', '.join(names)}")
+        extra = [n for n in y if n not in names]
+        if extra:
+            raise DataError(f"y has {extra[0]!r}, which is no output of the model's: leave it out, or name one of {', '.join(names)}")
         return [y[n] for n in names]
     given: list[Any] = list(y) if count > 1 and isinstance(y, list | tuple | np.ndarray) else [y]
     if len(given) != count:

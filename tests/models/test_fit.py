@@ -503,6 +503,11 @@ BAD = {
     "class weights of no classes": (lambda: quiet(line(), X, LINE, class_weight={0: 2}), r"class_weight needs class labels, and y has .* in row 0"),
     "class weights for two": (lambda: quiet(pair(), X, [LINE, LINE], class_weight={0: 2.0}), r"class_weight is given, and the model has 2 outputs"),
     "another output": (lambda: quiet(pair(), X, {"a": LINE, "c": LINE}), r"y has nothing for the output 'b': it has 'a', 'c', and the .* a, b$"),
+    "beside the outputs": (
+        lambda: quiet(pair(), X, {"a": LINE, "b": LINE, "c": LINE}),
+        r"y has 'c', which is no output of the model's: leave it out, or name one of a, b$",
+    ),
+    "beside the one output": (lambda: quiet(line(), X, {"b": LINE, "dense": LINE}), r"y has 'b', which is no output .*, or name one of dense$"),
     "one of two": (lambda: quiet(pair(), X, LINE), r"the model has 2 outputs, and 60 arrays of targets are given"),
     "a number for two": (lambda: quiet(pair(), X, 3.0), r"the model has 2 outputs, and 1 arrays of targets are given"),
     "another output of one": (lambda: quiet(line(), X, {"b": LINE}), r"y has nothing for the output 'dense': it has 'b'"),
@@ -540,6 +545,15 @@ def test_arguments_that_do_not_fit():
     for options in ({"epochs": 0}, {"batch_size": -1}, {"seed": -1}, {"seed": 0.5}):
         with pytest.raises(DeclarationError, match=rf"{next(iter(options))}="):
             quiet(line(), X, LINE, **options)
+
+
+@pytest.mark.parametrize("loss", ["mse", "sparse_categorical_crossentropy", lambda y, p: (y - p) ** 2], ids=["mse", "labels", "own"])
+def test_an_output_of_one_number_is_told(loss):
+    x = K.Input((4,))
+    model = models.Model(x, gx.sum(K.Dense(1)(x)))
+    model.compile("sgd", loss)
+    with pytest.raises(DeclarationError, match=r"output Σ\(dense\) \(scalar\) is one number for all samples.*: give an output with a row for each"):
+        quiet(model, X, LINE)
 
 
 def test_options_that_do_not_exist():
