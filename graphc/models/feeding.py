@@ -37,17 +37,23 @@ class Feed:
         return Feed(tuple(a[positions] for a in self.inputs), tuple(a[positions] for a in self.targets), weight)
 
 
-def features(x: Any, names: Sequence[str]) -> list[Column]:
+def features(x: Any, names: Sequence[str], keys: Sequence[str] = ()) -> list[Column]:
     """The arrays of a model's inputs, as the user gave them: one, a list of them, or by name.
+
+    Args:
+        x: what was given.
+        names: the inputs' names.
+        keys: what they were called in the dictionary that the model was made of, where it was.
 
     Raises:
         DataError: for a wrong number of arrays, entries that are no numbers, NaN, or infinite ones.
     """
     if isinstance(x, Mapping):
-        missing = [n for n in names if n not in x]
+        called = names if not keys or (any(k not in x for k in keys) and all(n in x for n in names)) else keys
+        missing = [n for n in called if n not in x]
         if missing:
             raise DataError(f"the model's input {missing[0]} has no array among {', '.join(map(str, x))}")
-        given = [x[n] for n in names]
+        given = [x[n] for n in called]
     elif len(names) > 1:
         if not isinstance(x, list | tuple) or len(x) != len(names):
             count = len(x) if isinstance(x, list | tuple) else 1
@@ -55,7 +61,7 @@ def features(x: Any, names: Sequence[str]) -> list[Column]:
         given = list(x)
     else:
         given = [x]
-    labels = ["x"] if len(names) == 1 else list(names)
+    labels = ["x"] if len(names) == 1 else [str(k) for k in keys or names]
     columns = [as_numbers(label, value) for label, value in zip(labels, given, strict=True)]
     for column in columns:
         check_finite(column)

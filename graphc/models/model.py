@@ -36,7 +36,7 @@ class Model(Structure):
     """A model: from inputs to outputs, with its weights.
 
     Args:
-        inputs: a tensor or a list of them; the first axis of each is the batch.
+        inputs: a tensor, a list of them, or several by name; the first axis of each is the batch.
         outputs: tensors computed from the inputs by layers or by any expression.
         name: by default ``model``.
 
@@ -256,7 +256,7 @@ class Model(Structure):
         Raises:
             DataError: for what does not fit.
         """
-        columns = features(x, [t.name for t in self._inputs])
+        columns = features(x, [t.name for t in self._inputs], self._keys)
         return tuple(fit_input(t, c, np.dtype(self.float_type)) for t, c in zip(self._inputs, columns, strict=True))
 
     def snapshot(self) -> Any:

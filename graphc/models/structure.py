@@ -39,6 +39,7 @@ class Structure(Layer):
     def _reset(self) -> None:
         self.seed = 0
         self._inputs: list[Tensor] = []
+        self._keys: tuple[Any, ...] = ()  # what data may call the inputs beside their names
         self._outputs: list[Tensor] = []
         self._found_layers: list[Layer] = []
         self._bare: list[Tensor] = []
@@ -48,6 +49,7 @@ class Structure(Layer):
     def _connect(self, inputs: Any, outputs: Any, first: Sequence[Layer] = ()) -> None:
         """Take a graph as the model's: check it, name its layers and inputs; ``first``: layers that come before all others."""
         self._inputs = list(inputs) if isinstance(inputs, list | tuple) else list(inputs.values()) if isinstance(inputs, Mapping) else [inputs]
+        self._keys = tuple(inputs) if isinstance(inputs, Mapping) else ()
         self._several = isinstance(outputs, list | tuple)
         results = list(outputs) if self._several else [outputs]
         for t in [*self._inputs, *results]:

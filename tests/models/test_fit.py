@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 
@@ -277,6 +278,22 @@ def test_rows_of_numbers_are_no_batches():
     rows = [(1.0, 2.0), (3.0, 4.0)]
     np.testing.assert_array_equal(model.predict(rows), model.predict(np.array(rows)))
     np.testing.assert_array_equal(model.predict([tuple(r) for r in np.array(rows)]), model.predict(np.array(rows)))
+
+
+@pytest.mark.parametrize("names", [(None, None), ("a", "b")], ids=["automatic", "named"])
+def test_inputs_are_called_as_in_the_dictionary_of_the_model(names):
+    a, b = (K.Input((4,), name=name) for name in names)
+    model = models.Model({"z": a, "x": b}, a - 2 * b)  # an automatic name is x too
+    expected = model.predict([X, -2 * X])
+    np.testing.assert_allclose(expected, 5 * X, rtol=1e-6)
+    by_name = {t.name: array for t, array in zip(model.inputs, (X, -2 * X), strict=True)}
+    for given in ({"x": -2 * X, "z": X}, by_name):
+        np.testing.assert_array_equal(model.predict(given), expected)
+        np.testing.assert_array_equal(copy.deepcopy(model).predict(given), expected)
+    with pytest.raises(DataError, match=r"^the model's input z has no array among x, y$"):
+        model.predict({"x": X, "y": X})
+    with pytest.raises(DataError, match=r"^z has 3 columns"):
+        model.predict({"x": X, "z": X[:, :3]})
 
 
 def test_draws_of_an_inference_are_others_at_each_call():
