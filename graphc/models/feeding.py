@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from graphc.data import Column, as_floats, as_numbers, check_finite
-from graphc.errors import DataError, DeclarationError
-from graphc.expr.dims import Extent
+from graphc.errors import DataError, DeclarationError, ShapeError
+from graphc.expr.dims import Dim, Extent
+from graphc.expr.graph import guards
 from graphc.expr.operation import DType
 from graphc.expr.tensor import Tensor
 
-__all__ = ["Feed", "TargetKind", "features", "sample_weights", "target", "target_kind"]
+__all__ = ["Feed", "TargetKind", "check_any_batch", "features", "sample_weights", "target", "target_kind"]
 
 Array = np.ndarray[Any, Any]
 TargetKind = tuple[DType, tuple[Extent, ...]]
@@ -173,6 +174,20 @@ def target_kind(array: Array, output: Tensor, loss: Any) -> TargetKind:
         for axis, size in enumerate(array.shape)
     ]
     return dtype, (output.shape[0], *shape[1:])
+
+
+def check_any_batch(outputs: Sequence[Tensor], scalars: Sequence[Tensor]) -> None:
+    """See that the losses and metrics of a model's outputs do not hold for one size of batch alone.
+
+    Raises:
+        ShapeError: for a formula that sets the number of samples against a number.
+    """
+    batch = {name for t in outputs for extent in t.shape[:1] if isinstance(extent, Dim) for name in extent.names}
+    known = set(guards(outputs))
+    for guard in guards(scalars):
+        a_number = isinstance(guard.left, int) or isinstance(guard.right, int)
+        if guard.kind == "equal" and a_number and guard.names <= batch and guard not in known:
+            raise ShapeError(f"{guard.message} (batches have any number of samples; declared at {guard.origin})")
 
 
 def sample_weights(sample_weight: Any, count: int) -> Array | None:

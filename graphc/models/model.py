@@ -20,7 +20,7 @@ from graphc.expr.numbers import is_real, whole_above
 from graphc.expr.tensor import METHODS, Tensor
 from graphc.layers.base import Layer
 from graphc.models.batches import Batches, inputs_of
-from graphc.models.feeding import Feed, TargetKind, features, fit_input
+from graphc.models.feeding import Feed, TargetKind, check_any_batch, features, fit_input
 from graphc.models.fitting import evaluate_model, fit_model, train_batch
 from graphc.models.program import Loss, Measured, Program, measured, measurer, predictor, trainer
 from graphc.models.structure import Structure
@@ -146,7 +146,10 @@ class Model(Structure):
         """The loss and the metrics as tensors, for targets of some kinds."""
         key = ("measured", _kinds_key(kinds), weighted)
         if key not in self.plans:
-            self.plans[key] = measured(self._outputs, self.objectives, self.losses, kinds, weighted)
+            penalties = self.losses
+            plan = measured(self._outputs, self.objectives, penalties, kinds, weighted)
+            check_any_batch([*self._outputs, *penalties], plan.scalars)
+            self.plans[key] = plan
         return self.plans[key]
 
     def __getstate__(self) -> Any:

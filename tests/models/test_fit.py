@@ -573,6 +573,27 @@ def test_an_output_of_one_number_is_told(loss):
         quiet(model, X, LINE)
 
 
+@pytest.mark.parametrize("count", [7, 8, 14])
+def test_a_loss_that_sets_samples_against_columns_holds_for_no_batch(count):
+    model = models.Sequential([K.Input((4,)), K.Dense(7)])
+    for options in (
+        {"loss": lambda y, p: gx.square(y - p)},
+        {"loss": lambda y, p: -gx.log(gx.sum(gx.softmax(p), 1)), "metrics": [lambda y, p: y - p]},
+    ):
+        model.compile("sgd", **options)
+        with pytest.raises(gx.ShapeError, match=r"y\(n,\) and .*axis 1 is n and 7\. .* \(batches have any number of samples; declared at test_fit"):
+            quiet(model, X[:count], LABELS[:count], batch_size=7)
+
+
+def test_a_loss_of_ones_own_picks_by_labels():
+    def picked(y, p):
+        return -gx.sum(gx.one_hot(y, 3) * gx.log(p), axis=1)
+
+    for count in (3, 60):  # as many samples as classes, and others
+        expected = quiet(several(), X[:count], LABELS[:count]).history["loss"]
+        np.testing.assert_allclose(quiet(several(loss=picked), X[:count], LABELS[:count]).history["loss"], expected, rtol=1e-5)
+
+
 def test_options_that_do_not_exist():
     with pytest.raises(DeclarationError, match=r"^model\.fit has no option foo: its options are x, y, batch_size, epochs, .*seed$"):
         quiet(line(), X, LINE, foo=1)
