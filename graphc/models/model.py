@@ -205,7 +205,7 @@ class Model(Structure):
 
         Args:
             x, y: as for :meth:`fit`.
-            options: ``batch_size verbose sample_weight return_dict``.
+            options: ``batch_size verbose sample_weight steps return_dict``.
         """
         _check_options("evaluate", evaluate_model, options)
         return evaluate_model(self, x, y, **options)

@@ -118,6 +118,7 @@ def test_holdout_size(count, fraction):
     assert sorted([*kept, *held]) == list(range(count))
     assert not np.array_equal(holdout(count, fraction, seed=2)[1], held)
     np.testing.assert_array_equal(holdout(count, fraction, seed=1)[1], held)
+    np.testing.assert_array_equal(holdout(count, np.float32(fraction), seed=1)[1], held)
 
 
 def test_holdout_keeps_the_shares_of_the_classes():
