@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.data import is_batches
 from graphc.errors import DataError
-from graphc.models.program import Logs, Program, weighted_mean
+from graphc.models.program import Logs, Measured, Program, weighted_mean
 
 __all__ = ["Batches", "Tally", "inputs_of", "parts", "streamed"]
 
@@ -40,15 +40,15 @@ class Tally:
     """The measured numbers of batches, of which only some may have weights: the samples of the others weigh 1, as in Keras."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[int, Sequence[float], bool]] = []
-        self.program: Program | None = None  # one with weights, where there is one: its numbers are those of all
+        self.rows: list[tuple[int, Sequence[float], Measured]] = []
+        self.what: Measured | None = None  # with weights, where a batch has some: its numbers are those of all
 
     def add(self, size: int, means: Sequence[float], program: Program) -> None:
         """Take the numbers of a batch."""
-        weighted = program.weight is not None
-        self.rows.append((size, means, weighted))
-        if self.program is None or weighted:
-            self.program = program
+        assert program.what is not None
+        self.rows.append((size, means, program.what))
+        if self.what is None or program.weight is not None:
+            self.what = program.what
 
     def logs(self) -> Logs:
         """The named numbers of all batches.
@@ -56,11 +56,10 @@ class Tally:
         Raises:
             DataError: where there are none.
         """
-        if self.program is None:
+        what = self.what
+        if what is None:
             raise DataError("the iterable of batches is empty: give one that has a batch each time it is walked, such as a list")
-        # The second number of those with weights is the weights' mean.
-        fill = [1.0] if self.program.weight is not None else []
-        return self.program.logs(weighted_mean([(size, means if has else [means[0], *fill, *means[1:]]) for size, means, has in self.rows]))
+        return what.finish(weighted_mean([(size, what.means_of(means, own)) for size, means, own in self.rows]))
 
 
 def streamed(x: Any, y: Any, sample_weight: Any) -> bool:

@@ -75,6 +75,17 @@ class Measured:
             logs[r.name] = float(values[0] if r.result is None else r.result(*values))
         return logs
 
+    def means_of(self, means: Sequence[float], other: Measured) -> list[float]:
+        """The means that ``other`` measured, for the same numbers with or without weights, as this one has them: what has no weight weighs 1."""
+        if other is self:
+            return list(means)
+        found = [1.0] * len(self.scalars)
+        for mine, theirs in zip(self.readers, other.readers, strict=True):
+            found[mine.start : mine.stop] = means[theirs.start : theirs.stop]
+            if mine.over is not None and theirs.over is not None:
+                found[mine.over] = means[theirs.over]
+        return found
+
 
 def measured(
     outputs: Sequence[Tensor],

@@ -48,3 +48,13 @@ def test_precision_is_a_ratio_of_sums_over_all_batches(weights, tmp_path):
         for batch_size in (1, 2, 5):
             found = one.evaluate(X, labels[..., None], batch_size=batch_size, sample_weight=weights, verbose=0)[1:]
             np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_batches_with_and_without_weights():
+    made = model(3, "sparse_categorical_crossentropy", ["accuracy"])
+    labels = np.where(np.arange(20).reshape(5, 4) % 3 == 0, 0, made.predict(X).argmax(-1))
+    weights = np.array([2.0, 3.0, 1.0, 1.0, 1.0])
+    batches = [(X[:2], labels[:2], weights[:2]), (X[2:], labels[2:])]
+    for given in (batches, batches[::-1]):
+        found = made.evaluate(given, verbose=0)
+        assert found[1] == pytest.approx(made.evaluate(X, labels, sample_weight=weights, verbose=0)[1], rel=1e-6)
