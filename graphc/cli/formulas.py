@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from graphc.errors import DeclarationError
-from graphc.expr.dims import as_extent
 from graphc.expr.tensor import Tensor
 from graphc.ops.parse import parse
 
@@ -40,10 +39,8 @@ def _size(entry: str, text: str) -> int | str:
     """One size: a whole number, or a name."""
     if text.isascii() and text.isdigit():
         return int(text)
-    try:
-        as_extent(text)
-    except DeclarationError:
-        raise DeclarationError(f"{entry!r}: {text!r} is no size: write a whole number of 0 or more, or a name such as n") from None
+    if not text.rstrip("'").isidentifier():  # n+1 and 3.5 would be taken for what they look like
+        raise DeclarationError(f"{entry!r}: {text!r} is no size: write a whole number of 0 or more, or a name such as n")
     return text
 
 

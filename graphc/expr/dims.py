@@ -18,7 +18,7 @@ import sympy
 from graphc.errors import DeclarationError
 from graphc.expr.numbers import as_whole
 
-__all__ = ["Dim", "DimSymbol", "Extent", "FloorDiv", "as_extent", "dim_symbol", "evaluate_extent", "product", "provably_at_least"]
+__all__ = ["Dim", "DimSymbol", "Extent", "FloorDiv", "as_extent", "dim_symbol", "evaluate_extent", "product", "provably_at_least", "within"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +193,14 @@ def _collect(terms: Iterable[tuple[Monomial, int]]) -> Extent:
     return Dim(tuple(sorted(kept.items(), key=lambda item: (not item[0], [str(a) for a in item[0]]))))
 
 
-def _is_name(text: str) -> bool:
-    """Whether a text is words, joined by spaces, dots or hyphens: ``n+1`` and ``3.5`` would be taken for what they look like."""
-    return all(word.rstrip("'").isidentifier() for word in re.split(r"[ .:-]", text))
+_WITHIN = re.compile(r" \((in parts|before|again|lanes \d+|pieces \d+)\)")
+
+
+def within(extent: Extent, what: str) -> Dim:
+    """A size of the compiler's own, for some of what ``extent`` counts; no user's size can have its name."""
+    name = f"{extent} ({what})"
+    assert _WITHIN.search(name)
+    return Dim.named(name)
 
 
 def as_extent(value: Any) -> Extent:
@@ -205,10 +210,8 @@ def as_extent(value: Any) -> Extent:
     if isinstance(value, str):
         if not value:
             raise DeclarationError("a dimension's name is empty: give it a name such as 'n', or a number")
-        if not _is_name(value):
-            raise DeclarationError(
-                f"the dimension {value!r} is no name: write a name such as 'n', or a whole number; sums come from dimensions, x.shape[0] + 1"
-            )
+        if _WITHIN.search(value):
+            raise DeclarationError(f"the dimension {value!r} has a name of graphc's own: give it another one, such as 'n'")
         return Dim.named(value)
     number = as_whole(value)
     if number is None:

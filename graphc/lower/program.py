@@ -13,7 +13,7 @@ import sympy
 from graphc.errors import CompileError
 from graphc.expr.affine import Affine
 from graphc.expr.build import stage
-from graphc.expr.dims import Dim, Extent, evaluate_extent, product
+from graphc.expr.dims import Dim, Extent, evaluate_extent, product, within
 from graphc.expr.entry import entries
 from graphc.expr.graph import assigns, topological
 from graphc.expr.operation import Assign, Leaf, Linalg, Random, Reshape, Scan
@@ -202,7 +202,7 @@ class _Lowering:
             own = Counter(b for c in run for b in dict.fromkeys(c.buffers) if isinstance(b, Tensor))
             shared = [b for b in own if isinstance(b.op, Leaf) or b in kept or own[b] < uses[b]]
             body = Program([], run, checks=self.program.checks)
-            lanes, pieces = (Dim.named(f"{samples.extent} ({what} {number})") for what in ("lanes", "pieces"))
+            lanes, pieces = (within(samples.extent, f"{what} {number}") for what in ("lanes", "pieces"))
             sums = [t for c in run if adds(c, samples) for t in c.tensors]
             many = {t: self._several(t, pieces if contraction(t) is None else lanes) for t in sums}
             gathers = [self._gather(t, many[t]) for t in many]

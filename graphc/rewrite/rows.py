@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from graphc.expr.dims import Dim, Extent
+from graphc.expr.dims import Dim, Extent, within
 from graphc.expr.graph import topological
 from graphc.expr.operation import Leaf, Scan
 from graphc.expr.stage import Read, Stage, index_symbol
@@ -55,7 +55,7 @@ class _Rows:
     """The body in the making: ``made`` holds what has rows, on as many as there may be; ``whole`` what is the same for all."""
 
     def __init__(self, op: Scan, extent: Extent) -> None:
-        self.extent, self.name = extent, f"{extent}{IN_PARTS}"
+        self.extent, self.name = extent, str(within(extent, IN_PARTS))
         self.rows = Dim.named(self.name)
         self.invariants = op.parameters[op.carries + op.sequences :]
         self.made: dict[Tensor, Tensor] = {}

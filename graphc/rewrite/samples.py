@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphc.expr.dims import Dim, Extent
+from graphc.expr.dims import Dim, Extent, within
 from graphc.expr.graph import replace_inputs, root_of, topological
 from graphc.expr.operation import Assign, Leaf, Random, Reshape
 from graphc.expr.stage import Stage, index_symbol
@@ -18,7 +18,7 @@ from graphc.expr.tensor import Node, Tensor, make
 
 __all__ = ["IN_PARTS", "Samples", "by_samples"]
 
-IN_PARTS = " (in parts)"  # behind the name of a size: as many as kernels run for; no name that a user may give has brackets
+IN_PARTS = "in parts"  # of a size: as many as kernels run for
 
 _MOST = 4  # sizes, or inputs, that are tried
 
@@ -71,7 +71,7 @@ class _Part:
     def __init__(self, nodes: Sequence[Node], outputs: Sequence[Tensor], extent: Extent, inputs: Sequence[Tensor]) -> None:
         self.nodes, self.extent = nodes, extent
         # No names that a user's size can have.
-        self.rows, self.before, self.again = (Dim.named(f"{extent}{what}") for what in (IN_PARTS, " (before)", " (again)"))
+        self.rows, self.before, self.again = (within(extent, what) for what in (IN_PARTS, "before", "again"))
         self.made: dict[Tensor, Tensor] = {}
         self.seen: dict[Tensor, Tensor] = {}
         self.computed: dict[Tensor, None] = {}

@@ -61,7 +61,7 @@ def _number(param: Any) -> str:
     if isinstance(param, tuple):
         kind, value = param
         return f"{value} (the random node's number)" if kind == "number" else f"{value} (the check's code)"
-    return str(param).replace(IN_PARTS, "")
+    return str(param).replace(f" ({IN_PARTS})", "")
 
 
 def _product(call: Call, names: Names) -> list[str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import graphc as gx
 from graphc.errors import DeclarationError
-from graphc.expr.dims import Dim, as_extent, dim_symbol, evaluate_extent, product, provably_at_least
+from graphc.expr.dims import Dim, as_extent, dim_symbol, evaluate_extent, product, provably_at_least, within
 
 n, m = Dim.named("n"), Dim.named("m")
 
@@ -80,9 +80,11 @@ def test_a_name_is_no_number() -> None:
         range(n)  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("name", ["n", "batch size", "seq-len", "n'", "ν", "_", "t_1", "w.height"])
-def test_a_name_is_made_of_words(name: str) -> None:
-    assert str(as_extent(name)) == name
+@pytest.mark.parametrize("what", ["in parts", "before", "again", "lanes 1", "pieces 12"])
+def test_names_of_the_compilers_own_are_refused(what: str) -> None:
+    with pytest.raises(DeclarationError, match="of graphc's own"):
+        as_extent(str(within(as_extent("n"), what)))
+    assert str(as_extent(f"n {what}")) == f"n {what}"
 
 
 def test_an_input_of_any_name_has_sizes_of_its_own() -> None:
