@@ -133,12 +133,14 @@ class Structure(Layer):
         Raises:
             DeclarationError: for an unknown name, listing the known ones.
         """
-        if index is not None and not (isinstance(index, int | np.integer) and -len(self.layers) <= index < len(self.layers)):
+        if index is None:
+            for layer in self.layers:
+                if layer.name == name:
+                    return layer
+            raise DeclarationError(f"the model has no layer {name!r}: it has {', '.join(layer.name for layer in self.layers)}")
+        if not isinstance(index, int | np.integer) or not -len(self.layers) <= index < len(self.layers):
             raise DeclarationError(f"the model has {len(self.layers)} layers, and none at index {index!r}")
-        for k, layer in enumerate(self.layers):
-            if layer.name == name if index is None else k == index % len(self.layers):
-                return layer
-        raise DeclarationError(f"the model has no layer {name!r}: it has {', '.join(layer.name for layer in self.layers)}")
+        return self.layers[index]
 
     @property
     def weights(self) -> list[Tensor]:
