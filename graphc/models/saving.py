@@ -262,7 +262,7 @@ def _restore_training(model: Model, data: Any, dtype: str, at: Any, flags: dict[
     trained = model.trained
     for plan in data["plans"]:
         kinds = tuple((kind, tuple(shape)) for kind, shape in plan["kinds"])
-        readers = tuple(Reader(str(n), int(a), int(b), None if f is None else RESULTS[f], _over(w, plan)) for n, a, b, f, w in plan["readers"])
+        readers = tuple(_reader(plan, *entry) for entry in plan["readers"])
         weight = None if plan["weight"] is None else at(plan["weight"])
         made = Measured(tuple(at(r) for r in plan["targets"]), weight, tuple(at(r) for r in plan["scalars"]), readers)
         model.plans[("measured", kinds, bool(plan["weighted"]))] = made
@@ -270,11 +270,18 @@ def _restore_training(model: Model, data: Any, dtype: str, at: Any, flags: dict[
             model.plans[("updates", kinds, bool(plan["weighted"]), trained)] = [at(r) for r in plan["updates"]]
 
 
-def _over(data: Any, plan: Any) -> int | None:
-    """Which scalar's mean a number is divided by; older files say whether it is that of the weights, the second."""
-    if isinstance(data, bool):
-        return 1 if data and plan["weight"] is not None else None
-    return None if data is None else int(data)
+def _reader(plan: Any, name: Any, start: Any, stop: Any, result: Any, over: Any) -> Reader:
+    """A named number of a plan. Older files say whether it is divided by the mean of the weights, the second scalar.
+
+    Raises:
+        FileFormatError: for one that reads what is not there.
+    """
+    if isinstance(over, bool):
+        over = 1 if over and plan["weight"] is not None else None
+    count = len(plan["scalars"])
+    if not 0 <= start < stop <= count or (over is not None and not 0 <= over < count):
+        raise FileFormatError(f"the number {name!r} is made of the scalars {start} to {stop} over {over}, and there are {count}")
+    return Reader(str(name), int(start), int(stop), None if result is None else RESULTS[result], None if over is None else int(over))
 
 
 def _target(wanted: str) -> str:

@@ -77,6 +77,17 @@ def test_nothing_in_a_file_is_carried_out(attack, tmp_path):
         load_model(tmp_path / "m")
 
 
+@pytest.mark.parametrize(("place", "value"), [(1, -1), (1, 5), (2, 1000), (4, 1000), (4, -1)])
+def test_numbers_made_of_scalars_that_are_not_there_are_told(place, value, tmp_path):
+    made = line("sgd", metrics=["mae"])
+    made.fit(X, X[:, :1], verbose=0, sample_weight=np.ones(len(X)))
+    made.save(tmp_path / "m")
+    load_model(tmp_path / "m").evaluate(X, X[:, :1], verbose=0)
+    rewritten(tmp_path / "m", lambda content: content["compiled"]["plans"][0]["readers"][-1].__setitem__(place, value))
+    with pytest.raises(FileFormatError, match="is made of the scalars"):
+        load_model(tmp_path / "m")
+
+
 def node(content, op):
     return next(n for n in content["nodes"] if n["op"] == op)
 
