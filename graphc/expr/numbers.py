@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from graphc.errors import DeclarationError
 
 __all__ = [
     "AXIS", "COUNT", "DROPPED", "FINITE", "LIMIT", "NOT_NEGATIVE", "PAST", "POSITIVE", "SEED", "SHARE", "Kind", "as_whole", "is_real", "listed",
-    "settings", "whole_above",
+    "pairs_of",    "settings", "whole_above",
 ]  # fmt: skip
 
 
@@ -39,6 +39,13 @@ def as_whole(value: Any) -> int | None:
 def listed(value: Any) -> Any:
     """An array as nested lists or as one number, anything else as it is: settings for several axes may be arrays."""
     return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def pairs_of(entries: Sequence[Any], count: int) -> list[tuple[int, int]] | None:
+    """Widths before and after each of ``count`` axes, of which a number stands for both; ``None`` where they are no whole numbers of 0 or more."""
+    pairs = [[as_whole(w) for w in (listed(e) if isinstance(e, list | tuple | np.ndarray) else (e, e))] for e in entries]
+    whole = [(p[0], p[1]) for p in pairs if len(p) == 2 and p[0] is not None and p[1] is not None and min(p[0], p[1]) >= 0]
+    return whole if len(pairs) == len(whole) == count else None
 
 
 @dataclass(frozen=True, slots=True)

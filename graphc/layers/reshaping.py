@@ -10,7 +10,7 @@ import numpy as np
 from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.build import constant
 from graphc.expr.dims import Extent
-from graphc.expr.numbers import as_whole, listed
+from graphc.expr.numbers import as_whole, listed, pairs_of
 from graphc.expr.tensor import Tensor
 from graphc.layers.base import Layer, entries_of
 from graphc.layers.convolution import channels_last
@@ -76,11 +76,11 @@ class _Margins(Layer):
         channels_last(self, data_format)
         given = listed(margins)
         entries = [given] if self.rank == 1 else given if isinstance(given, list | tuple) else [given] * self.rank
-        pairs = [[as_whole(w) for w in (listed(e) if isinstance(e, list | tuple | np.ndarray) else (e, e))] for e in entries]
-        self.margins = [(p[0], p[1]) for p in pairs if len(p) == 2 and p[0] is not None and p[1] is not None and min(p[0], p[1]) >= 0]
-        if len(pairs) != self.rank or len(self.margins) != self.rank:
+        pairs = pairs_of(entries, self.rank)
+        if pairs is None:
             form = "a number or a pair (before, after)" if self.rank == 1 else "a number, or one number or pair (before, after) an axis"
             raise DeclarationError(f"{type(self).__name__}({what}={margins!r}): give {form}, 0 or more each")
+        self.margins = pairs
 
     @property
     def kept(self) -> Any:

@@ -13,7 +13,7 @@ from graphc.errors import DeclarationError, ShapeError
 from graphc.expr.affine import Affine
 from graphc.expr.build import operand, same_extent, stage
 from graphc.expr.dims import Dim, Extent
-from graphc.expr.numbers import as_whole, is_real, listed
+from graphc.expr.numbers import is_real, listed, pairs_of
 from graphc.expr.stage import read_symbol
 from graphc.expr.tensor import Call, Guard, Tensor
 from graphc.ops.axes import axes_of, axis_of
@@ -186,11 +186,10 @@ def _widths(x: Tensor, given: Any) -> list[tuple[int, int]]:
         entries = [tuple(entries)] * x.ndim
     if len(entries) == 1 and x.ndim > 1:
         entries = entries * x.ndim
-    pairs = [[as_whole(w) for w in (listed(e) if isinstance(e, tuple | list | np.ndarray) else (e, e))] for e in entries]
-    whole = [(p[0], p[1]) for p in pairs if len(p) == 2 and p[0] is not None and p[1] is not None and min(p[0], p[1]) >= 0]
-    if len(pairs) != x.ndim or len(whole) != x.ndim:
+    pairs = pairs_of(entries, x.ndim)
+    if pairs is None:
         raise DeclarationError(f"pad_width={given!r} of {x.describe()}: give a number, a pair, or one pair (before, after) an axis")
-    return whole
+    return pairs
 
 
 def flip(x: Any, axis: Any = None) -> Tensor:
